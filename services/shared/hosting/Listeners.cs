@@ -1,0 +1,57 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
+
+namespace Tertulia.Hosting;
+
+/// <summary>The two doors of a process: HTTP/1.1 for clients and probes, cleartext HTTP/2 for gRPC and the gateway.</summary>
+/// <remarks>Without TLS there is no ALPN, so that a port speaks one of the two. Addresses are
+/// <c>http://127.0.0.1:8000</c>, <c>http://[::1]:8000</c>, <c>http://*:8000</c> (all interfaces) or <c>unix:/path/of.sock</c>.</remarks>
+internal static class Listeners
+{
+    private const string DefaultUrl = "http://127.0.0.1:8000";
+
+    public static void AddListeners(this IWebHostBuilder web) => web.ConfigureKestrel((context, kestrel) =>
+    {
+        kestrel.AddServerHeader = false;
+        foreach (var url in Addresses(context.Configuration["urls"] ?? DefaultUrl))
+        {
+            Listen(kestrel, url, HttpProtocols.Http1);
+        }
+
+        foreach (var url in Addresses(context.Configuration["Listen:Http2"]))
+        {
+            Listen(kestrel, url, HttpProtocols.Http2);
+        }
+    });
+
+    private static string[] Addresses(string? list) =>
+        (list ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    private static void Listen(KestrelServerOptions kestrel, string url, HttpProtocols protocols)
+    {
+        if (url.StartsWith("unix:", StringComparison.Ordinal))
+        {
+            var path = url["unix:".Length..];
+            File.Delete(path); // A socket file outlives a killed process and would keep the address in use.
+            kestrel.ListenUnixSocket(path, options => options.Protocols = protocols);
+            return;
+        }
+
+        var address = BindingAddress.Parse(url);
+        if (string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase))
+        {
+            kestrel.ListenLocalhost(address.Port, options => options.Protocols = protocols);
+        }
+        else if (IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip))
+        {
+            kestrel.Listen(ip, address.Port, options => options.Protocols = protocols);
+        }
+        else
+        {
+            kestrel.ListenAnyIP(address.Port, options => options.Protocols = protocols);
+        }
+    }
+}
