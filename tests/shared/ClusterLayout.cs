@@ -1,0 +1,36 @@
+namespace Tertulia.Testing;
+
+/// <summary>What a cluster on one machine consists of.</summary>
+public sealed record ClusterLayout
+{
+    /// <summary>Gateways; default 1.</summary>
+    public int Gateways { get; init; } = 1;
+
+    /// <summary>Connection nodes; default 2.</summary>
+    public int Connections { get; init; } = 2;
+
+    /// <summary>Replicas of the message service; default 1.</summary>
+    public int Messages { get; init; } = 1;
+
+    /// <summary>Replicas of the presence service; default 1.</summary>
+    public int Presences { get; init; } = 1;
+
+    /// <summary>Port of the first gateway; default a free one. The others always take free ones.</summary>
+    public int? GatewayPort { get; init; }
+
+    /// <summary>Folder for data and logs; default a new one below the temporary folder, removed at the end.</summary>
+    public string? Directory { get; init; }
+
+    /// <summary>A broker that is there already; default a private one.</summary>
+    public Uri? Broker { get; init; }
+
+    /// <summary>Npgsql connection string of an existing database; default a private server.</summary>
+    public string? Store { get; init; }
+
+    /// <summary>Added to the environment of every process of ours: configuration keys such as <c>Limits__EventsPerMinute</c>.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Longest time from SIGTERM to the exit of a process when the cluster is stopped; it is also the drain grace of the processes.</summary>
+    /// <value>Default 5 seconds.</value>
+    public TimeSpan StopWithin { get; init; } = TimeSpan.FromSeconds(5);
+}

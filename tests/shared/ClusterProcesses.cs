@@ -1,0 +1,208 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+
+namespace Tertulia.Testing;
+
+/// <summary>The real topology on one machine: gateways, nodes and services from the built programs, a real broker and a real store.</summary>
+/// <remarks>One log per process in <see cref="LogDirectory"/>. Every process can be killed, stopped and started again by its handle;
+/// ports and addresses stay the same across restarts.</remarks>
+public sealed class ClusterProcesses : IAsyncDisposable
+{
+    private readonly ClusterLayout _layout;
+    private readonly string _directory;
+    private readonly bool _ownsDirectory;
+    private readonly ConcurrentBag<ServerProcess> _services = [];
+    private PrivateRabbitMq? _broker;
+    private PrivatePostgres? _store;
+
+    private ClusterProcesses(ClusterLayout layout)
+    {
+        _layout = layout;
+        _ownsDirectory = layout.Directory is null;
+        _directory = Path.GetFullPath(layout.Directory ?? Path.Combine(Path.GetTempPath(), $"tertulia-{Guid.NewGuid():N}"[..24]));
+    }
+
+    /// <summary>The doors.</summary>
+    public IReadOnlyList<ServerProcess> Gateways { get; private set; } = [];
+
+    /// <summary>The connection nodes.</summary>
+    public IReadOnlyList<ServerProcess> Connections { get; private set; } = [];
+
+    /// <summary>Replicas of the message service.</summary>
+    public IReadOnlyList<ServerProcess> Messages { get; private set; } = [];
+
+    /// <summary>Replicas of the presence service.</summary>
+    public IReadOnlyList<ServerProcess> Presences { get; private set; } = [];
+
+    /// <summary>The private broker's process.</summary>
+    /// <exception cref="InvalidOperationException">The layout named a broker of its own.</exception>
+    public ServerProcess Broker => _broker?.Process ?? throw new InvalidOperationException("The broker is not ours");
+
+    /// <summary>The private store's process.</summary>
+    /// <exception cref="InvalidOperationException">The layout named a store of its own.</exception>
+    public ServerProcess Store => _store?.Process ?? throw new InvalidOperationException("The store is not ours");
+
+    /// <summary>Npgsql connection string of the store.</summary>
+    public string StoreConnectionString => _layout.Store ?? _store!.ConnectionString();
+
+    /// <summary>Every process that runs on behalf of this cluster, broker and store included.</summary>
+    public IReadOnlyList<ServerProcess> All => [.. _services, .. new[] { _broker?.Process, _store?.Process }.OfType<ServerProcess>()];
+
+    /// <summary>Where clients connect: the first gateway.</summary>
+    public Uri GatewayUrl => Gateways[0].Url;
+
+    /// <summary>The nodes' own doors, past the gateway.</summary>
+    public IReadOnlyList<Uri> NodeUrls => [.. Connections.Select(node => node.Url)];
+
+    /// <summary>One file per process: <c>connection-1.log</c>.</summary>
+    public string LogDirectory => Path.Combine(_directory, "logs");
+
+    /// <summary>Starts everything and waits until all of it is ready.</summary>
+    /// <exception cref="InvalidOperationException">A process did not become ready; the message has the end of its log. Nothing is left running.</exception>
+    public static async Task<ClusterProcesses> StartAsync(ClusterLayout layout, CancellationToken cancellationToken)
+    {
+        var cluster = new ClusterProcesses(layout);
+        try
+        {
+            await cluster.StartAsync(cancellationToken);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>SIGTERM to all of ours, doors first, and waits; then the broker and the store.</summary>
+    /// <exception cref="AggregateException">Some did not end in time; they have been killed.</exception>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        List<Exception> failures = [];
+        // Each tier serves the one before it, so it may leave only after it. The grace is the process's own; the rest is for exiting.
+        foreach (var tier in (IReadOnlyList<ServerProcess>[])[Gateways, Connections, Messages, Presences])
+        {
+            var running = tier.Where(process => !process.HasExited).ToArray();
+            foreach (var stop in running.Select(process => process.TerminateAsync(_layout.StopWithin + TimeSpan.FromSeconds(15), cancellationToken)).ToArray())
+            {
+                try
+                {
+                    await stop;
+                }
+                catch (TimeoutException late)
+                {
+                    failures.Add(late);
+                }
+            }
+        }
+
+        if (failures.Count > 0)
+        {
+            throw new AggregateException(failures);
+        }
+    }
+
+    /// <summary>Kills what still runs; removes the folder when it is a temporary one.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in All)
+        {
+            await process.DisposeAsync();
+        }
+
+        if (_ownsDirectory && Directory.Exists(_directory))
+        {
+            Directory.Delete(_directory, recursive: true);
+        }
+    }
+
+    private async Task StartAsync(CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(LogDirectory);
+        var brokerStart = StartBrokerAsync(cancellationToken);
+        var storeStart = StartStoreAsync(cancellationToken);
+        await Task.WhenAll(brokerStart, storeStart);
+
+        // Every address is known before anything starts: services name each other.
+        var messages = Plans("message", "services/message", "Tertulia.Messages", _layout.Messages);
+        var presences = Plans("presence", "services/presence", "Tertulia.Presence", _layout.Presences);
+        var connections = Plans("connection", "services/connection", "Tertulia.Connections", _layout.Connections);
+        var gateways = Plans("gateway", "gateway", "Tertulia.Gateway", _layout.Gateways);
+        if (_layout.GatewayPort is { } port && gateways.Length > 0)
+        {
+            gateways[0] = gateways[0] with { Port = port };
+        }
+
+        var environment = new Dictionary<string, string>
+        {
+            ["ASPNETCORE_ENVIRONMENT"] = "Development",
+            ["DOTNET_ENVIRONMENT"] = "Development",
+            ["Auth__Mode"] = "Development",
+            ["Bus__Kind"] = "RabbitMq",
+            ["Bus__RabbitMq__Uri"] = (_layout.Broker ?? _broker!.Uri).ToString(),
+            ["Store__Kind"] = "Postgres",
+            ["Store__ConnectionString"] = StoreConnectionString,
+            ["Services__message"] = Addresses(messages),
+            ["Services__presence"] = Addresses(presences),
+            ["Gateway__Nodes"] = Addresses(connections),
+            ["Drain__Grace"] = _layout.StopWithin.ToString("c", CultureInfo.InvariantCulture),
+        };
+        foreach (var (name, value) in _layout.Environment)
+        {
+            environment[name] = value;
+        }
+
+        // Services that are asked come first; a gateway is ready only when a node is.
+        var askedFirst = await StartAllAsync([.. messages, .. presences], environment, cancellationToken);
+        Messages = [.. askedFirst.Take(messages.Length)];
+        Presences = [.. askedFirst.Skip(messages.Length)];
+        Connections = await StartAllAsync(connections, environment, cancellationToken);
+        Gateways = await StartAllAsync(gateways, environment, cancellationToken);
+    }
+
+    private async Task StartBrokerAsync(CancellationToken cancellationToken) =>
+        _broker = _layout.Broker is null
+            ? await PrivateRabbitMq.StartAsync(Path.Combine(_directory, "rabbitmq"), Path.Combine(LogDirectory, "rabbitmq.log"), cancellationToken)
+            : null;
+
+    private async Task StartStoreAsync(CancellationToken cancellationToken) =>
+        _store = _layout.Store is null
+            ? await PrivatePostgres.StartAsync(Path.Combine(_directory, "postgres"), Path.Combine(LogDirectory, "postgres.log"), cancellationToken)
+            : null;
+
+    private static Plan[] Plans(string service, string project, string assembly, int count) =>
+        count == 0 ? [] : [.. Enumerable.Range(1, count).Select(number =>
+            new Plan($"{service}-{number}", Repository.Program(project, assembly), FreePorts.Next(), FreePorts.Next()))];
+
+    private static string Addresses(Plan[] plans) => string.Join(';', plans.Select(plan => Local(plan.Http2Port)));
+
+    private static string Local(int port) => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}");
+
+    private async Task<IReadOnlyList<ServerProcess>> StartAllAsync(
+        Plan[] plans, Dictionary<string, string> environment, CancellationToken cancellationToken) =>
+        await Task.WhenAll(plans.Select(plan => StartOneAsync(Start(plan, environment), cancellationToken)));
+
+    private async Task<ServerProcess> StartOneAsync(ServerStart start, CancellationToken cancellationToken)
+    {
+        var process = await ServerProcess.StartAsync(start, cancellationToken);
+        _services.Add(process);
+        return process;
+    }
+
+    private ServerStart Start(Plan plan, Dictionary<string, string> environment)
+    {
+        var own = new Dictionary<string, string>(environment)
+        {
+            ["urls"] = Local(plan.Port),
+            ["Listen__Http2"] = Local(plan.Http2Port),
+        };
+        return new ServerStart(
+            plan.Name, "dotnet", [plan.Program], Path.Combine(LogDirectory, plan.Name + ".log"), Ready.Answers(new Uri(Local(plan.Port) + "/health/ready")))
+        {
+            Environment = own,
+            Url = new Uri(Local(plan.Port)),
+        };
+    }
+
+    private sealed record Plan(string Name, string Program, int Port, int Http2Port);
+}

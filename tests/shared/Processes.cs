@@ -1,0 +1,232 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace Tertulia.Testing;
+
+/// <summary>How a server is started and how one knows that it is ready.</summary>
+/// <param name="Name">What log file and messages call it, such as <c>connection-1</c>.</param>
+/// <param name="FileName">Program, found through the search path.</param>
+/// <param name="Arguments">Its arguments.</param>
+/// <param name="LogPath">Where its output goes; appended to, so that a restart keeps what came before.</param>
+/// <param name="IsReady">Asked again and again until it says yes; exceptions of sockets and HTTP mean not yet.</param>
+public sealed record ServerStart(
+    string Name, string FileName, IReadOnlyList<string> Arguments, string LogPath, Func<CancellationToken, Task<bool>> IsReady)
+{
+    /// <summary>Added to the environment of the calling process.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Longest time from the start to the first yes.</summary>
+    /// <value>Default 60 seconds: a broker on a busy machine.</value>
+    public TimeSpan ReadyWithin { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Where clients find it; only carried along.</summary>
+    public Uri? Url { get; init; }
+}
+
+/// <summary>One process that we started: output in a file of its own, ended by its id and by nothing else.</summary>
+public sealed partial class ServerProcess : IAsyncDisposable
+{
+    private const int SignalTerminate = 15;
+    private static readonly TimeSpan AskEvery = TimeSpan.FromMilliseconds(50);
+    private readonly ServerStart _start;
+    private Process _process;
+
+    private ServerProcess(ServerStart start)
+    {
+        _start = start;
+        _process = Spawn(start);
+    }
+
+    /// <summary>As in <see cref="ServerStart.Name"/>.</summary>
+    public string Name => _start.Name;
+
+    /// <summary>As in <see cref="ServerStart.Url"/>.</summary>
+    /// <exception cref="InvalidOperationException">It was started without one.</exception>
+    public Uri Url => _start.Url ?? throw new InvalidOperationException($"{Name} has no address");
+
+    /// <summary>Where its output goes.</summary>
+    public string LogPath => _start.LogPath;
+
+    /// <summary>The process id; another one after each restart.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>Whether it has ended.</summary>
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>What it exited with: 128 + the signal when a signal ended it.</summary>
+    public int ExitCode => _process.ExitCode;
+
+    /// <summary>Starts a process and waits until it is ready.</summary>
+    /// <exception cref="InvalidOperationException">It ended, or was not ready in time; the message has the end of its log.</exception>
+    public static async Task<ServerProcess> StartAsync(ServerStart start, CancellationToken cancellationToken)
+    {
+        var server = new ServerProcess(start);
+        try
+        {
+            await server.WaitUntilReadyAsync(cancellationToken);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>SIGKILL to it and all that it started: a crash.</summary>
+    public async Task KillAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+
+        await _process.WaitForExitAsync(CancellationToken.None);
+    }
+
+    /// <summary>SIGTERM to it alone, then waits for its exit: a polite stop.</summary>
+    /// <param name="within">After this time it is killed.</param>
+    /// <param name="cancellationToken">Stops the waiting, not the process.</param>
+    /// <returns>Its exit code.</returns>
+    /// <exception cref="TimeoutException">It did not end in time; it has been killed.</exception>
+    public async Task<int> TerminateAsync(TimeSpan within, CancellationToken cancellationToken)
+    {
+        RequestStop();
+        try
+        {
+            await _process.WaitForExitAsync(cancellationToken).WaitAsync(within, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            await KillAsync();
+            throw new TimeoutException($"{Name} did not end within {within.TotalSeconds} s of SIGTERM. {LogTail()}");
+        }
+
+        return _process.ExitCode;
+    }
+
+    /// <summary>Sends SIGTERM and returns at once.</summary>
+    public void RequestStop()
+    {
+        if (!_process.HasExited && SendSignal(_process.Id, SignalTerminate) != 0 && !_process.HasExited)
+        {
+            throw new InvalidOperationException($"{Name} (process {Id}) could not be signalled: error {Marshal.GetLastPInvokeError()}");
+        }
+    }
+
+    /// <summary>Returns when it has ended.</summary>
+    public Task WaitForExitAsync(CancellationToken cancellationToken) => _process.WaitForExitAsync(cancellationToken);
+
+    /// <summary>Kills it when it runs, starts it with the same command again and waits until it is ready.</summary>
+    public async Task RestartAsync(CancellationToken cancellationToken)
+    {
+        await KillAsync();
+        _process.Dispose();
+        _process = Spawn(_start);
+        await WaitUntilReadyAsync(cancellationToken);
+    }
+
+    /// <summary>The last lines of its log, for the message of a failure.</summary>
+    public string LogTail(int lines = 25) =>
+        File.Exists(LogPath) ? $"End of {LogPath}:\n{string.Join('\n', File.ReadLines(LogPath).TakeLast(lines))}" : $"{LogPath} does not exist";
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        _process.Dispose();
+    }
+
+    private static Process Spawn(ServerStart start)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(start.LogPath))!);
+        var info = new ProcessStartInfo("setsid") { UseShellExecute = false, RedirectStandardInput = true };
+        // A session of its own, so that Ctrl-C reaches only us and we stop it in our order; the shell only opens the log.
+        // Both replace themselves, so the id is the server's.
+        foreach (var argument in (string[])["sh", "-c", "log=$1; shift; exec \"$@\" >>\"$log\" 2>&1", "sh", start.LogPath, start.FileName, .. start.Arguments])
+        {
+            info.ArgumentList.Add(argument);
+        }
+
+        foreach (var (name, value) in start.Environment)
+        {
+            info.Environment[name] = value;
+        }
+
+        var process = Process.Start(info) ?? throw new InvalidOperationException($"{start.Name} was not started");
+        process.StandardInput.Close();
+        return process;
+    }
+
+    private async Task WaitUntilReadyAsync(CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(_start.ReadyWithin);
+        using var ask = new PeriodicTimer(AskEvery);
+        try
+        {
+            do
+            {
+                if (_process.HasExited)
+                {
+                    throw new InvalidOperationException($"{Name} ended with {_process.ExitCode} before it was ready. {LogTail()}");
+                }
+
+                if (await IsReadyAsync(deadline.Token))
+                {
+                    return;
+                }
+            }
+            while (await ask.WaitForNextTickAsync(deadline.Token));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new InvalidOperationException($"{Name} was not ready within {_start.ReadyWithin.TotalSeconds} s. {LogTail()}");
+        }
+    }
+
+    private async Task<bool> IsReadyAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _start.IsReady(cancellationToken);
+        }
+        catch (Exception refused) when (refused is SocketException or HttpRequestException or IOException)
+        {
+            return false;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int SendSignal(int processId, int signal);
+}
+
+/// <summary>Ways to know that a server is ready.</summary>
+public static class Ready
+{
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(2) };
+
+    /// <summary>Something listens on the loopback port.</summary>
+    public static Func<CancellationToken, Task<bool>> Port(int port) => async cancellationToken =>
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
+        return true;
+    };
+
+    /// <summary>A GET is answered with a success.</summary>
+    public static Func<CancellationToken, Task<bool>> Answers(Uri url) => async cancellationToken =>
+    {
+        try
+        {
+            using var response = await Http.GetAsync(url, cancellationToken);
+            return response.IsSuccessStatusCode;
+        }
+        catch (TaskCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false; // HttpClient's own time-out.
+        }
+    };
+}
