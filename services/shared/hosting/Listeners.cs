@@ -13,9 +13,20 @@ internal static class Listeners
 {
     private const string DefaultUrl = "http://127.0.0.1:8000";
 
+    /// <summary>Clients that share one connection of the gateway; it opens another one for the next.</summary>
+    /// <remarks>One client that does not read, or whose input is not read, holds up to one stream window (64 KiB) of the window that all of
+    /// them share. 512 of them hold 32 MiB: less than the 64 MiB of an HttpClient connection (fixed, credit given back in steps of 8 MiB) and
+    /// than the 96 MiB here (credit given back in steps of half), so that however many are slow the others still flow.</remarks>
+    private const int StreamsPerConnection = 512;
+    private const int StreamWindowBytes = 64 * 1024;
+    private const int ConnectionWindowBytes = 96 * 1024 * 1024;
+
     public static void AddListeners(this IWebHostBuilder web) => web.ConfigureKestrel((context, kestrel) =>
     {
         kestrel.AddServerHeader = false;
+        kestrel.Limits.Http2.MaxStreamsPerConnection = StreamsPerConnection;
+        kestrel.Limits.Http2.InitialStreamWindowSize = StreamWindowBytes;
+        kestrel.Limits.Http2.InitialConnectionWindowSize = ConnectionWindowBytes;
         foreach (var url in Addresses(context.Configuration["urls"] ?? DefaultUrl))
         {
             Listen(kestrel, url, HttpProtocols.Http1);
