@@ -1,0 +1,18 @@
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Auth;
+
+/// <summary>The authenticated user of a connection or request.</summary>
+/// <param name="UserId">1 to 128 characters.</param>
+/// <param name="Username">How it is shown; the user id when the token has no <c>name</c>.</param>
+/// <param name="Role"><c>user</c>, <c>admin</c> or <c>service</c>.</param>
+/// <param name="Avatar">A URL; null when absent.</param>
+/// <param name="Grants">What the token's <c>rooms</c> claim grants; null when it has none, so that the rooms' own rules decide.</param>
+/// <param name="ExpiresAt">When the token ends; null in Development without a token.</param>
+/// <param name="TokenId">The token's <c>jti</c>; null when absent.</param>
+internal sealed record Caller(
+    string UserId, string Username, string Role, string? Avatar, RoomGrants? Grants, DateTimeOffset? ExpiresAt, string? TokenId)
+{
+    /// <summary>The caller as the message service sees it in one room.</summary>
+    public Actor ToActor(string roomId) => new() { UserId = UserId, Username = Username, Role = Role, Grant = Grants?.For(roomId) };
+}
