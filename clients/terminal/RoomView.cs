@@ -19,7 +19,7 @@ internal sealed class RoomView
 
     /// <summary>A connection stands.</summary>
     /// <param name="epoch">The room's present epoch.</param>
-    /// <param name="seq">Position after <paramref name="lines"/>.</param>
+    /// <param name="seq">The room's position. What was missed may be too much for one frame: the rest of it comes as messages.</param>
     /// <param name="lines">What was missed, or the newest page.</param>
     /// <param name="recovered">False when <paramref name="lines"/> may not reach back to the position.</param>
     public Step Connected(string epoch, long seq, IReadOnlyList<ChatLine> lines, bool recovered)
@@ -32,16 +32,19 @@ internal sealed class RoomView
         }
 
         _holeEnd = 0; // What was asked for on the connection before is not answered any more.
-        if (first || recovered || seq <= LastSeq)
+        Hold(lines);
+        if (!first && !recovered && seq > LastSeq)
         {
-            Hold(lines);
-            var shown = ShowHeld();
-            LastSeq = Math.Max(LastSeq, seq);
-            return new Step(shown);
+            return Gap(LastSeq + 1, lines.Count > 0 ? lines[0].Seq - 1 : seq);
         }
 
-        Hold(lines);
-        return Gap(LastSeq + 1, lines.Count > 0 ? lines[0].Seq - 1 : seq);
+        var shown = ShowHeld();
+        if (first)
+        {
+            LastSeq = Math.Max(LastSeq, seq); // Otherwise what did not fit into the frame is still to come, as messages.
+        }
+
+        return new Step(shown);
     }
 
     /// <summary>A live message.</summary>

@@ -35,6 +35,15 @@ public sealed class RoomViewTests
     }
 
     [Fact]
+    public void What_did_not_fit_into_the_first_frame_follows_as_messages()
+    {
+        _room.Connected("e1", 3, Lines(3), recovered: false);
+
+        Assert.Equal([4], Seqs(_room.Connected("e1", 6, Lines(4), recovered: true)));
+        Assert.Equal([6], Seqs(_room.Message(Line(6))));
+    }
+
+    [Fact]
     public void A_gap_is_paged_and_everything_after_it_waits_so_that_the_order_holds()
     {
         _room.Connected("e1", 10, Lines(10), recovered: false);

@@ -1,0 +1,87 @@
+using System.Globalization;
+
+namespace Tertulia.Testing;
+
+/// <summary>A message that the server said is durable.</summary>
+public sealed record AcknowledgedMessage(string ClientMsgId, string MessageId, long Seq);
+
+/// <summary>What one client of a room went through.</summary>
+/// <param name="UserId">Who.</param>
+/// <param name="Since">The room's seq when it first came: it must have seen everything after it.</param>
+/// <param name="Shown">What its user saw, in the order in which it was shown.</param>
+/// <param name="Acknowledged">What it sent and was told is durable.</param>
+/// <param name="History">The whole room as this client reads it at the end.</param>
+public sealed record Observation(
+    string UserId, long Since, IReadOnlyList<ShownMessage> Shown, IReadOnlyList<AcknowledgedMessage> Acknowledged, IReadOnlyList<ShownMessage> History);
+
+/// <summary>Holds the guarantees of a room against what each of its clients saw: nothing acknowledged is lost, nothing is shown twice or out of order, and all read the same.</summary>
+public static class HistoryChecker
+{
+    /// <returns>Every violation, one sentence each; empty when all guarantees held.</returns>
+    public static IReadOnlyList<string> Check(IReadOnlyList<Observation> room)
+    {
+        var violations = new List<string>();
+        var history = room[0].History;
+        CheckHistory(history, violations);
+        var bySeq = history.DistinctBy(message => message.Seq).ToDictionary(message => message.Seq);
+        foreach (var client in room)
+        {
+            CheckSameHistory(room[0], client, violations);
+            CheckAcknowledged(client, history, violations);
+            CheckShown(client, bySeq, violations);
+            CheckComplete(client, history, violations);
+        }
+
+        return violations;
+    }
+
+    private static void CheckHistory(IReadOnlyList<ShownMessage> history, List<string> violations)
+    {
+        violations.AddRange(OutOfOrder(history).Select(message => $"history: seq {message.Seq} is out of order"));
+        violations.AddRange(Twice(history).Select(id => $"history: {id} is there twice"));
+    }
+
+    private static void CheckSameHistory(Observation first, Observation client, List<string> violations)
+    {
+        if (!client.History.SequenceEqual(first.History))
+        {
+            violations.Add($"{client.UserId}: reads another history ({client.History.Count} messages) than {first.UserId} ({first.History.Count})");
+        }
+    }
+
+    private static void CheckAcknowledged(Observation client, IReadOnlyList<ShownMessage> history, List<string> violations)
+    {
+        var stored = history.Where(message => message.UserId == client.UserId).ToLookup(message => message.ClientMsgId);
+        foreach (var sent in client.Acknowledged)
+        {
+            if (!stored[sent.ClientMsgId].Any(message => message.Seq == sent.Seq && message.Id == sent.MessageId))
+            {
+                violations.Add(string.Create(CultureInfo.InvariantCulture, $"{client.UserId}: acknowledged {sent.ClientMsgId} at seq {sent.Seq} is lost"));
+            }
+        }
+    }
+
+    private static void CheckShown(Observation client, Dictionary<long, ShownMessage> bySeq, List<string> violations)
+    {
+        violations.AddRange(OutOfOrder(client.Shown).Select(message => $"{client.UserId}: was shown seq {message.Seq} out of order"));
+        violations.AddRange(Twice(client.Shown).Select(id => $"{client.UserId}: was shown {id} twice"));
+        violations.AddRange(client.Shown.Where(message => bySeq.GetValueOrDefault(message.Seq) != message)
+            .Select(message => $"{client.UserId}: was shown {message}, which the history does not have"));
+    }
+
+    private static void CheckComplete(Observation client, IReadOnlyList<ShownMessage> history, List<string> violations)
+    {
+        var shown = client.Shown.Select(message => message.Seq).ToHashSet();
+        violations.AddRange(history.Where(message => message.Seq > client.Since && !shown.Contains(message.Seq))
+            .Select(message => $"{client.UserId}: was never shown seq {message.Seq}"));
+    }
+
+    private static IEnumerable<ShownMessage> OutOfOrder(IReadOnlyList<ShownMessage> messages) =>
+        messages.Zip(messages.Skip(1)).Where(pair => pair.Second.Seq <= pair.First.Seq).Select(pair => pair.Second);
+
+    private static IEnumerable<string> Twice(IReadOnlyList<ShownMessage> messages) =>
+        messages.GroupBy(message => message.Id).Where(same => same.Count() > 1).Select(same => $"message {same.Key}")
+            .Concat(messages.Where(message => message.ClientMsgId.Length > 0)
+                .GroupBy(message => (message.UserId, message.ClientMsgId)).Where(same => same.Count() > 1)
+                .Select(same => $"{same.Key.UserId}'s message {same.Key.ClientMsgId}"));
+}

@@ -1,0 +1,249 @@
+using System.Collections.Concurrent;
+using System.Net.WebSockets;
+using System.Text.Json;
+
+namespace Tertulia.Testing;
+
+/// <summary>A client as docs/protocol.md asks for: comes back after every close that allows it, resumes by seq, sends unacknowledged messages
+/// again with the same id, shows each seq once and in order, pages gaps, follows <c>reconnect</c>.</summary>
+/// <param name="servers">Doors; each connection takes the next one.</param>
+/// <param name="roomId">The room.</param>
+/// <param name="userId">Development identity.</param>
+/// <param name="random">Chooses the first door and the waits.</param>
+public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, string userId, Random random) : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentDictionary<string, PendingMessage> _pending = [];
+    private readonly ConcurrentQueue<AcknowledgedMessage> _acknowledged = [];
+    private readonly ConcurrentQueue<int> _closeCodes = [];
+    private readonly ConcurrentQueue<Task> _tasks = [];
+    private readonly TaskCompletionSource _joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile ChatClient? _connection;
+    private Task _running = Task.CompletedTask;
+    private int _nextServer = random.Next(servers.Count), _sent;
+
+    private sealed record PendingMessage(long Number, string Json, TaskCompletionSource<AcknowledgedMessage> Done);
+
+    /// <summary>Who.</summary>
+    public string UserId => userId;
+
+    /// <summary>What the user saw.</summary>
+    public Transcript Transcript { get; } = new();
+
+    /// <summary>What the server said is durable.</summary>
+    public IReadOnlyList<AcknowledgedMessage> Acknowledged => [.. _acknowledged];
+
+    /// <summary>How each connection ended; 1006 without a close frame.</summary>
+    public IReadOnlyList<int> CloseCodes => [.. _closeCodes];
+
+    /// <summary>Connects and waits until it is in the room.</summary>
+    public async Task StartAsync()
+    {
+        _running = RunAsync();
+        await (await Task.WhenAny(_joined.Task, _running).WaitAsync(ChatClient.Deadline));
+    }
+
+    /// <summary>Sends a message; completes when it is durable, however many connections that takes.</summary>
+    public async Task<AcknowledgedMessage> SendAsync(string content)
+    {
+        var number = Interlocked.Increment(ref _sent);
+        var id = $"{userId}-{number}";
+        var json = JsonSerializer.Serialize(new { type = "message", @ref = id, client_msg_id = id, content });
+        var message = new PendingMessage(number, json, new TaskCompletionSource<AcknowledgedMessage>(TaskCreationOptions.RunContinuationsAsynchronously));
+        _pending[id] = message;
+        await TrySendAsync(_connection, json);
+        return await message.Done.Task;
+    }
+
+    /// <summary>Reads the whole room through this client's own connection.</summary>
+    public async Task<IReadOnlyList<ShownMessage>> ReadHistoryAsync()
+    {
+        var connection = _connection ?? throw new InvalidOperationException($"{userId} is not connected");
+        List<ShownMessage> history = [];
+        while (true)
+        {
+            var after = history.Count == 0 ? 0 : history[^1].Seq;
+            var page = await connection.AskAsync($"\"type\":\"history\",\"after_seq\":{after},\"limit\":100");
+            history.AddRange(page.Messages("items"));
+            if (!page.Flag("has_more"))
+            {
+                return history;
+            }
+        }
+    }
+
+    /// <summary>Everything the checker wants to know, at the end.</summary>
+    public async Task<Observation> ObserveAsync() =>
+        new(userId, Transcript.Since, Transcript.Shown, Acknowledged, await ReadHistoryAsync());
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        if (_connection is { } connection)
+        {
+            await connection.CloseAsync();
+        }
+
+        await _running;
+        await Task.WhenAll(_tasks);
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            var server = servers[_nextServer++ % servers.Count];
+            try
+            {
+                var position = Transcript.Epoch is { } epoch ? $"&last_seq={Transcript.LastSeq}&epoch={epoch}" : "";
+                await using var connection = await ChatClient.ConnectAsync(
+                    server, $"/ws/{roomId}?user_id={userId}&username={userId}{position}", new ChatClientOptions { OnFrame = OnFrame });
+                await StayAsync(connection);
+            }
+            catch (Exception refused) when (refused is WebSocketException or IOException or OperationCanceledException or HttpRequestException)
+            {
+                await PauseAsync(TimeSpan.FromMilliseconds(50 + random.Next(450)));
+            }
+        }
+    }
+
+    private async Task StayAsync(ChatClient connection)
+    {
+        var code = await connection.Closed;
+        if (_connection == connection)
+        {
+            _connection = null;
+        }
+
+        if (_stop.IsCancellationRequested)
+        {
+            return;
+        }
+
+        _closeCodes.Enqueue(code);
+        if (code is >= 4500 and < 5000)
+        {
+            throw new InvalidOperationException($"{userId} was told not to come back: {code} {connection.CloseReason}");
+        }
+    }
+
+    private void OnFrame(ChatClient connection, Frame frame)
+    {
+        switch (frame.Type)
+        {
+            case "connected":
+                PageFrom(connection, Transcript.Greeted(frame));
+                _connection = connection;
+                _joined.TrySetResult();
+                _tasks.Enqueue(SendPendingAsync(connection));
+                break;
+            case "message":
+                Transcript.Message(ShownMessage.From(frame.Data));
+                break;
+            case "message_sent":
+                OnAcknowledged(frame);
+                break;
+            case "gap":
+                PageFrom(connection, Transcript.Gap(frame.Number("to_seq")));
+                break;
+            case "history" when frame.Ref == "gap":
+                PageFrom(connection, Transcript.Page(frame.Messages("items"), frame.Flag("has_more")));
+                break;
+            case "reconnect":
+                var wait = frame.Number("delay_ms") + (frame.Number("jitter_ms") * random.NextDouble());
+                _tasks.Enqueue(LeaveAsync(connection, TimeSpan.FromMilliseconds(Math.Max(1, wait))));
+                break;
+            case "error" when frame.Ref == "gap":
+                PageFrom(connection, Transcript.LastSeq);
+                break;
+            case "error" when frame.Ref.Length > 0:
+                OnRefused(connection, frame);
+                break;
+            case "error" when _connection is null:
+                _tasks.Enqueue(connection.CloseAsync()); // It could not enter the room now: try again.
+                break;
+        }
+    }
+
+    private void OnAcknowledged(Frame frame)
+    {
+        var sent = new AcknowledgedMessage(frame.Text("client_msg_id"), frame.Text("message_id"), frame.Number("seq"));
+        if (_pending.TryRemove(sent.ClientMsgId, out var message))
+        {
+            _acknowledged.Enqueue(sent);
+            message.Done.TrySetResult(sent);
+        }
+    }
+
+    private void OnRefused(ChatClient connection, Frame frame)
+    {
+        if (!_pending.TryGetValue(frame.Ref, out var message))
+        {
+            return;
+        }
+
+        if (frame.Flag("temporary"))
+        {
+            _tasks.Enqueue(SendAgainAsync(connection, message.Json, TimeSpan.FromMilliseconds(Math.Max(100, frame.Number("retry_after_ms")))));
+        }
+        else if (_pending.TryRemove(frame.Ref, out _))
+        {
+            message.Done.TrySetException(new InvalidOperationException($"{userId}: {frame}"));
+        }
+    }
+
+    private void PageFrom(ChatClient connection, long? after)
+    {
+        if (after is { } seq)
+        {
+            _tasks.Enqueue(TrySendAsync(connection, $$"""{"type":"history","ref":"gap","after_seq":{{seq}},"limit":100}"""));
+        }
+    }
+
+    private async Task SendPendingAsync(ChatClient connection)
+    {
+        foreach (var message in _pending.Values.OrderBy(message => message.Number))
+        {
+            await TrySendAsync(connection, message.Json);
+        }
+    }
+
+    private async Task SendAgainAsync(ChatClient connection, string json, TimeSpan after)
+    {
+        await PauseAsync(after);
+        await TrySendAsync(connection, json);
+    }
+
+    private async Task LeaveAsync(ChatClient connection, TimeSpan after)
+    {
+        await PauseAsync(after);
+        await connection.CloseAsync();
+    }
+
+    private static async Task TrySendAsync(ChatClient? connection, string json)
+    {
+        try
+        {
+            await (connection?.SendAsync(json) ?? Task.CompletedTask);
+        }
+        catch (Exception ended) when (ended is WebSocketException or IOException or ObjectDisposedException or InvalidOperationException or OperationCanceledException)
+        {
+            return; // What was not sent is asked for or sent again on the next connection.
+        }
+    }
+
+    private async Task PauseAsync(TimeSpan wait)
+    {
+        using var timer = new PeriodicTimer(wait);
+        try
+        {
+            await timer.WaitForNextTickAsync(_stop.Token);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            return; // Stopped while it waited: the caller's loop ends.
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using System.Globalization;
+
+namespace Tertulia.Testing;
+
+/// <summary>Many clients who talk in a few rooms until they are told to stop, and what became of it.</summary>
+/// <remarks>The seed decides who says how much when, and through which door each connection goes; the processes' own timing stays their own.</remarks>
+public sealed class RoomLoad : IAsyncDisposable
+{
+    private static readonly TimeSpan SettleWithin = TimeSpan.FromSeconds(60);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<(string RoomId, ResumingClient Client, Random Random)> _clients = [];
+    private readonly List<Task> _talking = [];
+
+    private RoomLoad(int seed) => Seed = seed;
+
+    /// <summary>What the run was made from; <c>TERTULIA_SEED</c> repeats it.</summary>
+    public int Seed { get; }
+
+    /// <summary>All clients.</summary>
+    public IReadOnlyList<ResumingClient> Clients => [.. _clients.Select(client => client.Client)];
+
+    /// <summary>Messages acknowledged so far.</summary>
+    public int Acknowledged => _clients.Sum(client => client.Client.Acknowledged.Count);
+
+    /// <summary>The seed of the environment, else a new one.</summary>
+    public static int SeedOfRun() =>
+        int.TryParse(Environment.GetEnvironmentVariable("TERTULIA_SEED"), CultureInfo.InvariantCulture, out var seed) ? seed : Random.Shared.Next();
+
+    /// <summary>Brings everybody into the rooms and lets them talk.</summary>
+    /// <param name="servers">Doors.</param>
+    /// <param name="clients">How many clients.</param>
+    /// <param name="rooms">Among how many rooms.</param>
+    /// <param name="seed">See <see cref="Seed"/>.</param>
+    public static async Task<RoomLoad> StartAsync(IReadOnlyList<Uri> servers, int clients, int rooms, int seed)
+    {
+        var load = new RoomLoad(seed);
+        var run = Guid.NewGuid().ToString("N")[..8];
+        for (var i = 0; i < clients; i++)
+        {
+            var random = new Random(seed + i);
+            var roomId = $"load-{run}-{i % rooms}";
+            load._clients.Add((roomId, new ResumingClient(servers, roomId, $"user-{run}-{i}", random), random));
+        }
+
+        await Task.WhenAll(load._clients.Select(client => client.Client.StartAsync()));
+        load._talking.AddRange(load._clients.Select(client => load.TalkAsync(client.Client, client.Random)));
+        return load;
+    }
+
+    /// <summary>Waits until so many more messages were acknowledged.</summary>
+    public async Task WaitForMoreAsync(int messages, TimeSpan within)
+    {
+        var target = Acknowledged + messages;
+        using var deadline = new CancellationTokenSource(within);
+        using var ask = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        try
+        {
+            while (Acknowledged < target)
+            {
+                await ask.WaitForNextTickAsync(deadline.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"Awaited {target} acknowledged messages within {within.TotalSeconds} s; there are {Acknowledged} (seed {Seed})");
+        }
+    }
+
+    /// <summary>Lets everybody finish, waits until all have seen all, and checks.</summary>
+    /// <returns>Every violation, with the seed; empty when all guarantees held.</returns>
+    public async Task<IReadOnlyList<string>> FinishAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_talking).WaitAsync(SettleWithin);
+        List<string> violations = [];
+        foreach (var room in _clients.GroupBy(client => client.RoomId))
+        {
+            var clients = room.Select(client => client.Client).ToArray();
+            var lastSeq = clients.SelectMany(client => client.Acknowledged).Max(message => message.Seq);
+            await Task.WhenAll(clients.Select(client => client.Transcript.WaitForSeqAsync(lastSeq, SettleWithin)));
+            var observations = await Task.WhenAll(clients.Select(client => client.ObserveAsync()));
+            violations.AddRange(HistoryChecker.Check(observations).Select(violation => $"{room.Key}: {violation} (seed {Seed})"));
+        }
+
+        return violations;
+    }
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        foreach (var (_, client, _) in _clients)
+        {
+            await client.DisposeAsync();
+        }
+
+        _stop.Dispose();
+    }
+
+    private async Task TalkAsync(ResumingClient client, Random random)
+    {
+        // Now and then several at once, so that what is resent has an order to lose.
+        for (var said = 0; !_stop.IsCancellationRequested;)
+        {
+            var atOnce = 1 + (random.Next(4) == 0 ? random.Next(3) : 0);
+            await Task.WhenAll(Enumerable.Range(said, atOnce).Select(number => client.SendAsync($"{client.UserId} says {number}")));
+            said += atOnce;
+            using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(50 + random.Next(400)));
+            await pause.WaitForNextTickAsync(CancellationToken.None);
+        }
+    }
+}
