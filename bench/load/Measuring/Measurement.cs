@@ -1,0 +1,57 @@
+namespace Tertulia.Load.Measuring;
+
+/// <summary>Percentiles in milliseconds.</summary>
+internal sealed record Percentiles(double P50, double P90, double P99, double P999, double Max)
+{
+    /// <summary>Null when nothing was recorded.</summary>
+    public static Percentiles? Of(Histogram histogram) => histogram.Count == 0 ? null : new(
+        Round(histogram.Milliseconds(0.5)), Round(histogram.Milliseconds(0.9)), Round(histogram.Milliseconds(0.99)),
+        Round(histogram.Milliseconds(0.999)), Round(histogram.Max / 1e6));
+
+    private static double Round(double milliseconds) => Math.Round(milliseconds, 3);
+}
+
+/// <summary>One window at one rate.</summary>
+/// <param name="OfferedRate">Messages a second by the schedule.</param>
+/// <param name="Seconds">Length of the window.</param>
+/// <param name="Messages">Messages that were due in the window.</param>
+/// <param name="Deliveries">Deliveries that arrived in the window.</param>
+/// <param name="Latency">From the scheduled time of a message to each arrival.</param>
+/// <param name="Acknowledgement">From the scheduled time to the sender's acknowledgement; null where the server gives none.</param>
+/// <param name="CpuSeconds">User and system time of each server process and its children in the window.</param>
+/// <param name="Lost">Deliveries that never arrived, of the whole run so far.</param>
+/// <param name="Duplicates">Deliveries that arrived again.</param>
+/// <param name="Reordered">Deliveries out of order.</param>
+/// <param name="Disconnects">Connections that the server closed.</param>
+/// <param name="Errors">Errors that the server answered.</param>
+/// <param name="Complaints">The first few of both.</param>
+/// <param name="GeneratorBusy">Share of one core that the generator worked in the window.</param>
+/// <param name="GeneratorLag">From the scheduled time to the sending.</param>
+internal sealed record Window(
+    double OfferedRate, double Seconds, long Messages, long Deliveries, Percentiles? Latency, Percentiles? Acknowledgement,
+    IReadOnlyDictionary<string, double> CpuSeconds, long Lost, long Duplicates, long Reordered, long Disconnects, long Errors,
+    IReadOnlyList<string> Complaints, double GeneratorBusy, Percentiles? GeneratorLag)
+{
+    public double DeliveriesPerSecond => Math.Round(Deliveries / Seconds, 1);
+
+    public double CpuMicrosPerDelivery => Math.Round(CpuSeconds.Values.Sum() * 1e6 / Math.Max(1, Deliveries), 2);
+
+    public double CpuMicrosPerMessage => Math.Round(CpuSeconds.Values.Sum() * 1e6 / Math.Max(1, Messages), 1);
+
+    /// <summary>Whether nothing went wrong.</summary>
+    public bool IsClean => Lost == 0 && Duplicates == 0 && Reordered == 0 && Disconnects == 0 && Errors == 0;
+}
+
+/// <summary>What connections cost that do nothing.</summary>
+/// <param name="Connections">Connections that were open.</param>
+/// <param name="BytesPerConnection">Growth of the proportional set size from the first connections to the last, by process.</param>
+/// <param name="ResidentBytes">Proportional set size with all of them, by process.</param>
+/// <param name="CpuShare">Share of one core that all processes took while all idled.</param>
+internal sealed record IdleCost(
+    int Connections, IReadOnlyDictionary<string, double> BytesPerConnection, IReadOnlyDictionary<string, long> ResidentBytes, double CpuShare);
+
+/// <summary>One scenario against one contender.</summary>
+/// <param name="Steps">Of a ramp: every rate that was tried, in order.</param>
+internal sealed record Measurement(
+    string Scenario, string Contender, int Repeat, DateTimeOffset StartedAt, int Clients, int Rooms, int TextBytes,
+    Window? Window, IdleCost? Idle, IReadOnlyList<Window>? Steps);

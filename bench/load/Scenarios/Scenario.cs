@@ -1,0 +1,48 @@
+using Tertulia.Load.Traffic;
+
+namespace Tertulia.Load.Scenarios;
+
+/// <summary>What is done with the clients.</summary>
+internal enum Course
+{
+    /// <summary>One rate, one window.</summary>
+    Steady,
+
+    /// <summary>The highest rate that holds.</summary>
+    Ramp,
+
+    /// <summary>Connections that do nothing.</summary>
+    Idle,
+}
+
+/// <summary>One row of the table.</summary>
+/// <param name="Name">On the command line.</param>
+/// <param name="Title">In the table.</param>
+/// <param name="Course">What is done.</param>
+/// <param name="Shape">Clients and rooms.</param>
+/// <param name="Rate">Messages a second; of a ramp, where it begins.</param>
+internal sealed record Scenario(string Name, string Title, Course Course, CrowdShape Shape, double Rate)
+{
+    private const int TextBytes = 100;
+
+    /// <summary>All of them, in the order of the table.</summary>
+    public static IReadOnlyList<Scenario> All { get; } =
+    [
+        new("fanout", "Fan-out", Course.Steady, new CrowdShape(500, 5, TextBytes), 400),
+        new("small-rooms", "Small rooms", Course.Steady, new CrowdShape(2000, 1000, TextBytes), 1000),
+        new("latency", "Latency", Course.Steady, new CrowdShape(200, 20, TextBytes), 100),
+        new("idle", "Idle connections", Course.Idle, new CrowdShape(10_000, 1000, TextBytes), 0),
+        new("ramp-fanout", "Highest rate, fan-out", Course.Ramp, new CrowdShape(500, 5, TextBytes), 400),
+        new("ramp-small-rooms", "Highest rate, small rooms", Course.Ramp, new CrowdShape(2000, 1000, TextBytes), 1000),
+    ];
+}
+
+/// <summary>How long things take.</summary>
+internal sealed record Pace(TimeSpan WarmUp, TimeSpan Window, TimeSpan Step, TimeSpan Idle)
+{
+    /// <summary>For figures.</summary>
+    public static Pace Normal { get; } = new(TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30));
+
+    /// <summary>For a look.</summary>
+    public static Pace Quick { get; } = new(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(8));
+}

@@ -1,0 +1,158 @@
+using Tertulia.Load.Dialects;
+using Tertulia.Load.Wire;
+
+namespace Tertulia.Load.Traffic;
+
+/// <summary>How many clients there are and how they are shared out.</summary>
+/// <param name="Clients">Connections; a multiple of the rooms.</param>
+/// <param name="Rooms">Rooms of equal size.</param>
+/// <param name="TextBytes">Length of a message's text.</param>
+internal sealed record CrowdShape(int Clients, int Rooms, int TextBytes)
+{
+    /// <summary>Members of each room.</summary>
+    public int Members => Clients / Rooms;
+}
+
+/// <summary>All clients of a run: opens them, and sends on a fixed schedule whatever the server does.</summary>
+internal sealed class Crowd : IDisposable
+{
+    private const int OpeningAtOnce = 64;
+
+    // A source address has about 28,000 ports; and a server may count connections per address.
+    private const int ClientsPerAddress = 1000;
+    private static readonly long KeepAliveEvery = TimeSpan.FromSeconds(10).Ticks * 100;
+    private static readonly long LookEvery = TimeSpan.FromMilliseconds(50).Ticks * 100;
+    private readonly Loop _loop = new();
+    private readonly ChatClient[] _clients;
+    private readonly Room[] _rooms;
+    private readonly IReadOnlyList<ushort> _ports;
+    private readonly byte[] _text;
+    private int _opened;
+    private long _messages;
+    private long _keptAliveUntil;
+    private long _keptAlive;
+
+    public Crowd(CrowdShape shape, Dialect dialect, IReadOnlyList<ushort> ports)
+    {
+        if (shape.Rooms < 1 || shape.Clients % shape.Rooms != 0)
+        {
+            throw new ArgumentException($"{shape.Clients} clients cannot be shared out evenly to {shape.Rooms} rooms");
+        }
+
+        _ports = ports;
+        _text = new byte[Math.Max(Stamp.Length, shape.TextBytes)];
+        _rooms = [.. Enumerable.Range(0, shape.Rooms).Select(number => new Room(number, shape.Members))];
+        _clients = new ChatClient[shape.Clients];
+        for (var i = 0; i < _clients.Length; i++)
+        {
+            var room = _rooms[i % _rooms.Length];
+            var place = i / _rooms.Length;
+            _clients[i] = room.Members[place] = new ChatClient(i, room, place, dialect, Tally);
+        }
+    }
+
+    /// <summary>What was sent and what arrived.</summary>
+    public Tally Tally { get; } = new();
+
+    /// <summary>Time the generator worked, in nanoseconds.</summary>
+    public long Busy => _loop.Busy;
+
+    /// <summary>Opens clients until there are <paramref name="count"/>, and waits until all of them are in their rooms.</summary>
+    /// <exception cref="TimeoutException">Not all were in time.</exception>
+    public void Open(int count, TimeSpan within)
+    {
+        var deadline = Loop.Now + within.Ticks * 100;
+        var joined = 0;
+        Run(now =>
+        {
+            while (joined < _opened && (_clients[joined].IsJoined || _clients[joined].IsClosed))
+            {
+                joined++;
+            }
+
+            while (_opened < count && _opened < joined + OpeningAtOnce)
+            {
+                // Multiplied, so that the members of a room do not all meet on one server.
+                var port = _ports[(int)((uint)_opened * 2654435761u >> 16) % _ports.Count];
+                _clients[_opened].Open(_loop, (ushort)(2 + _opened / ClientsPerAddress), port);
+                _opened++;
+            }
+
+            return joined == count || now > deadline ? null : now + LookEvery;
+        });
+        if (joined < count || Tally.Disconnects > 0)
+        {
+            throw new TimeoutException(
+                $"{joined} of {count} clients joined, {Tally.Disconnects} were closed, {Tally.Errors} errors. {string.Join("; ", Tally.Complaints)}");
+        }
+    }
+
+    /// <summary>Sends <paramref name="rate"/> messages a second, evenly spaced, the rooms and their members taking turns.</summary>
+    public void Send(double rate, TimeSpan duration)
+    {
+        var start = Loop.Now;
+        var spacing = 1e9 / rate;
+        var total = (long)(rate * duration.TotalSeconds);
+        long sent = 0;
+        Run(now =>
+        {
+            long due;
+            for (; (due = start + (long)(sent * spacing)) <= now && sent < total; sent++)
+            {
+                var room = _rooms[_messages % _rooms.Length];
+                room.Members[_messages / _rooms.Length % room.Members.Length].Send(due, _text);
+                _messages++;
+            }
+
+            return sent == total ? null : due;
+        });
+    }
+
+    /// <summary>Waits for what is outstanding.</summary>
+    /// <returns>Whether everything arrived.</returns>
+    public bool Settle(TimeSpan within)
+    {
+        var deadline = Loop.Now + within.Ticks * 100;
+        Run(now => Tally.Outstanding <= 0 || now > deadline ? null : now + LookEvery);
+        return Tally.Outstanding <= 0;
+    }
+
+    /// <summary>Only answers for a while.</summary>
+    public void Idle(TimeSpan duration)
+    {
+        var end = Loop.Now + duration.Ticks * 100;
+        Run(now => now >= end ? null : end);
+    }
+
+    public void Dispose() => _loop.Dispose();
+
+    private void Run(Func<long, long?> step) => _loop.Run(now =>
+    {
+        KeepAlive(now);
+        return step(now) is { } next ? Math.Min(next, now + LookEvery) : null;
+    });
+
+    /// <summary>One client after the other, so that they do not all speak at once.</summary>
+    private void KeepAlive(long now)
+    {
+        if (_opened == 0 || _keptAliveUntil == 0)
+        {
+            _keptAliveUntil = now;
+            return;
+        }
+
+        var due = Math.Min((now - _keptAliveUntil) * _opened / KeepAliveEvery, _opened);
+        if (due > 0)
+        {
+            _keptAliveUntil = now;
+            for (; due > 0; due--)
+            {
+                var client = _clients[_keptAlive++ % _opened];
+                if (client.IsJoined && !client.IsClosed)
+                {
+                    client.KeepAlive();
+                }
+            }
+        }
+    }
+}
