@@ -1,0 +1,23 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Tertulia.Bus;
+
+/// <summary>Bounds of the bus inside one process.</summary>
+public sealed class InProcessBusOptions
+{
+    internal const string Section = "Bus:InProcess";
+
+    /// <summary>Batches that one partition holds, those not yet acknowledged included. Above it clients are told <c>overloaded</c>.</summary>
+    /// <value>16 to 65 536; default 1024.</value>
+    [Range(16, 65_536)]
+    public int PartitionCapacity { get; set; } = 1024;
+
+    /// <summary>Batches that wait for one receiver. Above it the oldest is dropped, and a node repairs its rooms by seq.</summary>
+    /// <value>16 to 65 536; default 4096.</value>
+    [Range(16, 65_536)]
+    public int InboxCapacity { get; set; } = 4096;
+}
+
+[OptionsValidator]
+internal sealed partial class InProcessBusOptionsValidator : IValidateOptions<InProcessBusOptions>;

@@ -1,0 +1,57 @@
+using Google.Protobuf;
+
+namespace Tertulia.Bus.RabbitMq;
+
+/// <summary>One AMQP message that is to be published.</summary>
+/// <param name="Exchange">Empty for the default exchange, which routes by queue name.</param>
+/// <param name="RoutingKey">Node id or queue name; empty for a fan-out.</param>
+/// <param name="Mandatory">Comes back when there is no queue for it.</param>
+/// <param name="Body">Serialized just before it is written, into a buffer that all messages of a channel share.</param>
+internal readonly record struct OutgoingMessage(string Exchange, string RoutingKey, bool Mandatory, IMessage Body);
+
+/// <summary>What one caller publishes together and awaits together.</summary>
+internal sealed class Publication(params OutgoingMessage[] messages)
+{
+    // Continuations must not run on the connection's reading loop, which completes this.
+    private readonly TaskCompletionSource _confirmed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _unconfirmed = messages.Length;
+    private bool _refused;
+    private List<string>? _returned;
+
+    public OutgoingMessage[] Messages => messages;
+
+    /// <summary>Headers of all its messages; null when there are none.</summary>
+    public Dictionary<string, object?>? Headers { get; init; }
+
+    /// <summary>Completes when all messages are confirmed, or when it is known that they will not be.</summary>
+    public Task Confirmed => _confirmed.Task;
+
+    /// <summary>Routing keys of the messages for which there was no queue.</summary>
+    public IReadOnlyCollection<string> Returned => _returned ?? (IReadOnlyCollection<string>)[];
+
+    /// <summary>One message found no queue. Comes before its confirmation.</summary>
+    public void OnReturned(string routingKey) => (_returned ??= []).Add(routingKey);
+
+    /// <summary>The broker answered for one message. The calls for a publication exclude each other.</summary>
+    /// <param name="taken">False: the queue refused it, because it is full.</param>
+    public void OnConfirmed(bool taken)
+    {
+        _refused |= !taken;
+        if (--_unconfirmed > 0)
+        {
+            return;
+        }
+
+        if (_refused)
+        {
+            _confirmed.TrySetException(new QueueFullException("the broker refused the message: the queue is full"));
+        }
+        else
+        {
+            _confirmed.TrySetResult();
+        }
+    }
+
+    /// <summary>Nobody will answer, or nobody waits for the answer any more.</summary>
+    public void Fail(string reason) => _confirmed.TrySetException(new BusUnavailableException(reason));
+}
