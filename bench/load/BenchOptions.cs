@@ -18,7 +18,7 @@ internal sealed record BenchOptions(
           --repeats N   interleaved repeats, the table has their medians; default 3, 1 with --quick
           --seconds N   length of the measured window
           --clients N --rooms N --rate N --bytes N   instead of the scenarios' own
-          --out DIR     where the results go; default bench/results
+          --out DIR     where the results go; default bench/results, with --quick bench/results/quick.local
           --name NAME   name of the files; default the time
         """;
 
@@ -72,7 +72,7 @@ internal sealed record BenchOptions(
             values.TryGetValue("--against", out var list) ? Against(list) : [.. Lineup.All.Keys],
             pace,
             Number("--repeats") ?? (isQuick ? 1 : 3),
-            values.GetValueOrDefault("--out") ?? Path.Combine(Repository.Root, "bench", "results"),
+            values.GetValueOrDefault("--out") ?? Path.Combine(Repository.Root, "bench", "results", isQuick ? "quick.local" : ""),
             values.GetValueOrDefault("--name") ?? DateTime.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture));
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Tertulia.Load.Dialects;
 using Tertulia.Testing;
@@ -38,7 +39,7 @@ internal static class Lineup
     {
         var url = Local(FreePorts.Next());
         var program = Repository.Program("services/allinone", "Tertulia.AllInOne");
-        string[] arguments = [program, "--urls", url.OriginalString, "--data", Path.Combine(folder, "data")];
+        string[] arguments = [program, "--urls", url.OriginalString, "--Data:Folder", Path.Combine(folder, "data")];
         var process = await ServerProcess.StartAsync(
             new ServerStart("allinone", "dotnet", arguments, Path.Combine(folder, "logs", "allinone.log"), Ready.Answers(new Uri(url, "/health/ready")))
             {
@@ -66,11 +67,7 @@ internal static class Lineup
     private static async Task<Contender> StartSocketIoAsync(string folder, CancellationToken cancellationToken)
     {
         var program = Path.Combine(Repository.Root, "bench", "rivals", "socketio", "server.mjs");
-        if (!Directory.Exists(Path.Combine(Path.GetDirectoryName(program)!, "node_modules")))
-        {
-            throw new InvalidOperationException("Its packages are not installed: npm ci --prefix bench/rivals/socketio");
-        }
-
+        await InstallAsync(Path.GetDirectoryName(program)!, cancellationToken);
         var redis = await PrivateRedis.StartAsync(Path.Combine(folder, "logs", "redis.log"), cancellationToken);
         List<ServerProcess> parts = [redis.Process];
         try
@@ -103,6 +100,22 @@ internal static class Lineup
             }
 
             throw;
+        }
+    }
+
+    /// <summary>What its lock file names, once per clone.</summary>
+    private static async Task InstallAsync(string folder, CancellationToken cancellationToken)
+    {
+        if (Directory.Exists(Path.Combine(folder, "node_modules")))
+        {
+            return;
+        }
+
+        using var npm = Process.Start(new ProcessStartInfo("npm", ["ci", "--no-audit", "--no-fund"]) { WorkingDirectory = folder })!;
+        await npm.WaitForExitAsync(cancellationToken);
+        if (npm.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"npm ci in {folder} ended with {npm.ExitCode}");
         }
     }
 
