@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Options;
+
+namespace Tertulia.Connections.Auth;
+
+/// <summary>What of the options depends on the environment, on files and on each other.</summary>
+internal sealed class AuthRules(IHostEnvironment environment) : IValidateOptions<AuthOptions>
+{
+    public ValidateOptionsResult Validate(string? name, AuthOptions options)
+    {
+        if (options.Mode == AuthMode.Development && !environment.IsDevelopment())
+        {
+            return ValidateOptionsResult.Fail(
+                $"Auth:Mode is Development, where anybody may be anybody, but the environment is {environment.EnvironmentName}. Set Auth:Mode to Jwt.");
+        }
+
+        if (options.JwksUrl is { } url && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "https" or "http"))
+        {
+            return ValidateOptionsResult.Fail("Auth:JwksUrl is not an http(s) URL.");
+        }
+
+        try
+        {
+            StaticKeys.Load(options);
+            return ValidateOptionsResult.Success;
+        }
+        catch (InvalidOperationException exception)
+        {
+            return ValidateOptionsResult.Fail(exception.Message);
+        }
+    }
+}

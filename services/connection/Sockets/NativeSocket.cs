@@ -1,0 +1,98 @@
+using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
+using Tertulia.Connections.Limits;
+using Tertulia.Connections.Sessions;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Sockets;
+
+/// <summary><c>GET /ws</c> and <c>GET /ws/{room_id}</c>: the plain WebSocket way in (PROTOCOL §2, §3).</summary>
+internal sealed partial class NativeSocket(
+    SocketAdmission admission, ISessionFlow flow, SocketSweeper sweeper, UserRates rates,
+    IOptions<SocketOptions> options, IOptions<LimitOptions> limits, TimeProvider time, ILogger<NativeSocket> logger)
+{
+    private const string RoomParameter = "room_id";
+
+    // CONNECT: over HTTP/2 (RFC 8441).
+    private static readonly string[] Methods = [HttpMethods.Get, HttpMethods.Connect];
+
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        app.MapMethods("/ws", Methods, HandleAsync);
+        app.MapMethods($"/ws/{{{RoomParameter}}}", Methods, HandleAsync);
+    }
+
+    private static Task HandleAsync(HttpContext context) => context.RequestServices.GetRequiredService<NativeSocket>().AcceptAsync(context);
+
+    /// <summary>Serves one client until it is gone; answers 426 to what is not a WebSocket.</summary>
+    private async Task AcceptAsync(HttpContext context)
+    {
+        if (WebSocketRequest.Of(context) is not { } request)
+        {
+            await AskForUpgradeAsync(context);
+            return;
+        }
+
+        try
+        {
+            await AdmitAsync(context, request);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            LogLeft();
+        }
+        catch (Exception exception)
+        {
+            LogFailed(exception);
+        }
+    }
+
+    private async Task AdmitAsync(HttpContext context, WebSocketRequest request)
+    {
+        var headers = context.Request.Headers;
+        var subprotocol = Subprotocol.Choose(headers.GetCommaSeparatedValues(HeaderNames.SecWebSocketProtocol));
+        var extensions = options.Value.Compression ? DeflateOffer.Answer(headers.GetCommaSeparatedValues(HeaderNames.SecWebSocketExtensions)) : null;
+        var (opening, refusal) = await admission.AdmitAsync(context, context.GetRouteValue(RoomParameter) as string, subprotocol, context.RequestAborted);
+        var caller = opening.Caller;
+        try
+        {
+            var transport = await request.AcceptAsync(subprotocol.Selected, extensions);
+            using var connection = new NativeConnection(context, transport, extensions is not null, opening, options.Value, limits.Value, rates, time);
+            sweeper.Add(connection);
+            try
+            {
+                await (refusal is null ? connection.RunAsync(flow, context.RequestAborted) : connection.RefuseAsync(refusal));
+            }
+            finally
+            {
+                sweeper.Remove(connection);
+                caller = connection.Session.Caller;
+            }
+        }
+        finally
+        {
+            if (refusal is null)
+            {
+                admission.Leave(caller, opening.Address);
+            }
+        }
+    }
+
+    private static Task AskForUpgradeAsync(HttpContext context)
+    {
+        var entry = ErrorCatalog.Of(ErrorCode.BadRequest);
+        context.Response.Headers.Upgrade = "websocket";
+        context.Response.Headers.SecWebSocketVersion = "13";
+        return TypedResults.Problem(
+            "This is a WebSocket endpoint (RFC 6455, version 13)", statusCode: StatusCodes.Status426UpgradeRequired, title: "Upgrade required",
+            type: $"urn:tertulia:error:{entry.Name}",
+            extensions: new Dictionary<string, object?> { ["code"] = (int)entry.Code, ["name"] = entry.Name, ["temporary"] = entry.Temporary })
+            .ExecuteAsync(context);
+    }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "A client left before it was let in")]
+    private partial void LogLeft();
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A connection failed")]
+    private partial void LogFailed(Exception exception);
+}

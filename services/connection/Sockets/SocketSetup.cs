@@ -1,0 +1,21 @@
+using Microsoft.Extensions.Options;
+
+namespace Tertulia.Connections.Sockets;
+
+internal static class SocketSetup
+{
+    /// <summary>The WebSocket way in.</summary>
+    public static IServiceCollection AddSockets(this IServiceCollection services)
+    {
+        services.AddSingleton<IValidateOptions<SocketOptions>, SocketOptionsValidator>();
+        services.AddSingleton<IValidateOptions<SocketOptions>, SocketOptionsRules>();
+        services.AddOptions<SocketOptions>().BindConfiguration(SocketOptions.Section).ValidateOnStart();
+        services.AddSingleton<OriginRules>();
+        services.AddSingleton<ForwardedClient>();
+        services.AddSingleton<SocketAdmission>();
+        services.AddSingleton<NativeSocket>();
+        services.AddSingleton<SocketSweeper>();
+        services.AddHostedService(provider => provider.GetRequiredService<SocketSweeper>());
+        return services;
+    }
+}
