@@ -1,0 +1,20 @@
+using Tertulia.Bus;
+using Tertulia.Hosting;
+
+namespace Tertulia.Presence.Emitting;
+
+/// <summary>The presence replicas that know the whole picture; they share rooms and users out among themselves.</summary>
+/// <remarks>This one joins only when its own picture is complete (<see cref="JoinAsync"/>), so that a new replica never emits from half a picture.</remarks>
+internal sealed class PresenceReplicas(ILiveBus bus, ProcessIdentity identity, TimeProvider time) : IDisposable
+{
+    private readonly Replicas _replicas = new(bus, "presence", identity.Id, time);
+
+    /// <summary>Whether this replica emits for a room or a user.</summary>
+    public bool Owns(string key) => _replicas.Owns(key);
+
+    public Task JoinAsync(CancellationToken cancellationToken) => _replicas.StartAsync(cancellationToken);
+
+    public Task LeaveAsync(CancellationToken cancellationToken) => _replicas.StopAsync(cancellationToken);
+
+    public void Dispose() => _replicas.Dispose();
+}

@@ -1,0 +1,66 @@
+namespace Tertulia.Presence.Tracking;
+
+/// <summary>A user with at least one connection.</summary>
+internal sealed class UserEntry(string userId, string username)
+{
+    public string UserId { get; } = userId;
+
+    /// <summary>As the newest connection gave it.</summary>
+    public string Username { get; set; } = username;
+
+    /// <summary>Connections by node.</summary>
+    public Tally<NodeEntry> Nodes;
+}
+
+/// <summary>A room with at least one connection in it.</summary>
+internal sealed class RoomEntry(string roomId)
+{
+    public string RoomId { get; } = roomId;
+
+    /// <summary>Connections by user.</summary>
+    public Tally<UserEntry> Users;
+
+    /// <summary>Connections by node.</summary>
+    public Tally<NodeEntry> Nodes;
+}
+
+/// <summary>One device. There are as many as open sockets in the cluster, so it holds no more than two references.</summary>
+internal sealed class ConnectionEntry(UserEntry user)
+{
+    public UserEntry User { get; } = user;
+
+    /// <summary>Exactly as long as there are rooms: most connections are in one.</summary>
+    public RoomEntry[] Rooms { get; set; } = [];
+}
+
+/// <summary>A connection node and what it said of itself.</summary>
+internal sealed class NodeEntry(string nodeId)
+{
+    public string NodeId { get; } = nodeId;
+
+    public Dictionary<string, ConnectionEntry> Connections { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Sum of <see cref="Contracts.Digest.Of"/> over <see cref="Connections"/> and their rooms.</summary>
+    public ulong Digest { get; set; }
+
+    /// <summary>Of the last report that is in the picture.</summary>
+    public ulong Version { get; set; }
+
+    /// <summary>The picture of this node is whole: deltas can be applied to it.</summary>
+    public bool Known { get; set; }
+
+    /// <summary>A hole or a difference was found; cleared by the next snapshot.</summary>
+    public bool NeedsSnapshot { get; set; }
+
+    /// <summary>It was known, then silent too long: what it brings when it is back is news to its rooms.</summary>
+    public bool Expired { get; set; }
+
+    /// <summary>Timestamp of the last report of any kind.</summary>
+    public long LastHeard { get; set; }
+
+    /// <summary>Timestamp of the last request for a snapshot, or of the last part that came; null when none was requested.</summary>
+    public long? AskedAt { get; set; }
+
+    /// <summary>Parts of a snapshot that is not complete; null when none is coming in.</summary>
+    public SnapshotAssembly? Assembly { get; set; }
+}

@@ -1,0 +1,43 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Tertulia.Presence.Tracking;
+
+/// <summary>How the picture of who is online is kept.</summary>
+public sealed class PresenceOptions
+{
+    internal const string Section = "Presence";
+
+    /// <summary>Users in a room above which its members are told a count, at most once a second, instead of who came and went.</summary>
+    /// <value>Users, 1 to 10,000; default 100.</value>
+    [Range(1, 10_000)]
+    public int LargeRoomUsers { get; set; } = 100;
+
+    /// <summary>Silence after which a node counts as dead and its connections as closed: three missed heartbeats.</summary>
+    /// <value>6 seconds to 10 minutes; default 15 seconds.</value>
+    [Range(typeof(TimeSpan), "00:00:06", "00:10:00")]
+    public TimeSpan NodeTimeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>After a start, the picture counts as complete when no node has added to it for this long.</summary>
+    /// <value>0 to 10 seconds; default 300 milliseconds. 0 where the only node is in the same process.</value>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
+    public TimeSpan SettleQuiet { get; set; } = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>After a start, the picture counts as complete after this time even if nodes still add to it.</summary>
+    /// <value>0 to 2 minutes; default 10 seconds.</value>
+    [Range(typeof(TimeSpan), "00:00:00", "00:02:00")]
+    public TimeSpan SettleLimit { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Reports and questions that wait for the loop that owns the picture; above it the bus keeps the reports.</summary>
+    /// <value>Items, 16 to 65,536; default 1,024.</value>
+    [Range(16, 65_536)]
+    public int QueueLength { get; set; } = 1_024;
+
+    /// <summary>Rooms in one <c>GetStats</c> answer at most; the ones with the most connections are listed.</summary>
+    /// <value>Rooms, 1 to 50,000 (a gRPC message has 4 MiB); default 10,000.</value>
+    [Range(1, 50_000)]
+    public int StatsRooms { get; set; } = 10_000;
+}
+
+[OptionsValidator]
+internal sealed partial class PresenceOptionsValidator : IValidateOptions<PresenceOptions>;

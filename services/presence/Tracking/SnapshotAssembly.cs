@@ -1,0 +1,41 @@
+using Tertulia.Contracts;
+
+namespace Tertulia.Presence.Tracking;
+
+/// <summary>The parts of one node's snapshot until the last has come, and what the node reported meanwhile.</summary>
+internal sealed class SnapshotAssembly(ulong version)
+{
+    private const int MaxWaitingChanges = 100_000;
+
+    private readonly HashSet<uint> _parts = [];
+    private readonly List<PresentConnection> _connections = [];
+    private readonly List<(ulong Version, PresenceDelta Delta)> _meanwhile = [];
+    private int _waitingChanges;
+
+    public ulong Version { get; } = version;
+
+    public IReadOnlyList<PresentConnection> Connections => _connections;
+
+    /// <summary>Newer deltas, to be applied after the snapshot, in order.</summary>
+    public IReadOnlyList<(ulong Version, PresenceDelta Delta)> Meanwhile => _meanwhile;
+
+    /// <returns>True when this was the last part.</returns>
+    public bool Add(PresenceSnapshot snapshot)
+    {
+        // Two replicas that asked at the same time make the node send the same version twice.
+        if (_parts.Add(snapshot.Part))
+        {
+            _connections.AddRange(snapshot.Connections);
+        }
+
+        return _parts.Count >= snapshot.Parts;
+    }
+
+    /// <returns>False when too much waits: give up and ask for a new snapshot.</returns>
+    public bool TryKeep(ulong version, PresenceDelta delta)
+    {
+        _waitingChanges += delta.Changes.Count;
+        _meanwhile.Add((version, delta));
+        return _waitingChanges <= MaxWaitingChanges;
+    }
+}
