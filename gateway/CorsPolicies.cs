@@ -1,0 +1,17 @@
+using Microsoft.AspNetCore.Cors.Infrastructure;
+
+namespace Tertulia.Gateway;
+
+/// <summary>Which pages of other origins may call the HTTP API.</summary>
+internal static class CorsPolicies
+{
+    private static readonly TimeSpan PreflightMaxAge = TimeSpan.FromHours(2); // As much as browsers take.
+
+    public static CorsPolicy Of(GatewayOptions options)
+    {
+        var policy = new CorsPolicyBuilder().AllowAnyHeader().AllowAnyMethod().WithExposedHeaders("Retry-After").SetPreflightMaxAge(PreflightMaxAge);
+        return options.CorsOriginList is ["*"]
+            ? policy.AllowAnyOrigin().Build()
+            : policy.WithOrigins(options.CorsOriginList).AllowCredentials().Build();
+    }
+}

@@ -1,0 +1,89 @@
+using System.ComponentModel.DataAnnotations;
+using System.Net;
+using Microsoft.Extensions.Options;
+
+namespace Tertulia.Gateway;
+
+/// <summary>The public door.</summary>
+public sealed class GatewayOptions
+{
+    internal const string Section = "Gateway";
+
+    /// <summary>The nodes' cleartext HTTP/2 addresses, separated by <c>;</c>: <c>http://10.0.0.5:5201;http://10.0.0.6:5201</c>.</summary>
+    /// <value>No default: there is no gateway without nodes.</value>
+    [Required]
+    public string Nodes { get; set; } = "";
+
+    /// <summary>Every address behind a name of <see cref="Nodes"/> is a node of its own (a headless service), looked up again at this interval.</summary>
+    /// <value>1 second to 1 hour; absent: names are not looked up by the gateway.</value>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan? ResolveEvery { get; set; }
+
+    /// <summary>Time between two health probes of a node.</summary>
+    /// <value>100 milliseconds to 1 minute; default 1 second.</value>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00")]
+    public TimeSpan HealthInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Silence in both directions after which a request or a WebSocket is cut. Nodes ping after 25 seconds and give up 20 seconds later.</summary>
+    /// <value>50 seconds to 1 hour; default 2 minutes.</value>
+    [Range(typeof(TimeSpan), "00:00:50", "01:00:00")]
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Largest request body. WebSocket messages have their own limit on the nodes.</summary>
+    /// <value>Bytes, 1,024 to 104,857,600; default 1,048,576.</value>
+    [Range(1_024, 104_857_600)]
+    public long RequestBodyBytes { get; set; } = 1_048_576;
+
+    /// <summary>Networks whose <c>X-Forwarded-For</c>, <c>-Proto</c> and <c>-Host</c> are believed, separated by <c>;</c>: <c>10.0.0.0/8;fd00::/8</c>.</summary>
+    /// <value>Default none: whatever a client sends of these headers is replaced.</value>
+    public string TrustedProxies { get; set; } = "";
+
+    /// <summary>Origins of pages that may call the HTTP API, separated by <c>;</c>: <c>https://app.example.com</c>. <c>*</c> is any, without credentials.</summary>
+    /// <value>Default none: same origin only. WebSockets are checked by the nodes.</value>
+    public string CorsOrigins { get; set; } = "";
+
+    internal string[] NodeList => Split(Nodes);
+
+    internal string[] CorsOriginList => Split(CorsOrigins);
+
+    internal IPNetwork[] TrustedNetworks => Array.ConvertAll(Split(TrustedProxies), text => IPNetwork.Parse(text));
+
+    internal static string[] Split(string list) => list.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+}
+
+[OptionsValidator]
+internal sealed partial class GatewayOptionsValidator : IValidateOptions<GatewayOptions>;
+
+/// <summary>What the lists hold.</summary>
+internal sealed class GatewayListsValidator : IValidateOptions<GatewayOptions>
+{
+    public ValidateOptionsResult Validate(string? name, GatewayOptions options)
+    {
+        var problems = new List<string>();
+        foreach (var node in options.NodeList)
+        {
+            if (!Uri.TryCreate(node, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttp || uri.AbsolutePath != "/")
+            {
+                problems.Add($"{GatewayOptions.Section}:Nodes: '{node}' is not like http://host:port");
+            }
+        }
+
+        foreach (var network in GatewayOptions.Split(options.TrustedProxies))
+        {
+            if (!IPNetwork.TryParse(network, out _))
+            {
+                problems.Add($"{GatewayOptions.Section}:TrustedProxies: '{network}' is not like 10.0.0.0/8");
+            }
+        }
+
+        foreach (var origin in options.CorsOriginList)
+        {
+            if (origin != "*" && (!Uri.TryCreate(origin, UriKind.Absolute, out var uri) || uri.GetLeftPart(UriPartial.Authority) != origin))
+            {
+                problems.Add($"{GatewayOptions.Section}:CorsOrigins: '{origin}' is not like https://app.example.com");
+            }
+        }
+
+        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+    }
+}

@@ -1,0 +1,71 @@
+using System.Net;
+using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.LoadBalancing;
+
+namespace Tertulia.Gateway;
+
+/// <summary>What goes where: three public prefixes, one cluster of nodes.</summary>
+internal static class GatewayRoutes
+{
+    /// <summary>Name of the one cluster.</summary>
+    public const string Cluster = "connection";
+
+    /// <summary>Path of the probe, on the nodes' HTTP/2 port.</summary>
+    public const string HealthPath = "/health/ready";
+
+    // Whatever else a node serves (health, metrics, gRPC) is not reachable from outside.
+    private static readonly string[] Prefixes = ["ws", "api", "socket.io"];
+
+    /// <param name="gatewayId">Stamped on every request, so that the nodes know whose client it is; a client's own header is replaced.</param>
+    public static RouteConfig[] Routes(string gatewayId) => Array.ConvertAll(Prefixes, prefix => new RouteConfig
+    {
+        RouteId = prefix,
+        ClusterId = Cluster,
+        Match = new RouteMatch { Path = $"/{prefix}/{{**rest}}" },
+        Transforms =
+        [
+            new Dictionary<string, string> { ["RequestHeader"] = "X-Gateway-Id", ["Set"] = gatewayId },
+            // X-Forwarded-For, -Proto, -Host: set from the connection, whatever the client sent.
+            new Dictionary<string, string> { ["X-Forwarded"] = "Set" },
+            new Dictionary<string, string> { ["RequestHeaderRemove"] = "Forwarded" },
+        ],
+    });
+
+    public static ClusterConfig Nodes(GatewayOptions options) => new()
+    {
+        ClusterId = Cluster,
+        Destinations = options.NodeList.ToDictionary(
+            address => address, address => new DestinationConfig { Address = address }, StringComparer.OrdinalIgnoreCase),
+        LoadBalancingPolicy = LoadBalancingPolicies.PowerOfTwoChoices,
+        HealthCheck = new HealthCheckConfig
+        {
+            AvailableDestinationsPolicy = "HealthyAndUnknown",
+            Active = new ActiveHealthCheckConfig
+            {
+                Enabled = true,
+                Interval = options.HealthInterval,
+                Timeout = TimeSpan.FromTicks(Math.Max(options.HealthInterval.Ticks, TimeSpan.TicksPerSecond * 2)),
+                Policy = DrainAwareHealth.PolicyName,
+                Path = HealthPath,
+            },
+        },
+        HttpClient = new HttpClientConfig { EnableMultipleHttp2Connections = true },
+        HttpRequest = new ForwarderRequestConfig
+        {
+            // Prior knowledge: the nodes' port speaks nothing else, and WebSockets go as extended CONNECT (RFC 8441).
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            ActivityTimeout = options.IdleTimeout,
+        },
+    };
+
+    /// <summary>One handler for the cluster: how it notices a node that vanished without a word.</summary>
+    public static void Configure(ForwarderHttpClientContext context, SocketsHttpHandler handler)
+    {
+        handler.ConnectTimeout = TimeSpan.FromSeconds(2);
+        handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
+        handler.KeepAlivePingDelay = TimeSpan.FromSeconds(10);
+        handler.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
+    }
+}

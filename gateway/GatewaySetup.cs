@@ -1,0 +1,100 @@
+using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.Extensions.Options;
+using Tertulia.Gateway.Draining;
+using Tertulia.Gateway.Limits;
+using Tertulia.Hosting;
+using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Health;
+
+namespace Tertulia.Gateway;
+
+/// <summary>The public door: forwards to the nodes, knows nothing of chat.</summary>
+public static class GatewaySetup
+{
+    /// <summary>Routes, cluster, limits and drain.</summary>
+    public static WebApplicationBuilder AddGateway(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<IValidateOptions<GatewayOptions>, GatewayOptionsValidator>();
+        services.AddSingleton<IValidateOptions<GatewayOptions>, GatewayListsValidator>();
+        services.AddOptions<GatewayOptions>().BindConfiguration(GatewayOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<TlsOptions>, TlsOptionsValidator>();
+        services.AddSingleton<IValidateOptions<TlsOptions>, TlsFilesValidator>();
+        services.AddOptions<TlsOptions>().BindConfiguration(TlsOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<ClientLimitOptions>, ClientLimitOptionsValidator>();
+        services.AddOptions<ClientLimitOptions>().BindConfiguration(ClientLimitOptions.Section).ValidateOnStart();
+
+        services.AddMetrics();
+        services.AddSingleton<Telemetry>();
+        services.AddSingleton<TlsCertificate>();
+        services.AddSingleton<ClientLimits>();
+        services.AddSingleton<OpenSockets>();
+        services.AddSingleton<NodeCalls>();
+        services.AddSingleton<IReadinessCheck, NodesReadiness>();
+        services.AddHostedService<DrainOnStop>();
+
+        services.AddSingleton<IActiveHealthCheckPolicy, DrainAwareHealth>();
+        services.AddSingleton<IProxyConfigProvider>(provider => new InMemoryConfigProvider(
+            GatewayRoutes.Routes(provider.GetRequiredService<ProcessIdentity>().Id),
+            [GatewayRoutes.Nodes(provider.GetRequiredService<IOptions<GatewayOptions>>().Value)]));
+        var proxy = services.AddReverseProxy().ConfigureHttpClient(GatewayRoutes.Configure);
+        if (Section<GatewayOptions>(builder.Configuration, GatewayOptions.Section).ResolveEvery is { } resolveEvery)
+        {
+            proxy.AddDnsDestinationResolver(resolver => resolver.RefreshPeriod = resolveEvery);
+        }
+
+        services.AddCors();
+        services.AddOptions<Microsoft.AspNetCore.Cors.Infrastructure.CorsOptions>()
+            .Configure<IOptions<GatewayOptions>>((cors, options) => cors.AddDefaultPolicy(CorsPolicies.Of(options.Value)));
+        services.AddOptions<ForwardedHeadersOptions>().Configure<IOptions<GatewayOptions>>(Believe);
+        // The server is made before the options are checked, so it takes them unchecked; the start goes no further with bad ones.
+        builder.WebHost.ConfigureKestrel((context, kestrel) =>
+        {
+            kestrel.Limits.MaxRequestBodySize = Section<GatewayOptions>(context.Configuration, GatewayOptions.Section).RequestBodyBytes;
+            TlsCertificate.Listen(kestrel, Section<TlsOptions>(context.Configuration, TlsOptions.Section));
+        });
+
+        // At Information the forwarder logs every upstream address with the query string, which may hold a token; at Warning a stack
+        // trace for every client that went away. Nodes that come and go are told by DrainAwareHealth, in one line.
+        builder.Logging.AddFilter("Yarp", LogLevel.Warning);
+        builder.Logging.AddFilter("Yarp.ReverseProxy.Health", LogLevel.Error);
+        builder.Logging.AddFilter("Yarp.ReverseProxy.Forwarder", LogLevel.Error);
+        return builder;
+    }
+
+    /// <summary>The pipeline, from the outside in.</summary>
+    public static WebApplication MapGateway(this WebApplication app)
+    {
+        // Mapping reads the options, before the start checks them: check all now, so that all bad keys are named at once.
+        app.Services.GetRequiredService<IStartupValidator>().Validate();
+        app.UseForwardedHeaders(); // First: everything after it sees the client's own address.
+        app.UseCors(); // Before the limits, so that a page may read a 429, too.
+        app.UseMiddleware<ClientLimitsMiddleware>();
+        HealthEndpoint.Map(app);
+        app.MapReverseProxy(proxy =>
+        {
+            proxy.UseMiddleware<AnotherNodeMiddleware>();
+            proxy.UseLoadBalancing();
+        });
+        return app;
+    }
+
+    private static T Section<T>(IConfiguration configuration, string section)
+        where T : class, new() => configuration.GetSection(section).Get<T>() ?? new T();
+
+    private static void Believe(ForwardedHeadersOptions headers, IOptions<GatewayOptions> options)
+    {
+        var networks = options.Value.TrustedNetworks;
+        // Without a network here the middleware would believe everybody.
+        headers.ForwardedHeaders = networks.Length == 0
+            ? ForwardedHeaders.None
+            : ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
+        headers.ForwardLimit = null; // As far back as the proxies are ours.
+        headers.KnownProxies.Clear();
+        headers.KnownIPNetworks.Clear();
+        foreach (var network in networks)
+        {
+            headers.KnownIPNetworks.Add(network);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using System.Diagnostics.Metrics;
+
+namespace Tertulia.Gateway;
+
+/// <summary>The gateway's metrics.</summary>
+internal sealed class Telemetry
+{
+    /// <summary>Name of the meter.</summary>
+    public const string MeterName = "Tertulia.Gateway";
+
+    private readonly UpDownCounter<int> _sockets;
+    private readonly Counter<long> _refused;
+    private readonly Counter<long> _again;
+
+    public Telemetry(IMeterFactory meters)
+    {
+        var meter = meters.Create(MeterName);
+        _sockets = meter.CreateUpDownCounter<int>("tertulia.gateway.sockets", "{socket}", "Open WebSockets");
+        _refused = meter.CreateCounter<long>("tertulia.gateway.refused", "{request}", "Requests refused by the limits per address");
+        _again = meter.CreateCounter<long>("tertulia.gateway.retried", "{request}", "Requests sent to another node because the first could not be reached");
+    }
+
+    public void SocketOpened() => _sockets.Add(1);
+
+    public void SocketClosed() => _sockets.Add(-1);
+
+    public void Refused() => _refused.Add(1);
+
+    public void Retried() => _again.Add(1);
+}

@@ -1,0 +1,101 @@
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.Options;
+
+namespace Tertulia.Gateway;
+
+/// <summary>A door with TLS beside the plain ones of <c>urls</c>.</summary>
+public sealed class TlsOptions
+{
+    internal const string Section = "Gateway:Tls";
+
+    /// <summary>Port of the door, on all interfaces; HTTP/1.1 and HTTP/2.</summary>
+    /// <value>1 to 65,535; absent: no TLS here.</value>
+    [System.ComponentModel.DataAnnotations.Range(1, 65_535)]
+    public int? Port { get; set; }
+
+    /// <summary>PEM file with the certificate and its chain. It is read again when it was replaced.</summary>
+    /// <value>Required with <see cref="Port"/>.</value>
+    public string CertificatePath { get; set; } = "";
+
+    /// <summary>PEM file with the private key.</summary>
+    /// <value>Required with <see cref="Port"/>.</value>
+    public string KeyPath { get; set; } = "";
+}
+
+[OptionsValidator]
+internal sealed partial class TlsOptionsValidator : IValidateOptions<TlsOptions>;
+
+/// <summary>The files that a port needs.</summary>
+internal sealed class TlsFilesValidator : IValidateOptions<TlsOptions>
+{
+    public ValidateOptionsResult Validate(string? name, TlsOptions options) =>
+        options.Port is null || (File.Exists(options.CertificatePath) && File.Exists(options.KeyPath))
+            ? ValidateOptionsResult.Success
+            : ValidateOptionsResult.Fail($"{TlsOptions.Section}:Port needs the files CertificatePath and KeyPath");
+}
+
+/// <summary>The certificate of the files as they are now: whoever renews it replaces them, nobody restarts the gateway.</summary>
+internal sealed partial class TlsCertificate(IOptions<TlsOptions> options, TimeProvider time, ILogger<TlsCertificate> logger)
+{
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _lock = new();
+    private X509Certificate2? _certificate;
+    private DateTime _written;
+    private long _looked;
+
+    /// <param name="kestrel">The server that is being made.</param>
+    /// <param name="tls">Not checked yet.</param>
+    public static void Listen(KestrelServerOptions kestrel, TlsOptions tls)
+    {
+        if (tls.Port is > 0 and <= ushort.MaxValue)
+        {
+            kestrel.ListenAnyIP(tls.Port.Value, listen => listen.UseHttps(new HttpsConnectionAdapterOptions
+            {
+                ServerCertificateSelector = (_, _) => listen.ApplicationServices.GetRequiredService<TlsCertificate>().Current(),
+            }));
+        }
+    }
+
+    public X509Certificate2 Current()
+    {
+        lock (_lock)
+        {
+            if (_certificate is null || time.GetElapsedTime(_looked) >= LookAgain)
+            {
+                _looked = time.GetTimestamp();
+                ReadWhenNew();
+            }
+
+            return _certificate!;
+        }
+    }
+
+    private void ReadWhenNew()
+    {
+        var written = File.GetLastWriteTimeUtc(options.Value.CertificatePath);
+        if (_certificate is not null && written == _written)
+        {
+            return;
+        }
+
+        try
+        {
+            _certificate = X509Certificate2.CreateFromPemFile(options.Value.CertificatePath, options.Value.KeyPath);
+            _written = written;
+            LogRead(_certificate.NotAfter);
+        }
+        catch (Exception exception) when (_certificate is not null)
+        {
+            LogNotRead(exception); // Certificate and key are being replaced one after the other: the old one is good until the next look.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "TLS certificate read, valid until {NotAfter:u}")]
+    private partial void LogRead(DateTime notAfter);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The new TLS certificate could not be read; the previous one stays")]
+    private partial void LogNotRead(Exception exception);
+}

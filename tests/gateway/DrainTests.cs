@@ -1,0 +1,60 @@
+using System.Net;
+using Tertulia.Testing;
+
+namespace Tertulia.Gateway.Tests;
+
+public sealed class DrainTests : IAsyncLifetime
+{
+    private TestNode _a = null!;
+    private TestNode _b = null!;
+
+    public async Task InitializeAsync() => (_a, _b) = (await TestNode.StartAsync("a"), await TestNode.StartAsync("b"));
+
+    public async Task DisposeAsync()
+    {
+        await _a.DisposeAsync();
+        await _b.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_gateway_that_stops_has_every_node_move_its_clients_and_waits_for_them()
+    {
+        await using var gateway = await TestGateway.StartAsync([_a, _b], "Drain:Grace=00:00:20");
+        using var ana = await gateway.OpenAsync();
+
+        var stopping = gateway.StopAsync();
+
+        foreach (var node in new[] { _a, _b })
+        {
+            var move = await node.Moves.NextAsync();
+            Assert.Equal((gateway.Id, 10_000u), (move.GatewayId, move.WithinMs));
+        }
+
+        Assert.Equal("closed 4001", await ana.ReceiveTextAsync());
+        Assert.False(stopping.IsCompleted);
+        using var ready = await gateway.Http.GetAsync("/health/ready");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+
+        await ana.CloseOutputAsync(TestNode.Draining, null, CancellationToken.None);
+        await Eventually.CompletesAsync(stopping, "the gateway has stopped after its last client left");
+    }
+
+    [Fact]
+    public async Task A_client_that_does_not_leave_holds_the_stop_up_for_the_grace_and_no_longer()
+    {
+        await using var gateway = await TestGateway.StartAsync([_a], "Drain:Grace=00:00:01");
+        using var silent = await gateway.OpenAsync("/ws?flood");
+
+        await Eventually.CompletesAsync(gateway.StopAsync(), "the gateway has stopped", TimeSpan.FromSeconds(15));
+    }
+
+    [Fact]
+    public async Task Without_clients_it_stops_at_once_and_asks_nobody()
+    {
+        await using var gateway = await TestGateway.StartAsync([_a], "Drain:Grace=00:01:00");
+
+        await Eventually.CompletesAsync(gateway.StopAsync(), "the gateway has stopped", TimeSpan.FromSeconds(10));
+
+        Assert.Equal(0, _a.Moves.Waiting);
+    }
+}

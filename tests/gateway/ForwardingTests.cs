@@ -1,0 +1,106 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.WebSockets;
+
+namespace Tertulia.Gateway.Tests;
+
+public sealed class ForwardingTests : IAsyncLifetime
+{
+    private TestNode _node = null!;
+
+    public async Task InitializeAsync() => _node = await TestNode.StartAsync("a");
+
+    public async Task DisposeAsync() => await _node.DisposeAsync();
+
+    [Fact]
+    public async Task A_websocket_goes_through_with_its_subprotocol_frames_and_close_code()
+    {
+        await using var gateway = await TestGateway.StartAsync([_node]);
+        using var ana = await gateway.OpenAsync("/ws/lobby?user_id=ana", options => options.AddSubProtocol("tertulia.v1.json"));
+
+        Assert.Equal("tertulia.v1.json", ana.SubProtocol);
+        Assert.Equal("hola", await ana.EchoAsync("hola"));
+        Assert.Equal(new string('x', 60_000), await ana.EchoAsync(new string('x', 60_000)));
+
+        await ana.CloseOutputAsync((WebSocketCloseStatus)4242, "bye", CancellationToken.None);
+        Assert.Equal("closed 4242", await ana.ReceiveTextAsync());
+    }
+
+    [Fact]
+    public async Task The_node_learns_the_gateway_and_the_address_and_nothing_that_a_client_claims_of_them()
+    {
+        await using var gateway = await TestGateway.StartAsync([_node]);
+
+        var seen = await HeadersAsync(gateway, new()
+        {
+            ["X-Gateway-Id"] = "forged",
+            ["X-Forwarded-For"] = "198.51.100.1",
+            ["X-Forwarded-Proto"] = "https",
+            ["X-Forwarded-Host"] = "forged.example",
+            ["Forwarded"] = "for=198.51.100.1",
+        });
+
+        Assert.Equal(gateway.Id, seen["X-Gateway-Id"]);
+        Assert.Equal("127.0.0.1", seen["X-Forwarded-For"]);
+        Assert.Equal("http", seen["X-Forwarded-Proto"]);
+        Assert.Equal(gateway.Url.Authority, seen["X-Forwarded-Host"]);
+        Assert.DoesNotContain("Forwarded", seen.Keys);
+    }
+
+    [Fact]
+    public async Task A_trusted_proxy_is_believed_and_only_as_far_as_it_is_trusted()
+    {
+        await using var gateway = await TestGateway.StartAsync([_node], "Gateway:TrustedProxies=127.0.0.0/8;10.0.0.0/8");
+
+        var seen = await HeadersAsync(gateway, new()
+        {
+            ["X-Forwarded-For"] = "192.0.2.66, 203.0.113.9, 10.1.2.3",
+            ["X-Forwarded-Proto"] = "https, https, https",
+            ["X-Forwarded-Host"] = "a.example, chat.example, b.example",
+        });
+
+        Assert.Equal("203.0.113.9", seen["X-Forwarded-For"]);
+        Assert.Equal("https", seen["X-Forwarded-Proto"]);
+        Assert.Equal("chat.example", seen["X-Forwarded-Host"]);
+    }
+
+    [Theory]
+    [InlineData("/metrics")]
+    [InlineData("/tertulia.v1.ConnectionService/MoveGatewayClients")]
+    [InlineData("/wsx")]
+    public async Task Nothing_but_the_public_prefixes_is_reachable(string path)
+    {
+        await using var gateway = await TestGateway.StartAsync([_node]);
+
+        using var answer = await gateway.Http.GetAsync(path);
+
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.False(answer.Headers.Contains("X-Node"));
+    }
+
+    [Theory]
+    [InlineData("/ws/stats")]
+    [InlineData("/api/v1/rooms")]
+    [InlineData("/socket.io/?EIO=4&transport=polling")]
+    public async Task The_public_prefixes_are_forwarded(string path)
+    {
+        await using var gateway = await TestGateway.StartAsync([_node]);
+
+        using var answer = await gateway.Http.GetAsync(path);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("a", answer.Headers.GetValues("X-Node").Single());
+    }
+
+    private static async Task<Dictionary<string, string>> HeadersAsync(TestGateway gateway, Dictionary<string, string> send)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/rooms");
+        foreach (var (name, value) in send)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        using var answer = await gateway.Http.SendAsync(request);
+        return new((await answer.Content.ReadFromJsonAsync<Dictionary<string, string>>())!, StringComparer.OrdinalIgnoreCase);
+    }
+}
