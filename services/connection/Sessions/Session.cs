@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Protocol;
 using Tertulia.Connections.Rooms;
@@ -6,34 +7,86 @@ using Tertulia.Connections.Sockets;
 namespace Tertulia.Connections.Sessions;
 
 /// <summary>One connected device.</summary>
-/// <param name="connectionId">Unique in the cluster and new with every connection.</param>
-/// <param name="opening">How it came in.</param>
-/// <param name="outbox">The frames that wait for its socket.</param>
-internal sealed class Session(string connectionId, SocketOpening opening, Outbox outbox)
+internal sealed class Session : IAsyncDisposable
 {
-    private long _lastHeard = Environment.TickCount64;
+    private readonly CancellationTokenSource _ended = new();
+    private readonly ConcurrentQueue<RoomMember> _behind = [];
+    private bool _heard;
 
-    public string ConnectionId { get; } = connectionId;
+    /// <param name="connectionId">Unique in the cluster and new with every connection.</param>
+    /// <param name="opening">How it came in.</param>
+    /// <param name="outbox">The frames that wait for its socket.</param>
+    public Session(string connectionId, SocketOpening opening, Outbox outbox)
+    {
+        (ConnectionId, Opening, Outbox, Caller) = (connectionId, opening, outbox, opening.Caller);
+        Ended = _ended.Token;
+    }
 
-    public SocketOpening Opening { get; } = opening;
+    public string ConnectionId { get; }
 
-    public Outbox Outbox { get; } = outbox;
+    public SocketOpening Opening { get; }
+
+    public Outbox Outbox { get; }
 
     /// <summary>Null until the client is authenticated; replaced by <c>auth_refresh</c>, never by another user.</summary>
-    public Caller? Caller { get; set; } = opening.Caller;
+    public Caller? Caller { get; set; }
 
-    /// <summary>Rooms the session is in or enters, by room id. Touched by the session's own frames only, which never overlap.</summary>
+    /// <summary>Rooms the session is in, enters, or was refused, by room id. Touched by the session's own frames only, which never overlap.</summary>
     public Dictionary<string, RoomMember> Rooms { get; } = new(StringComparer.Ordinal);
 
-    /// <summary><see cref="Environment.TickCount64"/> of the last inbound frame of any kind.</summary>
-    public long LastHeard => Volatile.Read(ref _lastHeard);
+    /// <summary>What the session has under way beyond the frame it is handling: joins and reads.</summary>
+    public RunningTasks Calls { get; } = new();
 
-    /// <summary>Something came from the client: it is alive.</summary>
-    public void Heard() => Volatile.Write(ref _lastHeard, Environment.TickCount64);
+    /// <summary>What the client asks beyond its user's events. Touched by the session's own frames only.</summary>
+    public SessionRates Rates { get; } = new();
+
+    /// <summary>What the heartbeat loop knows of the session. Touched by it only.</summary>
+    public Watch Watch { get; } = new();
+
+    /// <summary>Cancelled when the session has ended.</summary>
+    public CancellationToken Ended { get; }
+
+    /// <summary>Something came from the client: it is alive. Looked at once a second, so that a frame does not cost a look at the clock.</summary>
+    public void Heard() => Volatile.Write(ref _heard, true);
+
+    /// <returns>True when something came since the last call.</returns>
+    public bool TakeHeard()
+    {
+        if (!Volatile.Read(ref _heard))
+        {
+            return false;
+        }
+
+        Volatile.Write(ref _heard, false);
+        return true;
+    }
 
     /// <summary>Queues a frame for the client.</summary>
     public SendOutcome Send(EncodedFrame frame) => Outbox.TryEnqueue(frame);
 
     /// <summary>Sends what waits, then the close frame, and ends the transport. Only the first call counts.</summary>
     public void Close(CloseCode code, string reason) => Outbox.Close(code, reason);
+
+    /// <summary>A room's events were left out for this client: it is told when it has caught up.</summary>
+    public void Missed(RoomMember member) => _behind.Enqueue(member);
+
+    /// <summary>The client has caught up: tells it what it missed in each room. Called without any lock.</summary>
+    public void TellMissed()
+    {
+        while (_behind.TryDequeue(out var member))
+        {
+            member.TellMissed();
+        }
+    }
+
+    /// <summary>Some room's events were left out, and the client was not yet told.</summary>
+    public bool HasMissed => !_behind.IsEmpty;
+
+    /// <summary>The transport is gone: ends what is under way and waits for it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _ended.CancelAsync();
+        await Calls.WhenIdleAsync();
+        _ended.Dispose();
+    }
 }

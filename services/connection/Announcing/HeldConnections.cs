@@ -1,0 +1,137 @@
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Announcing;
+
+/// <summary>What this node has to tell the presence replicas: its connections and their rooms, and what changed since the last report.</summary>
+/// <remarks>Its lock is the last one: sessions and rooms call it with theirs held.</remarks>
+internal sealed class HeldConnections
+{
+    /// <summary>Changes that wait for a report. Above it they are dropped, and the whole picture is sent instead.</summary>
+    internal const int MaxChanges = 10_000;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Held> _connections = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _users = new(StringComparer.Ordinal);
+    private List<PresenceChange> _changes = [];
+    private ulong _digest;
+    private bool _overflowed;
+
+    /// <summary>A user is connected.</summary>
+    public void Open(string connectionId, string userId, string username)
+    {
+        lock (_lock)
+        {
+            if (_connections.TryAdd(connectionId, new Held(userId, username)))
+            {
+                _users[userId] = _users.GetValueOrDefault(userId) + 1;
+                _digest += Digest.Of(connectionId, "");
+                Add(new PresenceChange { ConnectionId = connectionId, Opened = new ConnectionOpened { UserId = userId, Username = username } });
+            }
+        }
+    }
+
+    /// <summary>The connection is gone, and out of all rooms.</summary>
+    public void Close(string connectionId)
+    {
+        lock (_lock)
+        {
+            if (_connections.Remove(connectionId, out var held))
+            {
+                if (--_users[held.UserId] == 0)
+                {
+                    _users.Remove(held.UserId);
+                }
+
+                _digest -= Digest.Of(connectionId, "");
+                foreach (var roomId in held.Rooms)
+                {
+                    _digest -= Digest.Of(connectionId, roomId);
+                }
+
+                Add(new PresenceChange { ConnectionId = connectionId, Closed = new ConnectionClosed() });
+            }
+        }
+    }
+
+    /// <summary>The connection is in the room. Without effect when the connection is not open.</summary>
+    public void Enter(string connectionId, string roomId)
+    {
+        lock (_lock)
+        {
+            if (_connections.TryGetValue(connectionId, out var held) && !held.Rooms.Contains(roomId))
+            {
+                held.Rooms.Add(roomId);
+                _digest += Digest.Of(connectionId, roomId);
+                Add(new PresenceChange { ConnectionId = connectionId, Entered = roomId });
+            }
+        }
+    }
+
+    /// <summary>The connection is not in the room any more.</summary>
+    public void Leave(string connectionId, string roomId)
+    {
+        lock (_lock)
+        {
+            if (_connections.TryGetValue(connectionId, out var held) && held.Rooms.Remove(roomId))
+            {
+                _digest -= Digest.Of(connectionId, roomId);
+                Add(new PresenceChange { ConnectionId = connectionId, Left = roomId });
+            }
+        }
+    }
+
+    /// <summary>Whether the user has a connection here.</summary>
+    public bool HasUser(string userId)
+    {
+        lock (_lock)
+        {
+            return _users.ContainsKey(userId);
+        }
+    }
+
+    /// <summary>Takes what changed, and what the node holds after these changes.</summary>
+    /// <param name="whole">Take the connections, too. They are taken anyway when too many changes had to be dropped.</param>
+    public HeldChanges Take(bool whole)
+    {
+        lock (_lock)
+        {
+            var overflowed = _overflowed;
+            var changes = _changes;
+            (_changes, _overflowed) = ([], false);
+            var connections = whole || overflowed ? _connections.Select(entry => entry.Value.ToPresent(entry.Key)).ToList() : null;
+            return new HeldChanges(changes, overflowed, connections, _digest, (uint)_connections.Count);
+        }
+    }
+
+    private void Add(PresenceChange change)
+    {
+        if (_overflowed)
+        {
+            return;
+        }
+
+        _changes.Add(change);
+        if (_changes.Count > MaxChanges)
+        {
+            (_changes, _overflowed) = ([], true);
+        }
+    }
+
+    private sealed class Held(string userId, string username)
+    {
+        public string UserId { get; } = userId;
+
+        public List<string> Rooms { get; } = new(1);
+
+        public PresentConnection ToPresent(string connectionId) =>
+            new() { ConnectionId = connectionId, UserId = UserId, Username = username, RoomIds = { Rooms } };
+    }
+}
+
+/// <summary>What changed on a node, and what it holds after that.</summary>
+/// <param name="Changes">In the order in which they happened.</param>
+/// <param name="Overflowed">There were too many: the changes are missing, and <paramref name="Connections"/> says what became of them.</param>
+/// <param name="Connections">All connections; null when they were not asked for.</param>
+/// <param name="Digest">Of all connections and their rooms.</param>
+/// <param name="Count">Of all connections.</param>
+internal sealed record HeldChanges(List<PresenceChange> Changes, bool Overflowed, List<PresentConnection>? Connections, ulong Digest, uint Count);

@@ -1,0 +1,192 @@
+using System.Threading.Channels;
+using Tertulia.Bus;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+
+namespace Tertulia.Connections.Announcing;
+
+/// <summary>Tells the presence replicas who is connected here: changes as they happen (what happens during one report goes with the next), a
+/// heartbeat every few seconds, and the whole picture when a replica asks for it.</summary>
+internal sealed partial class PresenceReporter(
+    ILiveBus bus, ProcessIdentity node, TimeProvider time, ILogger<PresenceReporter> logger) : BackgroundService
+{
+    /// <summary>Time between heartbeats. A node that was silent three times as long counts as dead.</summary>
+    public static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(5);
+
+    private const int MaxChangesInReport = 2000;
+    private const int MaxConnectionsInPart = 1000;
+    private static readonly TimeSpan LastReportDeadline = TimeSpan.FromSeconds(5);
+
+    private readonly HeldConnections _held = new();
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Lock _waitersLock = new();
+    private TaskCompletionSource? _reported;
+    private ulong _version;
+    private bool _heartbeatDue = true;
+    private bool _wholeDue;
+
+    public void Open(string connectionId, string userId, string username)
+    {
+        _held.Open(connectionId, userId, username);
+        Wake();
+    }
+
+    public void Close(string connectionId)
+    {
+        _held.Close(connectionId);
+        Wake();
+    }
+
+    public void Enter(string connectionId, string roomId)
+    {
+        _held.Enter(connectionId, roomId);
+        Wake();
+    }
+
+    public void Leave(string connectionId, string roomId)
+    {
+        _held.Leave(connectionId, roomId);
+        Wake();
+    }
+
+    /// <summary>Whether the user has a connection to this node.</summary>
+    public bool HasUser(string userId) => _held.HasUser(userId);
+
+    /// <summary>A presence replica wants the whole picture.</summary>
+    public void OnAnnounceRequest(AnnounceRequest request)
+    {
+        if (request.NodeIds.Count == 0 || request.NodeIds.Contains(node.Id))
+        {
+            Volatile.Write(ref _wholeDue, true);
+            Wake();
+        }
+    }
+
+    /// <summary>Completes when the replicas were told what happened before the call, or could not be told.</summary>
+    public Task ReportedAsync()
+    {
+        lock (_waitersLock)
+        {
+            _reported ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            Wake();
+            return _reported.Task;
+        }
+    }
+
+    /// <inheritdoc />
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(LastReportDeadline);
+        try
+        {
+            await bus.PublishPresenceAsync(NewReport(changes: true, report => report.Gone = new NodeGone()), deadline.Token);
+        }
+        catch (Exception exception) when (exception is BusUnavailableException or OperationCanceledException)
+        {
+            LogNotReported(exception); // The replicas notice it by the missing heartbeat.
+        }
+    }
+
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await using var heartbeat = time.CreateTimer(_ => OnHeartbeatDue(), null, HeartbeatInterval, HeartbeatInterval);
+        Wake();
+        try
+        {
+            while (await _wake.Reader.WaitToReadAsync(stoppingToken))
+            {
+                _wake.Reader.TryRead(out _);
+                await ReportAsync(stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            return; // StopAsync says the rest.
+        }
+    }
+
+    private void OnHeartbeatDue()
+    {
+        Volatile.Write(ref _heartbeatDue, true);
+        Wake();
+    }
+
+    private async Task ReportAsync(CancellationToken cancellationToken)
+    {
+        TaskCompletionSource? waiters;
+        lock (_waitersLock)
+        {
+            (waiters, _reported) = (_reported, null);
+        }
+
+        var heartbeat = Interlocked.Exchange(ref _heartbeatDue, false);
+        var taken = _held.Take(Interlocked.Exchange(ref _wholeDue, false));
+        try
+        {
+            await ReportChangesAsync(taken, cancellationToken);
+            await ReportWholeAsync(taken, cancellationToken);
+            if (heartbeat)
+            {
+                var body = new PresenceHeartbeat { Digest = taken.Digest, Connections = taken.Count };
+                await bus.PublishPresenceAsync(NewReport(changes: false, report => report.Heartbeat = body), cancellationToken);
+            }
+        }
+        catch (BusUnavailableException exception)
+        {
+            LogNotReported(exception);
+            Volatile.Write(ref _wholeDue, true); // With the next heartbeat: what was lost is in the whole picture.
+        }
+        finally
+        {
+            waiters?.TrySetResult();
+        }
+    }
+
+    private async Task ReportChangesAsync(HeldChanges taken, CancellationToken cancellationToken)
+    {
+        if (taken.Overflowed)
+        {
+            _version++; // A replica that does not get what follows must notice the hole.
+        }
+
+        for (var start = 0; start < taken.Changes.Count; start += MaxChangesInReport)
+        {
+            var delta = new PresenceDelta();
+            delta.Changes.Add(taken.Changes.GetRange(start, Math.Min(MaxChangesInReport, taken.Changes.Count - start)));
+            Telemetry.BatchSize.Record(delta.Changes.Count, Telemetry.PresenceStage);
+            await bus.PublishPresenceAsync(NewReport(changes: true, report => report.Delta = delta), cancellationToken);
+        }
+    }
+
+    private async Task ReportWholeAsync(HeldChanges taken, CancellationToken cancellationToken)
+    {
+        if (taken.Connections is not { } connections)
+        {
+            return;
+        }
+
+        var parts = Math.Max(1, (connections.Count + MaxConnectionsInPart - 1) / MaxConnectionsInPart);
+        for (var part = 0; part < parts; part++)
+        {
+            var snapshot = new PresenceSnapshot { Part = (uint)part, Parts = (uint)parts };
+            var start = part * MaxConnectionsInPart;
+            snapshot.Connections.Add(connections.GetRange(start, Math.Min(MaxConnectionsInPart, connections.Count - start)));
+            await bus.PublishPresenceAsync(NewReport(changes: false, report => report.Snapshot = snapshot), cancellationToken);
+        }
+    }
+
+    private PresenceReport NewReport(bool changes, Action<PresenceReport> body)
+    {
+        var report = new PresenceReport { NodeId = node.Id, Version = changes ? ++_version : _version };
+        body(report);
+        return report;
+    }
+
+    private void Wake() => _wake.Writer.TryWrite(true);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The presence replicas could not be told of this node's connections")]
+    private partial void LogNotReported(Exception exception);
+}

@@ -1,0 +1,86 @@
+using System.Collections.Concurrent;
+using Tertulia.Bus;
+using Tertulia.Connections.Limits;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+
+namespace Tertulia.Connections.Announcing;
+
+/// <summary>Nodes that share a user tell each other what the user did, so that all of the user's sockets share one limit.</summary>
+internal sealed class RateExchange(ILiveBus bus, ProcessIdentity node, UserRates rates, PresenceReporter reporter, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    // User id to the user's other nodes; only users who have some.
+    private readonly ConcurrentDictionary<string, string[]> _shared = new(StringComparer.Ordinal);
+
+    /// <summary>Where users have connections, and what they did there.</summary>
+    public void OnBatch(NodeBatch batch)
+    {
+        foreach (var user in batch.UserNodes)
+        {
+            string[] others = user.NodeIds.Contains(node.Id) ? [.. user.NodeIds.Where(id => id != node.Id)] : [];
+            if (others.Length > 0)
+            {
+                _shared[user.UserId] = others;
+            }
+            else
+            {
+                _shared.TryRemove(user.UserId, out _);
+            }
+        }
+
+        foreach (var usage in batch.RateUsage)
+        {
+            rates.TakeRemote(usage.UserId, (int)Math.Min(usage.Events, int.MaxValue));
+        }
+    }
+
+    /// <summary>One round: each node is told of the users it shares with this one.</summary>
+    internal void Exchange()
+    {
+        var batches = new Dictionary<string, NodeBatch>(StringComparer.Ordinal);
+        foreach (var (userId, others) in _shared)
+        {
+            if (!reporter.HasUser(userId))
+            {
+                _shared.TryRemove(userId, out _); // The last connection here is gone: this node is not told of the user any more.
+            }
+            else if (rates.CollectUsage(userId) is > 0 and var events)
+            {
+                var usage = new RateUsage { UserId = userId, Events = (uint)events };
+                foreach (var other in others)
+                {
+                    if (!batches.TryGetValue(other, out var batch))
+                    {
+                        batches[other] = batch = new NodeBatch { From = node.Id };
+                    }
+
+                    batch.RateUsage.Add(usage);
+                }
+            }
+        }
+
+        foreach (var (other, batch) in batches)
+        {
+            bus.TrySendToNode(other, batch); // At most once: what is lost lets a user do a little more for a second.
+        }
+    }
+
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                Exchange();
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            return;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using Microsoft.Extensions.Options;
+using Tertulia.Connections.Announcing;
+using Tertulia.Connections.Auth;
+using Tertulia.Connections.Limits;
+using Tertulia.Connections.Rest;
+using Tertulia.Connections.Rooms;
+using Tertulia.Connections.Sessions;
+using Tertulia.Connections.Sockets;
+using Tertulia.Connections.Submitting;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+
+namespace Tertulia.Connections;
+
+/// <summary>The connection service's table of contents.</summary>
+public static class ConnectionServiceSetup
+{
+    /// <summary>Client protocols in, live events out. Needs <c>AddLiveBus</c>.</summary>
+    public static IServiceCollection AddConnectionService(this IServiceCollection services) => services
+        .AddServicesCalled()
+        .AddAuth()
+        .AddLimits()
+        .AddAnnouncing()
+        .AddRooms()
+        .AddSubmitting()
+        .AddSessions()
+        .AddSockets();
+
+    /// <summary>Maps the ways in.</summary>
+    public static WebApplication MapConnectionService(this WebApplication app)
+    {
+        NativeSocket.Map(app);
+        DevelopmentTokens.Map(app);
+        StatsEndpoint.Map(app);
+        app.MapGrpcService<ConnectionGrpc>();
+        return app;
+    }
+
+    private static IServiceCollection AddServicesCalled(this IServiceCollection services) => services
+        .AddSingleton(provider => new MessageService.MessageServiceClient(provider.GetRequiredService<GrpcChannels>().To("message")))
+        .AddSingleton(provider => new PresenceService.PresenceServiceClient(provider.GetRequiredService<GrpcChannels>().To("presence")));
+
+    // Services stop in the opposite order of these: the inbox is the last to go.
+    private static IServiceCollection AddAnnouncing(this IServiceCollection services) => services
+        .AddRunning<NodeInbox>()
+        .AddRunning<PresenceReporter>()
+        .AddRunning<RateExchange>();
+
+    private static IServiceCollection AddRooms(this IServiceCollection services) => services
+        .AddSingleton<RoomHub>()
+        .AddSingleton<RoomPresent>()
+        .AddSingleton<JoinFlow>()
+        .AddSingleton<HistoryFlow>()
+        .AddRunning<GapRepair>()
+        .AddRunning<Subscriptions>()
+        .AddRunning<TypingTracker>();
+
+    private static IServiceCollection AddSubmitting(this IServiceCollection services) => services
+        .AddOptionsOf<SubmitOptions, SubmitOptionsValidator>(SubmitOptions.Section)
+        .AddSingleton<PendingAcks>()
+        .AddRunning<SubmitBatcher>();
+
+    private static IServiceCollection AddSessions(this IServiceCollection services) => services
+        .AddOptionsOf<HeartbeatOptions, HeartbeatOptionsValidator>(HeartbeatOptions.Section)
+        .AddSingleton<SessionRegistry>()
+        .AddSingleton<SessionMover>()
+        .AddSingleton<Greeting>()
+        .AddSingleton<AuthFlow>()
+        .AddSingleton<TokenExpiry>()
+        .AddSingleton<ISessionFlow, SessionFlow>()
+        .AddRunning<Heartbeat>()
+        .AddHostedService<DrainOnStop>();
+
+    private static IServiceCollection AddRunning<TService>(this IServiceCollection services)
+        where TService : class, IHostedService => services
+        .AddSingleton<TService>()
+        .AddHostedService(provider => provider.GetRequiredService<TService>());
+
+    private static IServiceCollection AddOptionsOf<TOptions, TValidator>(this IServiceCollection services, string section)
+        where TOptions : class
+        where TValidator : class, IValidateOptions<TOptions>
+    {
+        services.AddSingleton<IValidateOptions<TOptions>, TValidator>();
+        services.AddOptions<TOptions>().BindConfiguration(section).ValidateOnStart();
+        return services;
+    }
+}

@@ -1,0 +1,139 @@
+using Grpc.Core;
+using Tertulia.Connections.Sessions;
+using Tertulia.Connections.Submitting;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Rooms;
+
+/// <summary>Reads from the log what a room misses. What arrives meanwhile waits in the room; while the store is away it is tried again and again.</summary>
+internal sealed partial class GapRepair(
+    MessageService.MessageServiceClient messages, PendingAcks pending, TimeProvider time, ILogger<GapRepair> logger) : IHostedService, IDisposable
+{
+    /// <summary>Time for which a hole is left to close by itself: entries overtake each other while a partition changes its owner.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(200);
+
+    private const int MaxEntries = 1000;
+    private const int MaxCalls = 32; // All rooms of a node may have a hole at once, after the broker was away.
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _calls = new(MaxCalls);
+    private readonly RunningTasks _running = new();
+
+    /// <summary>Starts the repair of a room. The room sees to it that there is one at a time.</summary>
+    /// <param name="room">The room.</param>
+    /// <param name="atOnce">What is missing cannot arrive by itself.</param>
+    public void Start(RoomBinding room, bool atOnce) => _running.Start(() => RunAsync(room, atOnce));
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        await _running.WhenIdleAsync().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public void Dispose()
+    {
+        _stopping.Dispose();
+        _calls.Dispose();
+    }
+
+    private async Task RunAsync(RoomBinding room, bool atOnce)
+    {
+        try
+        {
+            if (!atOnce)
+            {
+                await Task.Delay(Patience, time, _stopping.Token);
+            }
+
+            await RepairAsync(room, _stopping.Token);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            LogStopped(room.RoomId);
+        }
+    }
+
+    private async Task RepairAsync(RoomBinding room, CancellationToken cancellationToken)
+    {
+        var backOff = FirstBackOff;
+        while (room.TryGetHole(out var from, out var to))
+        {
+            if (await TryReadAsync(room, from, to, cancellationToken))
+            {
+                backOff = FirstBackOff;
+                continue;
+            }
+
+            await Task.Delay(backOff * (0.5 + Random.Shared.NextDouble()), time, cancellationToken);
+            backOff = TimeSpan.FromTicks(Math.Min(backOff.Ticks * 2, LongestBackOff.Ticks));
+        }
+    }
+
+    /// <returns>False when nothing new came: the store is away, or the replica that was asked is behind.</returns>
+    private async Task<bool> TryReadAsync(RoomBinding room, long from, long to, CancellationToken cancellationToken)
+    {
+        await _calls.WaitAsync(cancellationToken);
+        try
+        {
+            var request = new GetEventsRequest { RoomId = room.RoomId, FromSeq = from, ToSeq = to, Limit = MaxEntries };
+            var options = new CallOptions(deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellationToken);
+            var reply = await messages.GetEventsAsync(request, options);
+            if (reply.Events is not { } entries)
+            {
+                return false;
+            }
+
+            LogRepaired(room.RoomId, entries.Events.Count, from, to);
+            Acknowledge(entries);
+            return room.OnRepaired(entries);
+        }
+        catch (RpcException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        catch (RpcException exception)
+        {
+            LogFailed(exception.Status.Detail, room.RoomId, from, to);
+            return false;
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            LogBroken(exception, room.RoomId, from, to); // An edge: without the repair the room would stand still for ever.
+            return false;
+        }
+        finally
+        {
+            _calls.Release();
+        }
+    }
+
+    // The event that would have acknowledged them was lost. Entries from the log do not name their command, but their message does.
+    private void Acknowledge(RoomEvents entries)
+    {
+        var commands = pending.Count > 0 ? pending.ByMessageId() : [];
+        foreach (var entry in entries.Events)
+        {
+            if (commands.Count > 0 && entry.Message is { } message && commands.TryGetValue(message.MessageId, out var commandId))
+            {
+                pending.Take(commandId)?.OnEvent(entries.RoomId, entries.Epoch, entry);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Room {RoomId}: {Count} entries from the log, {From} to {To} were missing")]
+    private partial void LogRepaired(string roomId, int count, long from, long to);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Room {RoomId}: entries {From} to {To} are missing and the log does not answer: {Reason}")]
+    private partial void LogFailed(string reason, string roomId, long from, long to);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Room {RoomId}: the repair of {From} to {To} failed")]
+    private partial void LogBroken(Exception exception, string roomId, long from, long to);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Room {RoomId}: the node stops, a hole stays")]
+    private partial void LogStopped(string roomId);
+}

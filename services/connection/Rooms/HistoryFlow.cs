@@ -1,0 +1,61 @@
+using Grpc.Core;
+using Tertulia.Connections.Auth;
+using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Sessions;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+
+namespace Tertulia.Connections.Rooms;
+
+/// <summary>Answers <c>history</c> frames. The message service decides who may read.</summary>
+internal sealed partial class HistoryFlow(MessageService.MessageServiceClient messages, ILogger<HistoryFlow> logger)
+{
+    private const int DefaultLimit = 50;
+    private const int MaxCalls = 16; // Of one session at a time: a page is much more work than the frame that asks for it.
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
+
+    /// <summary>Starts to read a page; the answer comes through the outbox.</summary>
+    public void Start(Session session, Caller caller, string roomId, ClientFrame frame)
+    {
+        if (session.Calls.Count >= MaxCalls)
+        {
+            session.Send(FrameWriter.Error(ErrorCode.Overloaded, "too many reads at once", frame.Ref, roomId: roomId));
+            return;
+        }
+
+        session.Calls.Start(() => ReadAsync(session, caller, roomId, frame));
+    }
+
+    private async Task ReadAsync(Session session, Caller caller, string roomId, ClientFrame frame)
+    {
+        Refusal refusal;
+        try
+        {
+            var request = new GetHistoryRequest
+            {
+                RoomId = roomId,
+                Actor = caller.ToActor(roomId),
+                BeforeSeq = frame.BeforeSeq ?? 0,
+                AfterSeq = frame.AfterSeq ?? 0,
+                Limit = frame.Limit ?? DefaultLimit,
+            };
+            var page = await messages.GetHistoryAsync(request, deadline: DateTime.UtcNow + Deadline, cancellationToken: session.Ended);
+            session.Send(FrameWriter.History(roomId, frame.Ref, page.Messages, page.HasMore, newest: frame.AfterSeq is null));
+            return;
+        }
+        catch (RpcException exception)
+        {
+            refusal = RpcErrors.ToRefusal(exception); // Nobody hears it when the session has ended.
+        }
+        catch (Exception exception)
+        {
+            LogFailed(exception, roomId);
+            refusal = new Refusal { Code = ErrorCode.Internal };
+        }
+
+        session.Send(FrameWriter.Error(refusal.Code, refusal.Detail, frame.Ref, (int)refusal.RetryAfterMs, roomId));
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Reading the history of room {RoomId} failed")]
+    private partial void LogFailed(Exception exception, string roomId);
+}

@@ -1,0 +1,222 @@
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+using Tertulia.Connections.Announcing;
+using Tertulia.Connections.Auth;
+using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Sessions;
+using Tertulia.Connections.Submitting;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+
+namespace Tertulia.Connections.Rooms;
+
+/// <summary>Enters sessions into rooms without a gap, and takes them out again.</summary>
+/// <remarks>The member is in the room before the command leaves, so that every event from then on waits for it. The room's writer admits it and says after
+/// which seq the node receives everything; the snapshot, read later, reaches at least that far; what waited and is not in it follows.</remarks>
+internal sealed partial class JoinFlow(
+    RoomHub hub, SubmitBatcher batcher, TypingTracker typing, PresenceReporter reporter, RoomPresent present, Greeting greeting,
+    MessageService.MessageServiceClient messages, IOptions<SubmitOptions> options, TimeProvider time, ILogger<JoinFlow> logger)
+{
+    private const int PacedAbove = 64 * 1024; // A long resume must not fill the outbox: it waits for the client to read.
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
+
+    /// <summary>Starts to enter a room. The command is on its way when this returns, so that what the client sends next comes after it.</summary>
+    public void Enter(Session session, Caller caller, string roomId, Entrance entrance)
+    {
+        if (session.Rooms.TryGetValue(roomId, out var member) && member.State != MemberState.Left)
+        {
+            var earlier = member.Entering;
+            member.Entering = session.Calls.Run(() => EnterAgainAsync(member, caller, entrance, earlier));
+            return;
+        }
+
+        member = hub.Enter(session, roomId, caller.UserId);
+        session.Rooms[roomId] = member;
+        member.Entering = session.Calls.Run(() => EnterAsync(member, caller, entrance, again: false));
+    }
+
+    /// <summary>Takes a member out of its room, wherever it is on its way.</summary>
+    public void Leave(RoomMember member)
+    {
+        typing.OnLeft(member);
+        if (hub.Leave(member) && member.Announced)
+        {
+            reporter.Leave(member.Session.ConnectionId, member.Room.RoomId);
+        }
+    }
+
+    // A client that asks again is shown the room again; what happens meanwhile waits as it did the first time.
+    private async Task EnterAgainAsync(RoomMember member, Caller caller, Entrance entrance, Task earlier)
+    {
+        await earlier;
+        bool stays;
+        lock (member.Room.Gate)
+        {
+            stays = member.JoinAgain();
+        }
+
+        if (stays)
+        {
+            await EnterAsync(member, caller, entrance, again: true);
+        }
+        else
+        {
+            Refuse(member, entrance, new Refusal { Code = ErrorCode.NotMember });
+        }
+    }
+
+    private async Task EnterAsync(RoomMember member, Caller caller, Entrance entrance, bool again)
+    {
+        var ended = member.Session.Ended;
+        Refusal? refusal;
+        try
+        {
+            refusal = await TryEnterAsync(member, caller, entrance, ended);
+        }
+        catch (Exception exception) when (ended.IsCancellationRequested && exception is OperationCanceledException or RpcException)
+        {
+            return; // The session's end has taken the member out.
+        }
+        catch (RpcException exception)
+        {
+            refusal = RpcErrors.ToRefusal(exception);
+        }
+        catch (Exception exception)
+        {
+            LogFailed(exception, member.Room.RoomId);
+            refusal = new Refusal { Code = ErrorCode.Internal };
+        }
+
+        if (refusal is null)
+        {
+            return;
+        }
+
+        if (again)
+        {
+            lock (member.Room.Gate)
+            {
+                member.GoLive(frame: null, seq: 0); // It stays where it was.
+            }
+        }
+        else
+        {
+            Leave(member);
+        }
+
+        Refuse(member, entrance, refusal);
+    }
+
+    /// <returns>Null when the member is in the room, or has left meanwhile.</returns>
+    private async Task<Refusal?> TryEnterAsync(RoomMember member, Caller caller, Entrance entrance, CancellationToken cancellationToken)
+    {
+        var roomId = member.Room.RoomId;
+        var actor = caller.ToActor(roomId);
+        var join = new PendingJoin();
+        if (!batcher.TrySubmit(new Command { RoomId = roomId, Actor = actor, Join = new JoinRoom() }, join))
+        {
+            return new Refusal { Code = ErrorCode.Overloaded, RetryAfterMs = (uint)options.Value.RetryAfter.TotalMilliseconds };
+        }
+
+        var outcome = await join.Outcome.WaitAsync(cancellationToken);
+        if (outcome.Joined is not { } joined)
+        {
+            return outcome.Refused;
+        }
+
+        if (!TryAnnounce(member))
+        {
+            return null;
+        }
+
+        var request = new GetSnapshotRequest { RoomId = roomId, Actor = actor, Since = entrance.Since, History = entrance.History };
+        var call = new CallOptions(deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellationToken);
+        var reading = messages.GetSnapshotAsync(request, call).ResponseAsync;
+        var looking = present.InRoomAsync(member.Room, caller, cancellationToken);
+        await Task.WhenAll(reading, looking);
+        var (users, online) = await looking;
+        await ShowAsync(member, caller, entrance, new RoomView(roomId, await reading, users, online), joined.Role, cancellationToken);
+        return null;
+    }
+
+    private bool TryAnnounce(RoomMember member)
+    {
+        lock (member.Room.Gate)
+        {
+            if (member.State == MemberState.Left)
+            {
+                return false;
+            }
+
+            if (!member.Announced)
+            {
+                member.Announced = true;
+                reporter.Enter(member.Session.ConnectionId, member.Room.RoomId);
+            }
+
+            return true;
+        }
+    }
+
+    private async Task ShowAsync(
+        RoomMember member, Caller caller, Entrance entrance, RoomView view, string role, CancellationToken cancellationToken)
+    {
+        var snapshot = view.Snapshot;
+        var frame = entrance.Greets
+            ? greeting.Connected(member.Session, caller, view, role, out var taken)
+            : FrameWriter.Joined(view, entrance.Reference, out taken);
+
+        // What was missed and does not fit comes one by one; of a history, the client pages what does not fit.
+        for (var next = taken; snapshot.Recovered && next < snapshot.Messages.Count; next++)
+        {
+            await SendAsync(member, frame, cancellationToken);
+            frame = FrameWriter.Message(view.RoomId, snapshot.Epoch, snapshot.Messages[next]);
+        }
+
+        if (snapshot.Gap is { } gap)
+        {
+            await SendAsync(member, frame, cancellationToken);
+            frame = FrameWriter.Gap(view.RoomId, snapshot.Epoch, gap.FromSeq, gap.ToSeq);
+        }
+
+        lock (member.Room.Gate)
+        {
+            member.GoLive(frame, snapshot.Seq);
+        }
+    }
+
+    private async Task SendAsync(RoomMember member, EncodedFrame frame, CancellationToken cancellationToken)
+    {
+        while (member.Session.Outbox.WaitingBytes > PacedAbove)
+        {
+            await Task.Delay(Pace, time, cancellationToken);
+        }
+
+        if (member.State != MemberState.Left)
+        {
+            member.Session.Send(frame);
+        }
+    }
+
+    private static void Refuse(RoomMember member, Entrance entrance, Refusal refusal)
+    {
+        var session = member.Session;
+        session.Send(FrameWriter.Error(refusal.Code, refusal.Detail, entrance.Reference, (int)refusal.RetryAfterMs, member.Room.RoomId));
+        if (!entrance.Greets)
+        {
+            return;
+        }
+
+        var code = refusal.Code switch
+        {
+            ErrorCode.Banned => CloseCode.Revoked,
+            _ when ErrorCatalog.Of(refusal.Code).Temporary => CloseCode.Internal, // Come back: 1000 would say that it is over.
+            _ => CloseCode.Normal,
+        };
+        session.Close(code, ErrorCatalog.Of(refusal.Code).Name);
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Entering room {RoomId} failed")]
+    private partial void LogFailed(Exception exception, string roomId);
+}

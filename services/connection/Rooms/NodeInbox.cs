@@ -1,0 +1,151 @@
+using Tertulia.Bus;
+using Tertulia.Connections.Announcing;
+using Tertulia.Connections.Submitting;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+
+namespace Tertulia.Connections.Rooms;
+
+/// <summary>What comes to this node through the bus, given to whom it concerns.</summary>
+internal sealed partial class NodeInbox(
+    ILiveBus bus, ProcessIdentity node, RoomHub hub, PendingAcks pending, GapRepair repair, Subscriptions subscriptions, TypingTracker typing,
+    PresenceReporter reporter, RateExchange rates, ILogger<NodeInbox> logger) : BackgroundService
+{
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await using var reception = await bus.ReceiveAsNodeAsync(node.Id, ReceiveAsync, RestoredAsync, stoppingToken);
+            await Task.Delay(Timeout.InfiniteTimeSpan, stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            return; // The queue is gone; whoever sends to it notices.
+        }
+    }
+
+    internal ValueTask ReceiveAsync(NodeBatch batch)
+    {
+        try
+        {
+            Dispatch(batch);
+        }
+        catch (Exception exception)
+        {
+            LogFailed(exception, batch.From); // An edge: the next batch must be received. What this one held is repaired by seq.
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    internal ValueTask RestoredAsync()
+    {
+        LogRestored();
+        subscriptions.OnQueueRestored();
+        return ValueTask.CompletedTask;
+    }
+
+    private void Dispatch(NodeBatch batch)
+    {
+        foreach (var reply in batch.Replies)
+        {
+            if (reply.Joined is { } joined)
+            {
+                // Before the events: the first answer says from where on they count.
+                hub.Find(reply.RoomId)?.SetBase(joined.Epoch, joined.Seq, joined.Members);
+            }
+        }
+
+        for (var index = 0; index < batch.Rooms.Count; index++)
+        {
+            OnEvents(batch.Rooms[index]);
+        }
+
+        foreach (var reply in batch.Replies)
+        {
+            OnReply(reply);
+        }
+
+        foreach (var topology in batch.Topologies)
+        {
+            hub.Find(topology.RoomId)?.SetTopology(topology.NodeIds, node.Id);
+        }
+
+        foreach (var ephemeral in batch.Ephemerals)
+        {
+            if (ephemeral.BodyCase == Ephemeral.BodyOneofCase.Typing && hub.Find(ephemeral.RoomId) is { } room)
+            {
+                typing.OnOtherNode(room, ephemeral);
+            }
+        }
+
+        foreach (var change in batch.Presence)
+        {
+            hub.Find(change.RoomId)?.OnPresence(change);
+        }
+
+        rates.OnBatch(batch);
+        if (batch.Owners.Count > 0)
+        {
+            subscriptions.OnOwners(batch.Owners);
+        }
+
+        if (batch.Announce is { } request)
+        {
+            reporter.OnAnnounceRequest(request);
+        }
+    }
+
+    private void OnEvents(RoomEvents entries)
+    {
+        // A sender hears of its message before everybody sees it.
+        for (var index = 0; index < entries.Events.Count; index++)
+        {
+            var entry = entries.Events[index];
+            if (entry.CommandId != 0 && entry.OriginNodeId == node.Id)
+            {
+                pending.Take(entry.CommandId)?.OnEvent(entries.RoomId, entries.Epoch, entry);
+            }
+        }
+
+        if (hub.Find(entries.RoomId) is { } room && room.OnEvents(entries))
+        {
+            repair.Start(room, atOnce: false);
+        }
+    }
+
+    private void OnReply(CommandReply reply)
+    {
+        if (hub.Find(reply.RoomId) is { } room)
+        {
+            switch (reply.OutcomeCase)
+            {
+                case CommandReply.OutcomeOneofCase.Joined:
+                    OnPosition(room, reply.Joined.Epoch, reply.Joined.Seq, reply.Joined.OwnerEpoch, reply.Joined.Members);
+                    break;
+                case CommandReply.OutcomeOneofCase.Subscribed:
+                    OnPosition(room, reply.Subscribed.Epoch, reply.Subscribed.Seq, reply.Subscribed.OwnerEpoch, reply.Subscribed.Members);
+                    break;
+            }
+        }
+
+        pending.Take(reply.CommandId)?.OnReply(reply);
+    }
+
+    // What the owner has told of was sent before: if it is not here by now, it does not come.
+    private void OnPosition(RoomBinding room, string epoch, long seq, long ownerEpoch, uint members)
+    {
+        room.OnSubscribed(ownerEpoch);
+        if (room.OnPosition(epoch, seq, members))
+        {
+            repair.Start(room, atOnce: true);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A batch from {From} could not be handled")]
+    private partial void LogFailed(Exception exception, string from);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The node's queue was lost and is there again: all rooms are subscribed again and repaired")]
+    private partial void LogRestored();
+}

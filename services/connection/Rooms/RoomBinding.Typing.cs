@@ -1,0 +1,76 @@
+using Tertulia.Connections.Protocol;
+
+namespace Tertulia.Connections.Rooms;
+
+/// <content>Typing, as the members of this node see it.</content>
+internal sealed partial class RoomBinding
+{
+    private RoomTyping? _typing;
+
+    /// <summary>A user types, or stopped; tells the other members of this node.</summary>
+    /// <returns>False when there is nothing to tell.</returns>
+    public bool ReportTyping(string userId, string username, bool isTyping, bool limited, TimeProvider time)
+    {
+        lock (Gate)
+        {
+            if (_typing is null && !isTyping)
+            {
+                return false;
+            }
+
+            _typing ??= new RoomTyping(time);
+            if (!_typing.Report(userId, username, isTyping, limited))
+            {
+                return false;
+            }
+
+            FanOutTyping(userId, username, isTyping);
+            return true;
+        }
+    }
+
+    /// <summary>Ends what was not repeated.</summary>
+    /// <returns>True when there is still something that may end.</returns>
+    public bool ExpireTyping()
+    {
+        lock (Gate)
+        {
+            if (_typing is null)
+            {
+                return false;
+            }
+
+            var ended = new List<(string UserId, string Username)>();
+            _typing.Expire(ended);
+            foreach (var (userId, username) in ended)
+            {
+                FanOutTyping(userId, username, isTyping: false);
+            }
+
+            if (_typing.IsEmpty)
+            {
+                _typing = null;
+            }
+
+            return _typing is not null;
+        }
+    }
+
+    // Never to the user's own devices. Who is only entering has not seen anybody begin.
+    private void FanOutTyping(string userId, string username, bool isTyping)
+    {
+        if (_members.Count == 0)
+        {
+            return;
+        }
+
+        var frame = FrameWriter.Typing(RoomId, userId, username, isTyping);
+        foreach (var member in _members.Span)
+        {
+            if (member.State == MemberState.Live && member.UserId != userId)
+            {
+                member.Session.Send(frame);
+            }
+        }
+    }
+}

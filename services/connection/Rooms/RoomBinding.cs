@@ -1,0 +1,140 @@
+using Tertulia.Connections.Protocol;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Rooms;
+
+/// <summary>One room on this node: its local members, how far it was delivered, and what the rest of the cluster said of it.</summary>
+/// <remarks>Order of locks: this one, then an outbox's, or that of the presence reports. Never two rooms' at once.</remarks>
+/// <param name="roomId">The room.</param>
+/// <param name="emptySince">Time stamp of now: a room without members is given up some time later.</param>
+internal sealed partial class RoomBinding(string roomId, long emptySince)
+{
+    private readonly MemberList _members = new();
+    private readonly EventOrder _order = new();
+    private bool _repairing;
+
+    /// <summary>Everything that changes in the room and all of its members' states.</summary>
+    public Lock Gate { get; } = new();
+
+    public string RoomId { get; } = roomId;
+
+    /// <summary>Epoch of the store that gave the seqs; empty while there is no base.</summary>
+    public string Epoch { get; private set; } = "";
+
+    /// <summary>The last seq that was delivered to the members; 0 while there is no base.</summary>
+    public long LastSeq => _order.Last;
+
+    /// <summary>Members of the room as its log says, all nodes together.</summary>
+    public uint MemberCount { get; private set; }
+
+    /// <summary>Local members.</summary>
+    public int LocalCount => _members.Count;
+
+    /// <summary>Time stamp at which the last local member left; null while there is one.</summary>
+    public long? EmptySince { get; private set; } = emptySince;
+
+    /// <summary>The node gave the room up. Final: the next member makes a new binding.</summary>
+    public bool Removed { get; private set; }
+
+    /// <summary>Other nodes that hold the room. Replaced, never changed.</summary>
+    public string[] OtherNodes { get; private set; } = [];
+
+    /// <returns>False when the room was given up meanwhile.</returns>
+    public bool TryAdd(RoomMember member)
+    {
+        lock (Gate)
+        {
+            if (Removed)
+            {
+                return false;
+            }
+
+            _members.Add(member);
+            EmptySince = null;
+            return true;
+        }
+    }
+
+    /// <returns>False when it had left before.</returns>
+    public bool Remove(RoomMember member, long now)
+    {
+        lock (Gate)
+        {
+            if (member.State == MemberState.Left)
+            {
+                return false;
+            }
+
+            member.Leave();
+            _members.Remove(member);
+            if (_members.Count == 0)
+            {
+                EmptySince = now;
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>The other nodes that hold the room.</summary>
+    public void SetTopology(IReadOnlyList<string> nodeIds, string self)
+    {
+        lock (Gate)
+        {
+            OtherNodes = [.. nodeIds.Where(id => id != self)];
+        }
+    }
+
+    /// <summary>Somebody came or went, or the count of a large room changed.</summary>
+    public void OnPresence(RoomPresenceChange change)
+    {
+        lock (Gate)
+        {
+            if (change.CountsOnly)
+            {
+                OfferPassing(FrameWriter.OnlineCount(RoomId, change.Online, MemberCount), exceptUser: null);
+                return;
+            }
+
+            foreach (var user in change.Joined)
+            {
+                OfferPassing(FrameWriter.UserJoined(RoomId, user), user.UserId);
+            }
+
+            foreach (var user in change.Left)
+            {
+                OfferPassing(FrameWriter.UserLeft(RoomId, user), user.UserId);
+            }
+        }
+    }
+
+    /// <summary>The users this node knows to be in the room, at most <paramref name="limit"/>.</summary>
+    public List<PresentUser> LocalUsers(int limit)
+    {
+        var users = new List<PresentUser>();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        lock (Gate)
+        {
+            foreach (var member in _members.Span)
+            {
+                if (users.Count < limit && member.Session.Caller is { } caller && seen.Add(caller.UserId))
+                {
+                    users.Add(new PresentUser { UserId = caller.UserId, Username = caller.Username, Status = "online" });
+                }
+            }
+        }
+
+        return users;
+    }
+
+    private void OfferPassing(EncodedFrame frame, string? exceptUser)
+    {
+        foreach (var member in _members.Span)
+        {
+            if (member.UserId != exceptUser)
+            {
+                member.OfferPassing(frame);
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+using System.Collections.Concurrent;
+using Google.Protobuf.Collections;
+using Microsoft.Extensions.Options;
+using Tertulia.Bus;
+using Tertulia.Connections.Submitting;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Rooms;
+
+/// <summary>Keeps this node subscribed to the rooms that have members here: again after every change of a partition's owner and every loss of
+/// the node's queue, and no longer some time after the last member left.</summary>
+internal sealed class Subscriptions(
+    RoomHub hub, SubmitBatcher batcher, IOptions<LiveBusOptions> bus, TimeProvider time) : BackgroundService
+{
+    /// <summary>Time for which a room without members is kept: whoever reconnects or looks in again finds it subscribed.</summary>
+    public static readonly TimeSpan Linger = TimeSpan.FromSeconds(30);
+
+    private const int MaxUnderWay = 512; // The lanes are for clients' commands: subscribing again must not fill them.
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentQueue<RoomBinding> _due = [];
+    private int _underWay;
+
+    /// <summary>Owners of partitions say that they are alive.</summary>
+    public void OnOwners(RepeatedField<PartitionOwner> owners)
+    {
+        var epochs = new long[bus.Value.Partitions];
+        foreach (var owner in owners)
+        {
+            if (owner.Partition < epochs.Length)
+            {
+                epochs[owner.Partition] = owner.OwnerEpoch;
+            }
+        }
+
+        foreach (var room in hub.Rooms)
+        {
+            if (epochs[Contracts.Partitioner.PartitionOf(room.RoomId, epochs.Length)] is > 0 and var epoch && room.OnOwner(epoch))
+            {
+                _due.Enqueue(room);
+            }
+        }
+
+        Continue();
+    }
+
+    /// <summary>The node's queue was lost and is there again.</summary>
+    public void OnQueueRestored()
+    {
+        foreach (var room in hub.Rooms)
+        {
+            room.OnQueueLost();
+            _due.Enqueue(room);
+        }
+
+        Continue();
+    }
+
+    /// <summary>One round: gives up rooms that nobody came back to, and tries again what did not succeed.</summary>
+    internal void Sweep()
+    {
+        foreach (var room in hub.Rooms)
+        {
+            if (room.TryGiveUp(batcher, time, Linger))
+            {
+                hub.Forget(room);
+            }
+            else if (room.OnOwner(0))
+            {
+                _due.Enqueue(room);
+            }
+        }
+
+        Continue();
+    }
+
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(SweepInterval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                Sweep();
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            return; // The owners drop this node when its queue is gone.
+        }
+    }
+
+    private void Continue()
+    {
+        while (Volatile.Read(ref _underWay) < MaxUnderWay && _due.TryDequeue(out var room))
+        {
+            if (!room.TryBeginSubscribe())
+            {
+                continue;
+            }
+
+            Interlocked.Increment(ref _underWay);
+            var command = new Command { RoomId = room.RoomId, Subscribe = new Subscribe { LastSeq = room.LastSeq } };
+            if (!batcher.TrySubmit(command, new PendingSubscribe(room, this)))
+            {
+                Interlocked.Decrement(ref _underWay);
+                room.EndSubscribe(succeeded: false);
+                return; // The lane is full: the next round tries again.
+            }
+        }
+    }
+
+    private void Ended(RoomBinding room, bool succeeded)
+    {
+        Interlocked.Decrement(ref _underWay);
+        room.EndSubscribe(succeeded);
+        Continue();
+    }
+
+    private sealed class PendingSubscribe(RoomBinding room, Subscriptions subscriptions) : PendingCommand
+    {
+        // The inbox has told the room its position.
+        public override void OnReply(CommandReply reply) => subscriptions.Ended(room, reply.Subscribed is not null);
+
+        public override void OnEvent(string roomId, string epoch, RoomEvent entry) => subscriptions.Ended(room, succeeded: false);
+
+        public override void OnRefused(Refusal refusal) => subscriptions.Ended(room, succeeded: false);
+    }
+}

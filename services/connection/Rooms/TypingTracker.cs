@@ -1,0 +1,88 @@
+using System.Collections.Concurrent;
+using Tertulia.Bus;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+
+namespace Tertulia.Connections.Rooms;
+
+/// <summary>Typing: from a member to the others here and, in one hop, to the other nodes of the room; every node ends by itself what is not repeated.</summary>
+internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(250);
+
+    private readonly ConcurrentDictionary<RoomBinding, bool> _rooms = [];
+
+    /// <summary>A member of this node says that it types, or stopped.</summary>
+    public void OnMember(RoomMember member, bool isTyping)
+    {
+        if (member.Session.Caller is { } caller)
+        {
+            Tell(member.Room, caller.UserId, caller.Username, isTyping);
+        }
+    }
+
+    /// <summary>A member leaves: if it typed, it stopped.</summary>
+    public void OnLeft(RoomMember member) => OnMember(member, isTyping: false);
+
+    /// <summary>A member of another node.</summary>
+    public void OnOtherNode(RoomBinding room, Ephemeral ephemeral)
+    {
+        if (room.ReportTyping(ephemeral.UserId, ephemeral.Username, ephemeral.Typing.IsTyping, limited: false, time))
+        {
+            _rooms.TryAdd(room, true);
+        }
+    }
+
+    /// <summary>One round: ends what was not repeated.</summary>
+    internal void Sweep()
+    {
+        foreach (var (room, _) in _rooms)
+        {
+            // Taken out first: a report that comes between puts the room in again.
+            _rooms.TryRemove(room, out _);
+            if (room.ExpireTyping())
+            {
+                _rooms.TryAdd(room, true);
+            }
+        }
+    }
+
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(SweepInterval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                Sweep();
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            return; // The other nodes end it by themselves.
+        }
+    }
+
+    private void Tell(RoomBinding room, string userId, string username, bool isTyping)
+    {
+        if (!room.ReportTyping(userId, username, isTyping, limited: true, time))
+        {
+            return;
+        }
+
+        _rooms.TryAdd(room, true);
+        var others = room.OtherNodes;
+        if (others.Length == 0)
+        {
+            return;
+        }
+
+        var ephemeral = new Ephemeral { RoomId = room.RoomId, UserId = userId, Username = username, Typing = new Typing { IsTyping = isTyping } };
+        var batch = new NodeBatch { From = node.Id, Ephemerals = { ephemeral } };
+        foreach (var nodeId in others)
+        {
+            bus.TrySendToNode(nodeId, batch); // At most once: what is dropped ends by itself.
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using Tertulia.Connections.Auth;
+using Tertulia.Connections.Limits;
+using Tertulia.Connections.Protocol;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Sessions;
+
+/// <summary><c>auth</c> and <c>auth_refresh</c>: who a session is, and for how much longer.</summary>
+internal sealed class AuthFlow(TokenValidator validator, ConnectionCounts counts)
+{
+    /// <summary>Answers one frame.</summary>
+    /// <returns>The caller when the session has become one with this frame; null when it was one before, or is none.</returns>
+    public async ValueTask<Caller?> OnTokenAsync(Session session, ClientFrame frame, CancellationToken cancellationToken)
+    {
+        if (string.IsNullOrEmpty(frame.Token))
+        {
+            session.Send(FrameWriter.Error(ErrorCode.BadRequest, "token is missing", frame.Ref));
+            return null;
+        }
+
+        var (caller, error) = await validator.ValidateAsync(frame.Token, cancellationToken);
+        if (caller is null)
+        {
+            Refuse(session, error, frame.Ref);
+            return null;
+        }
+
+        if (session.Caller is { } known)
+        {
+            Refresh(session, known, caller, frame.Ref);
+            return null;
+        }
+
+        if (!counts.TryAddUser(caller.UserId))
+        {
+            session.Send(FrameWriter.Error(ErrorCode.LimitExceeded, "too many connections of the user", frame.Ref));
+            session.Close(CloseCode.ConnectionLimit, "too many connections of the user");
+            return null;
+        }
+
+        session.Caller = caller;
+        session.Send(FrameWriter.AuthOk(caller.ExpiresAt, frame.Ref));
+        return caller;
+    }
+
+    private static void Refresh(Session session, Caller known, Caller caller, string? reference)
+    {
+        if (caller.UserId != known.UserId)
+        {
+            session.Send(FrameWriter.Error(ErrorCode.InvalidToken, "the token is another user's", reference));
+            return;
+        }
+
+        session.Caller = caller;
+        session.Send(FrameWriter.AuthOk(caller.ExpiresAt, reference));
+    }
+
+    // A session that is somebody keeps what it has until it ends; one that is nobody has nothing to lose.
+    private static void Refuse(Session session, ErrorCode error, string? reference)
+    {
+        session.Send(FrameWriter.Error(error, reference: reference));
+        if (session.Caller is null && !ErrorCatalog.Of(error).Temporary)
+        {
+            session.Close(error == ErrorCode.TokenExpired ? CloseCode.TokenExpired : CloseCode.InvalidToken, ErrorCatalog.Of(error).Name);
+        }
+    }
+}

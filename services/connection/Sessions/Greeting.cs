@@ -1,0 +1,57 @@
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+using Tertulia.Connections.Auth;
+using Tertulia.Connections.Limits;
+using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Rooms;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Sessions;
+
+/// <summary>The first frame of an authenticated session: <c>connected</c>.</summary>
+internal sealed partial class Greeting(
+    MessageService.MessageServiceClient messages, IOptions<LimitOptions> limits, IOptions<HeartbeatOptions> heartbeat, TimeProvider time,
+    ILogger<Greeting> logger)
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
+
+    /// <summary><c>connected</c> on <c>/ws/{room_id}</c>, where it is the answer to entering the room.</summary>
+    public EncodedFrame Connected(Session session, Caller caller, RoomView view, string role, out int taken)
+    {
+        var room = new RoomSummary { RoomId = view.RoomId, Epoch = view.Snapshot.Epoch, Seq = view.Snapshot.Seq, Role = role };
+        return Connected(session, caller, [room], view, out taken);
+    }
+
+    /// <summary>Greets a session on <c>/ws</c>, with the rooms its user is a member of.</summary>
+    /// <remarks>Without the message service the list is empty and the session works: the client knows the rooms it wants.</remarks>
+    public async Task GreetAsync(Session session, Caller caller)
+    {
+        IReadOnlyList<RoomSummary> rooms = [];
+        try
+        {
+            var request = new ListRoomsRequest { Actor = caller.ToActor("") };
+            var reply = await messages.ListRoomsAsync(request, deadline: DateTime.UtcNow + Deadline, cancellationToken: session.Ended);
+            rooms = reply.Rooms;
+        }
+        catch (RpcException exception)
+        {
+            LogUnknown(exception.Status.Detail);
+        }
+        catch (Exception exception)
+        {
+            LogFailed(exception);
+        }
+
+        session.Send(Connected(session, caller, rooms, room: null, out _));
+    }
+
+    private EncodedFrame Connected(Session session, Caller caller, IReadOnlyList<RoomSummary> rooms, RoomView? room, out int taken) =>
+        FrameWriter.Connected(
+            session.ConnectionId, session.ConnectionId, caller, limits.Value, heartbeat.Value.Interval, time.GetUtcNow(), rooms, room, out taken);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A client is greeted without its rooms: {Reason}")]
+    private partial void LogUnknown(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A client is greeted without its rooms")]
+    private partial void LogFailed(Exception exception);
+}

@@ -1,0 +1,68 @@
+using Tertulia.Connections.Protocol;
+using Tertulia.Hosting;
+
+namespace Tertulia.Connections.Sessions;
+
+/// <summary>Sends clients elsewhere without all of them coming back at once: <c>reconnect</c> with a delay of their own, then close 4001.</summary>
+internal sealed class SessionMover(Readiness readiness, TimeProvider time)
+{
+    /// <summary>Time a client has after its turn to leave by itself before it is closed.</summary>
+    internal static readonly TimeSpan Courtesy = TimeSpan.FromSeconds(1);
+
+    private const string Reason = "drain";
+    private const int MaxTurns = 50;
+
+    private readonly RunningTasks _moves = new();
+
+    /// <summary>Moves some sessions.</summary>
+    /// <param name="sessions">Whom.</param>
+    /// <param name="within">Time over which their turns are spread.</param>
+    /// <param name="cancellationToken">Ends the waiting: nobody is closed any more.</param>
+    public async Task MoveAsync(IReadOnlyList<Session> sessions, TimeSpan within, CancellationToken cancellationToken)
+    {
+        if (sessions.Count == 0)
+        {
+            return;
+        }
+
+        var turns = Math.Min(MaxTurns, sessions.Count);
+        var turn = within / turns;
+        for (var index = 0; index < turns; index++)
+        {
+            var frame = FrameWriter.Reconnect(Reason, (int)(turn * index).TotalMilliseconds, (int)turn.TotalMilliseconds);
+            for (var next = index; next < sessions.Count; next += turns)
+            {
+                sessions[next].Send(frame);
+            }
+        }
+
+        await Task.Delay(turn + Courtesy, time, cancellationToken);
+        for (var index = 0; index < turns; index++)
+        {
+            for (var next = index; next < sessions.Count; next += turns)
+            {
+                sessions[next].Close(CloseCode.Draining, Reason);
+            }
+
+            if (index < turns - 1)
+            {
+                await Task.Delay(turn, time, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Moves some sessions while the caller goes on.</summary>
+    public void Start(IReadOnlyList<Session> sessions, TimeSpan within) => _moves.Start(() => MoveAsync(sessions, within, CancellationToken.None));
+
+    /// <summary>A session has opened: a node that drains sends it on.</summary>
+    public void OnOpened(Session session)
+    {
+        if (readiness.Draining)
+        {
+            Start([session], TimeSpan.Zero);
+        }
+    }
+
+    /// <summary>Completes when nobody is being moved.</summary>
+    public Task WhenIdleAsync() => _moves.WhenIdleAsync();
+}

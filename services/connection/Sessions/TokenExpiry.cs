@@ -1,0 +1,33 @@
+using Tertulia.Connections.Auth;
+using Tertulia.Connections.Protocol;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Sessions;
+
+/// <summary>A token's end is the session's, unless the client brings a new one in time.</summary>
+internal sealed class TokenExpiry(TimeProvider time)
+{
+    /// <summary>Time before the end at which the client is told (PROTOCOL §3).</summary>
+    public static readonly TimeSpan Warning = TimeSpan.FromSeconds(60);
+
+    /// <summary>One look at an authenticated session.</summary>
+    public void Look(Session session, Caller caller)
+    {
+        if (caller.ExpiresAt is not { } expiresAt)
+        {
+            return;
+        }
+
+        var left = expiresAt - time.GetUtcNow();
+        if (left <= TimeSpan.Zero)
+        {
+            session.Send(FrameWriter.Error(ErrorCode.TokenExpired));
+            session.Close(CloseCode.TokenExpired, "token expired");
+        }
+        else if (left <= Warning && session.Watch.WarnedOf != expiresAt)
+        {
+            session.Watch.WarnedOf = expiresAt;
+            session.Send(FrameWriter.TokenExpiring(expiresAt));
+        }
+    }
+}

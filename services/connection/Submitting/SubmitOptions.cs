@@ -1,0 +1,38 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Tertulia.Connections.Submitting;
+
+/// <summary>Commands on their way to the partitions.</summary>
+public sealed class SubmitOptions
+{
+    internal const string Section = "Connections:Submit";
+
+    /// <summary>Time after which a command without an outcome is answered <c>unavailable</c>.</summary>
+    /// <value>1 second to 5 minutes; default 10 seconds.</value>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Commands that may wait for one partition before a client is answered <c>overloaded</c>.</summary>
+    /// <value>Commands, 16 to 1 048 576; default 4096.</value>
+    [Range(16, 1_048_576)]
+    public int Capacity { get; set; } = 4096;
+
+    /// <summary>Commands in one batch at most.</summary>
+    /// <value>Commands, 1 to 65 536; default 1024.</value>
+    [Range(1, 65_536)]
+    public int BatchCommands { get; set; } = 1024;
+
+    /// <summary>Size at which a batch takes nothing more.</summary>
+    /// <value>Bytes, about, 1 KiB to 16 MiB; default 1 MiB.</value>
+    [Range(1024, 16 * 1024 * 1024)]
+    public int BatchBytes { get; set; } = 1024 * 1024;
+
+    /// <summary>What an overloaded client is told to wait.</summary>
+    /// <value>1 millisecond to 1 minute; default 1 second.</value>
+    [Range(typeof(TimeSpan), "00:00:00.001", "00:01:00")]
+    public TimeSpan RetryAfter { get; set; } = TimeSpan.FromSeconds(1);
+}
+
+[OptionsValidator]
+internal sealed partial class SubmitOptionsValidator : IValidateOptions<SubmitOptions>;
