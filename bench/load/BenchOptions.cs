@@ -1,5 +1,6 @@
 using System.Globalization;
 using Tertulia.Load.Contenders;
+using Tertulia.Load.Measuring;
 using Tertulia.Load.Scenarios;
 using Tertulia.Testing;
 
@@ -7,7 +8,8 @@ namespace Tertulia.Load;
 
 /// <summary>What the command line asks for.</summary>
 internal sealed record BenchOptions(
-    IReadOnlyList<Scenario> Scenarios, IReadOnlyList<string> Contenders, Pace Pace, int Repeats, string ResultsFolder, string Name)
+    IReadOnlyList<Scenario> Scenarios, IReadOnlyList<string> Contenders, Pace Pace, int Repeats, string ResultsFolder, string Name,
+    ClusterLayout Cluster, IReadOnlyDictionary<string, string> Settings, bool IsProfiled)
 {
     /// <summary>For <c>--help</c> and after a mistake.</summary>
     public static string Usage { get; } = $"""
@@ -18,6 +20,9 @@ internal sealed record BenchOptions(
           --repeats N   interleaved repeats, the table has their medians; default 3, 1 with --quick
           --seconds N   length of the measured window
           --clients N --rooms N --rate N --bytes N   instead of the scenarios' own
+          --gateways N --connections N --messages N --presences N   processes of the cluster
+          --set KEY=VALUE   environment of the measured processes, for comparisons; may be repeated
+          --profile     also writes where the CPU goes, by process and function (needs perf; the figures suffer)
           --out DIR     where the results go; default bench/results, with --quick bench/results/quick.local
           --name NAME   name of the files; default the time
         """;
@@ -27,7 +32,8 @@ internal sealed record BenchOptions(
     {
         List<string> names = [];
         Dictionary<string, string> values = [];
-        var isQuick = false;
+        Dictionary<string, string> settings = [];
+        var (isQuick, isProfiled) = (false, false);
         for (var i = 0; i < arguments.Length; i++)
         {
             switch (arguments[i])
@@ -35,7 +41,16 @@ internal sealed record BenchOptions(
                 case "--quick":
                     isQuick = true;
                     break;
-                case "--against" or "--repeats" or "--seconds" or "--clients" or "--rooms" or "--rate" or "--bytes" or "--out" or "--name":
+                case "--profile":
+                    isProfiled = true;
+                    break;
+                case "--set":
+                    var pair = i + 1 < arguments.Length ? arguments[i + 1].Split('=', 2) : [];
+                    settings[pair.Length == 2 ? pair[0] : throw new ArgumentException("--set needs KEY=VALUE")] = pair[1];
+                    i++;
+                    break;
+                case "--against" or "--repeats" or "--seconds" or "--clients" or "--rooms" or "--rate" or "--bytes" or "--out" or "--name"
+                    or "--gateways" or "--connections" or "--messages" or "--presences":
                     values[arguments[i]] = i + 1 < arguments.Length ? arguments[i + 1] : throw new ArgumentException($"{arguments[i]} needs a value");
                     i++;
                     break;
@@ -67,13 +82,32 @@ internal sealed record BenchOptions(
                 TextBytes = Number("--bytes") ?? scenario.Shape.TextBytes,
             },
         });
+        var layout = new ClusterLayout();
+        layout = layout with
+        {
+            Gateways = Number("--gateways") ?? layout.Gateways,
+            Connections = Number("--connections") ?? layout.Connections,
+            Messages = Number("--messages") ?? layout.Messages,
+            Presences = Number("--presences") ?? layout.Presences,
+        };
+        if (isProfiled)
+        {
+            foreach (var (name, value) in Profile.Environment)
+            {
+                settings.TryAdd(name, value);
+            }
+        }
+
         return new BenchOptions(
             [.. scenarios],
             values.TryGetValue("--against", out var list) ? Against(list) : [.. Lineup.All.Keys],
             pace,
             Number("--repeats") ?? (isQuick ? 1 : 3),
             values.GetValueOrDefault("--out") ?? Path.Combine(Repository.Root, "bench", "results", isQuick ? "quick.local" : ""),
-            values.GetValueOrDefault("--name") ?? DateTime.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture));
+            values.GetValueOrDefault("--name") ?? DateTime.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture),
+            layout,
+            settings,
+            isProfiled);
     }
 
     private static IEnumerable<Scenario> Select(List<string> names) => names.Count == 0

@@ -36,16 +36,23 @@ var report = new Report(
 var failures = 0;
 
 // Interleaved, so that what else the machine does meanwhile falls on all contenders alike.
-for (var repeat = 1; repeat <= options.Repeats; repeat++)
+try
 {
-    foreach (var scenario in options.Scenarios)
+    for (var repeat = 1; repeat <= options.Repeats; repeat++)
     {
-        foreach (var name in options.Contenders)
+        foreach (var scenario in options.Scenarios)
         {
-            stopping.Token.ThrowIfCancellationRequested();
-            failures += await MeasureAsync(scenario, name, repeat) ? 0 : 1;
+            foreach (var name in options.Contenders)
+            {
+                failures += await MeasureAsync(scenario, name, repeat) ? 0 : 1;
+            }
         }
     }
+}
+catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+{
+    Console.Error.WriteLine("Stopped: the table has what was measured until now.");
+    failures++;
 }
 
 report.Write(options.ResultsFolder, options.Name);
@@ -61,9 +68,15 @@ async Task<bool> MeasureAsync(Scenario scenario, string name, int repeat)
     try
     {
         Measurement measurement;
-        await using (var contender = await Lineup.All[name](folder, stopping.Token))
+        await using (var contender = await Lineup.All[name](new ContenderStart(folder, options.Cluster, options.Settings), stopping.Token))
         {
-            measurement = new ScenarioRun(scenario, contender, options.Pace, Console.WriteLine).Run(repeat) with { Contender = name };
+            var run = new ScenarioRun(scenario, contender, options.Pace, options.IsProfiled ? folder : null, Console.WriteLine, stopping.Token);
+            measurement = run.Run(repeat) with { Contender = name };
+            if (run.Profile is { } profile)
+            {
+                Directory.CreateDirectory(options.ResultsFolder);
+                await File.WriteAllTextAsync(Path.Combine(options.ResultsFolder, $"{options.Name}-{scenario.Name}-{name}.profile.txt"), profile);
+            }
         }
 
         report.Measurements.Add(measurement);

@@ -16,18 +16,20 @@ internal sealed class Contender(
 
     public IReadOnlyList<ushort> Ports { get; } = [.. doors.Select(door => checked((ushort)door.Port))];
 
+    public IReadOnlyList<ServerProcess> Processes { get; } = processes;
+
     /// <summary>User and system time so far, by process name.</summary>
     public Dictionary<string, double> CpuSeconds()
     {
         var times = ProcessTimes.Read();
-        return processes.ToDictionary(process => process.Name, process => times.Seconds(process.Id));
+        return Processes.ToDictionary(process => process.Name, process => times.Seconds(process.Id));
     }
 
     /// <summary>Proportional set size, by process name.</summary>
     public Dictionary<string, long> ResidentBytes()
     {
         var times = ProcessTimes.Read();
-        return processes.ToDictionary(process => process.Name, process => times.ResidentBytes(process.Id));
+        return Processes.ToDictionary(process => process.Name, process => times.ResidentBytes(process.Id));
     }
 
     public async ValueTask DisposeAsync()

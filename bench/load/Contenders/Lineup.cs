@@ -5,6 +5,15 @@ using Tertulia.Testing;
 
 namespace Tertulia.Load.Contenders;
 
+/// <summary>How a contender is started.</summary>
+/// <param name="Folder">For data and logs.</param>
+/// <param name="Cluster">Numbers of processes, for the cluster.</param>
+/// <param name="Settings">Added to the environment of every process but broker and store.</param>
+internal sealed record ContenderStart(string Folder, ClusterLayout Cluster, IReadOnlyDictionary<string, string> Settings)
+{
+    public string Log(string process) => Path.Combine(Folder, "logs", process + ".log");
+}
+
 /// <summary>The systems under test and how each is started.</summary>
 internal static class Lineup
 {
@@ -16,9 +25,9 @@ internal static class Lineup
         ["Limits__ConnectionsPerNode"] = "0",
     };
 
-    /// <summary>By the name on the command line, in the order of the tables; the folder is for data and logs.</summary>
-    public static IReadOnlyDictionary<string, Func<string, CancellationToken, Task<Contender>>> All { get; } =
-        new Dictionary<string, Func<string, CancellationToken, Task<Contender>>>
+    /// <summary>By the name on the command line, in the order of the tables.</summary>
+    public static IReadOnlyDictionary<string, Func<ContenderStart, CancellationToken, Task<Contender>>> All { get; } =
+        new Dictionary<string, Func<ContenderStart, CancellationToken, Task<Contender>>>
         {
             ["socketio"] = StartSocketIoAsync,
             ["signalr"] = StartSignalRAsync,
@@ -35,40 +44,43 @@ internal static class Lineup
         ["cluster"] = "Tertulia cluster",
     };
 
-    private static async Task<Contender> StartAllInOneAsync(string folder, CancellationToken cancellationToken)
+    private static async Task<Contender> StartAllInOneAsync(ContenderStart start, CancellationToken cancellationToken)
     {
         var url = Local(FreePorts.Next());
         var program = Repository.Program("services/allinone", "Tertulia.AllInOne");
-        string[] arguments = [program, "--urls", url.OriginalString, "--Data:Folder", Path.Combine(folder, "data")];
+        string[] arguments = [program, "--urls", url.OriginalString, "--Data:Folder", Path.Combine(start.Folder, "data")];
         var process = await ServerProcess.StartAsync(
-            new ServerStart("allinone", "dotnet", arguments, Path.Combine(folder, "logs", "allinone.log"), Ready.Answers(new Uri(url, "/health/ready")))
+            new ServerStart("allinone", "dotnet", arguments, start.Log("allinone"), Ready.Answers(new Uri(url, "/health/ready")))
             {
-                Environment = new Dictionary<string, string>(Unlimited) { ["ASPNETCORE_ENVIRONMENT"] = "Development", ["Auth__Mode"] = "Development" },
+                Environment = With(start.Settings, new(Unlimited) { ["ASPNETCORE_ENVIRONMENT"] = "Development", ["Auth__Mode"] = "Development" }),
             }, cancellationToken);
         return new Contender(new TertuliaDialect(), [url], [process], [process]);
     }
 
-    private static async Task<Contender> StartClusterAsync(string folder, CancellationToken cancellationToken)
+    private static async Task<Contender> StartClusterAsync(ContenderStart start, CancellationToken cancellationToken)
     {
-        var layout = new ClusterLayout { Directory = folder, Environment = Unlimited };
+        var layout = start.Cluster with { Directory = start.Folder, Environment = With(start.Settings, new(Unlimited)) };
         var cluster = await ClusterProcesses.StartAsync(layout, cancellationToken);
         return new Contender(new TertuliaDialect(), [.. cluster.Gateways.Select(gateway => gateway.Url)], cluster.All, [cluster]);
     }
 
-    private static async Task<Contender> StartSignalRAsync(string folder, CancellationToken cancellationToken)
+    private static async Task<Contender> StartSignalRAsync(ContenderStart start, CancellationToken cancellationToken)
     {
         var url = Local(FreePorts.Next());
         string[] arguments = [Repository.Program("bench/rivals/signalr", "Tertulia.Rival.SignalR"), "--urls", url.OriginalString];
         var process = await ServerProcess.StartAsync(
-            new ServerStart("signalr", "dotnet", arguments, Path.Combine(folder, "logs", "signalr.log"), Ready.Port(url.Port)), cancellationToken);
+            new ServerStart("signalr", "dotnet", arguments, start.Log("signalr"), Ready.Port(url.Port))
+            {
+                Environment = start.Settings,
+            }, cancellationToken);
         return new Contender(new SignalRDialect(), [url], [process], [process]);
     }
 
-    private static async Task<Contender> StartSocketIoAsync(string folder, CancellationToken cancellationToken)
+    private static async Task<Contender> StartSocketIoAsync(ContenderStart start, CancellationToken cancellationToken)
     {
         var program = Path.Combine(Repository.Root, "bench", "rivals", "socketio", "server.mjs");
         await InstallAsync(Path.GetDirectoryName(program)!, cancellationToken);
-        var redis = await PrivateRedis.StartAsync(Path.Combine(folder, "logs", "redis.log"), cancellationToken);
+        var redis = await PrivateRedis.StartAsync(start.Log("redis"), cancellationToken);
         List<ServerProcess> parts = [redis.Process];
         try
         {
@@ -77,16 +89,16 @@ internal static class Lineup
             {
                 var url = Local(FreePorts.Next());
                 var name = string.Create(CultureInfo.InvariantCulture, $"socketio-{number}");
-                var start = new ServerStart(name, "node", [program], Path.Combine(folder, "logs", name + ".log"), Ready.Port(url.Port))
+                var server = new ServerStart(name, "node", [program], start.Log(name), Ready.Port(url.Port))
                 {
-                    Environment = new Dictionary<string, string>
+                    Environment = With(start.Settings, new()
                     {
                         ["PORT"] = url.Port.ToString(CultureInfo.InvariantCulture),
                         ["REDIS_URL"] = redis.Uri.OriginalString,
                         ["NODE_ENV"] = "production",
-                    },
+                    }),
                 };
-                parts.Add(await ServerProcess.StartAsync(start, cancellationToken));
+                parts.Add(await ServerProcess.StartAsync(server, cancellationToken));
                 doors.Add(url);
             }
 
@@ -101,6 +113,16 @@ internal static class Lineup
 
             throw;
         }
+    }
+
+    private static Dictionary<string, string> With(IReadOnlyDictionary<string, string> settings, Dictionary<string, string> own)
+    {
+        foreach (var (name, value) in settings)
+        {
+            own[name] = value;
+        }
+
+        return own;
     }
 
     /// <summary>What its lock file names, once per clone.</summary>

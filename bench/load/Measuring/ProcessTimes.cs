@@ -39,7 +39,8 @@ internal sealed class ProcessTimes
         return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 
-    private List<int> Tree(int root)
+    /// <summary>A process and all below it.</summary>
+    public List<int> Tree(int root)
     {
         List<int> tree = _processes.ContainsKey(root) ? [root] : [];
         for (var i = 0; i < tree.Count; i++)

@@ -38,10 +38,14 @@ internal sealed record Scenario(string Name, string Title, Course Course, CrowdS
 }
 
 /// <summary>How long things take.</summary>
+/// <param name="WarmUp">Traffic before anything is measured. Long, as .NET compiles its busiest code several times, each time in the background.</param>
+/// <param name="Window">What is measured.</param>
+/// <param name="Step">The same for each rate of a ramp.</param>
+/// <param name="Idle">How long idle connections are watched.</param>
 internal sealed record Pace(TimeSpan WarmUp, TimeSpan Window, TimeSpan Step, TimeSpan Idle)
 {
     /// <summary>For figures.</summary>
-    public static Pace Normal { get; } = new(TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30));
+    public static Pace Normal { get; } = new(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30));
 
     /// <summary>For a look.</summary>
     public static Pace Quick { get; } = new(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(8));

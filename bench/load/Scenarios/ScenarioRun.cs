@@ -7,7 +7,9 @@ using Tertulia.Load.Wire;
 namespace Tertulia.Load.Scenarios;
 
 /// <summary>Runs one scenario against one contender that has been started for it.</summary>
-internal sealed class ScenarioRun(Scenario scenario, Contender contender, Pace pace, Action<string> say)
+/// <param name="profileFolder">Where samples are kept during the run; null takes none.</param>
+internal sealed class ScenarioRun(
+    Scenario scenario, Contender contender, Pace pace, string? profileFolder, Action<string> say, CancellationToken cancellationToken)
 {
     private const double MaxP99 = 200;
     private const double Growth = 1.5;
@@ -16,16 +18,21 @@ internal sealed class ScenarioRun(Scenario scenario, Contender contender, Pace p
     // The search ends when the highest rate that holds and the lowest that does not are this close.
     private const double CloseEnough = 1.06;
     private static readonly TimeSpan OpenWithin = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan ProfilerStart = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SettleWithin = TimeSpan.FromSeconds(10);
 
     /// <summary>Of idle connections: how many are open before the first look, so that code and pools are there already.</summary>
     private const int IdleBase = 500;
 
+    /// <summary>What the samples say, when they were wanted.</summary>
+    public string? Profile { get; private set; }
+
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public Measurement Run(int repeat)
     {
         var startedAt = DateTimeOffset.UtcNow;
         var shape = scenario.Shape;
-        using var crowd = new Crowd(shape, contender.Dialect, contender.Ports);
+        using var crowd = new Crowd(shape, contender.Dialect, contender.Ports, cancellationToken);
         var blank = new Measurement(scenario.Name, "", repeat, startedAt, shape.Clients, shape.Rooms, shape.TextBytes, null, null, null);
         switch (scenario.Course)
         {
@@ -34,7 +41,7 @@ internal sealed class ScenarioRun(Scenario scenario, Contender contender, Pace p
             case Course.Steady:
                 crowd.Open(shape.Clients, OpenWithin);
                 crowd.Send(scenario.Rate, pace.WarmUp);
-                return blank with { Window = Measure(crowd, scenario.Rate, pace.Window) };
+                return blank with { Window = profileFolder is null ? Measure(crowd, scenario.Rate, pace.Window) : MeasureProfiled(crowd) };
             default:
                 crowd.Open(shape.Clients, OpenWithin);
                 crowd.Send(scenario.Rate, pace.WarmUp);
@@ -106,6 +113,15 @@ internal sealed class ScenarioRun(Scenario scenario, Contender contender, Pace p
         }
 
         return steps;
+    }
+
+    private Window MeasureProfiled(Crowd crowd)
+    {
+        using var profile = new Profile(contender.Processes, profileFolder!);
+        crowd.Send(scenario.Rate, ProfilerStart);
+        var window = Measure(crowd, scenario.Rate, pace.Window);
+        Profile = profile.Stop();
+        return window;
     }
 
     private Window Measure(Crowd crowd, double rate, TimeSpan duration)

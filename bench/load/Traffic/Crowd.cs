@@ -27,12 +27,13 @@ internal sealed class Crowd : IDisposable
     private readonly Room[] _rooms;
     private readonly IReadOnlyList<ushort> _ports;
     private readonly byte[] _text;
+    private readonly CancellationToken _cancellationToken;
     private int _opened;
     private long _messages;
     private long _keptAliveUntil;
     private long _keptAlive;
 
-    public Crowd(CrowdShape shape, Dialect dialect, IReadOnlyList<ushort> ports)
+    public Crowd(CrowdShape shape, Dialect dialect, IReadOnlyList<ushort> ports, CancellationToken cancellationToken)
     {
         if (shape.Rooms < 1 || shape.Clients % shape.Rooms != 0)
         {
@@ -40,6 +41,7 @@ internal sealed class Crowd : IDisposable
         }
 
         _ports = ports;
+        _cancellationToken = cancellationToken;
         _text = new byte[Math.Max(Stamp.Length, shape.TextBytes)];
         _rooms = [.. Enumerable.Range(0, shape.Rooms).Select(number => new Room(number, shape.Members))];
         _clients = new ChatClient[shape.Clients];
@@ -128,6 +130,7 @@ internal sealed class Crowd : IDisposable
 
     private void Run(Func<long, long?> step) => _loop.Run(now =>
     {
+        _cancellationToken.ThrowIfCancellationRequested();
         KeepAlive(now);
         return step(now) is { } next ? Math.Min(next, now + LookEvery) : null;
     });
