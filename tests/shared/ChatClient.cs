@@ -36,7 +36,7 @@ public sealed class ChatClient : IAsyncDisposable
     private TaskCompletionSource _changed = NewSignal();
     private TaskCompletionSource? _paused;
     private Task<int> _reading = Task.FromResult(0);
-    private int _references;
+    private int _references, _disposed;
 
     private ChatClient(ChatClientOptions options)
     {
@@ -232,11 +232,14 @@ public sealed class ChatClient : IAsyncDisposable
     /// <summary>Cuts the connection without a word.</summary>
     public async ValueTask DisposeAsync()
     {
-        ContinueReading();
-        _socket.Dispose();
-        await _reading;
-        _invoker?.Dispose();
-        _sending.Dispose();
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            _socket.Dispose();
+            ContinueReading();
+            await _reading;
+            _invoker?.Dispose();
+            _sending.Dispose();
+        }
     }
 
     private List<string> Contents() =>

@@ -27,6 +27,12 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     /// <summary>Who.</summary>
     public string UserId => userId;
 
+    /// <summary>The connection that stands; null between two.</summary>
+    public ChatClient? Connection => _connection;
+
+    /// <summary>See <see cref="ChatClientOptions.ReceiveBufferBytes"/>.</summary>
+    public int? ReceiveBufferBytes { get; init; }
+
     /// <summary>What the user saw.</summary>
     public Transcript Transcript { get; } = new();
 
@@ -72,6 +78,9 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
         }
     }
 
+    /// <summary>Breaks the connection that stands without a word; the client comes back by itself.</summary>
+    public ValueTask CutAsync() => _connection?.DisposeAsync() ?? ValueTask.CompletedTask;
+
     /// <summary>Everything the checker wants to know, at the end.</summary>
     public async Task<Observation> ObserveAsync() =>
         new(userId, Transcript.Since, Transcript.Shown, Acknowledged, await ReadHistoryAsync());
@@ -99,7 +108,8 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
             {
                 var position = Transcript.Epoch is { } epoch ? $"&last_seq={Transcript.LastSeq}&epoch={epoch}" : "";
                 await using var connection = await ChatClient.ConnectAsync(
-                    server, $"/ws/{roomId}?user_id={userId}&username={userId}{position}", new ChatClientOptions { OnFrame = OnFrame });
+                    server, $"/ws/{roomId}?user_id={userId}&username={userId}{position}",
+                    new ChatClientOptions { OnFrame = OnFrame, ReceiveBufferBytes = ReceiveBufferBytes });
                 await StayAsync(connection);
             }
             catch (Exception refused) when (refused is WebSocketException or IOException or OperationCanceledException or HttpRequestException)

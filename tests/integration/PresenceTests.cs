@@ -1,0 +1,53 @@
+using Tertulia.Testing;
+
+namespace Tertulia.Integration.Tests;
+
+/// <summary>Presence follows the nodes: what dies is gone soon, what comes back knows all.</summary>
+[Collection(FaultCollection.Name)]
+public sealed class PresenceTests(FaultCluster fixture)
+{
+    private readonly string _room = $"presence-{Guid.NewGuid():N}";
+
+    [Fact]
+    public async Task The_users_of_a_node_that_died_leave_within_its_heartbeat_time_out()
+    {
+        await using var ana = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], _room, "ana");
+        await using var bruno = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], _room, "bruno");
+        await ana.WaitForAsync(frame => frame.Type == "user_joined" && frame.Text("user_id") == "bruno", "Bruno's coming");
+
+        await fixture.Cluster.Connections[0].KillAsync();
+        await ana.WaitForAsync(frame => frame.Type == "user_left" && frame.Text("user_id") == "bruno", "Bruno's leaving", TimeSpan.FromSeconds(25));
+
+        await ClusterFixture.RestartAsync(fixture.Cluster.Connections[0]);
+    }
+
+    [Fact]
+    public async Task Replicas_that_were_killed_know_everybody_again_soon_after_they_are_back()
+    {
+        await using var ana = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], _room, "ana");
+        await using var bruno = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], _room, "bruno");
+
+        foreach (var replica in fixture.Cluster.Presences)
+        {
+            await replica.KillAsync();
+        }
+
+        await ana.SayAsync("messages go on");
+        await bruno.WaitForAsync("message");
+        foreach (var replica in fixture.Cluster.Presences)
+        {
+            await ClusterFixture.RestartAsync(replica);
+        }
+
+        await Eventually.EqualAsync("ana bruno carla", ActiveUsersAsync);
+    }
+
+    /// <summary>As somebody sees it who enters now.</summary>
+    private async Task<string> ActiveUsersAsync()
+    {
+        await using var carla = await ChatClient.JoinAsync(fixture.Gateways[0], _room, "carla");
+        var connected = await carla.WaitForAsync("connected");
+        await carla.CloseAsync();
+        return string.Join(' ', connected.Items("active_users").Select(user => user.GetProperty("user_id").GetString()).Order());
+    }
+}

@@ -1,0 +1,48 @@
+using Tertulia.Testing;
+
+namespace Tertulia.Integration.Tests;
+
+/// <summary>Who reads too slowly hurts nobody else, is sent away with 4003, and comes back complete.</summary>
+[Collection(FaultCollection.Name)]
+public sealed class SlowReaderTests(FaultCluster fixture)
+{
+    // Four bytes of UTF-8 each: twelve megabytes of deliveries, more than the kernel takes off the node's hands.
+    private static readonly string Long = string.Concat(Enumerable.Repeat("🐢", 500)) + new string('€', 500);
+    private const int Messages = 3000;
+
+    [Fact]
+    public Task A_client_of_a_node_that_stops_reading_is_closed_with_4003_while_the_others_go_on_and_resumes_complete() =>
+        StopsReadingAsync(fixture.Cluster.NodeUrls[0]);
+
+    [Fact]
+    public Task A_client_behind_the_gateway_that_stops_reading_is_closed_with_4003_while_the_others_go_on_and_resumes_complete() =>
+        StopsReadingAsync(fixture.Gateways[0]);
+
+    private async Task StopsReadingAsync(Uri door)
+    {
+        var room = $"slow-{Guid.NewGuid():N}";
+        await using var ana = new ResumingClient([fixture.Cluster.NodeUrls[1]], room, "ana", new Random(1));
+        await using var bruno = new ResumingClient([door], room, "bruno", new Random(2));
+        await using var slow = new ResumingClient([door], room, "slow", new Random(3)) { ReceiveBufferBytes = 4096 };
+        await ana.StartAsync();
+        await bruno.StartAsync();
+        await slow.StartAsync();
+
+        slow.Connection!.PauseReading();
+        long last = 0;
+        foreach (var batch in Enumerable.Range(0, Messages).Chunk(50))
+        {
+            var sent = await Task.WhenAll(batch.Select(i => ana.SendAsync($"{i} {Long}"[..1000])));
+            last = sent.Max(message => message.Seq);
+        }
+
+        await bruno.Transcript.WaitForSeqAsync(last, ChatClient.Deadline);
+        Assert.True(slow.Transcript.LastSeq < last);
+        Assert.Empty(bruno.CloseCodes);
+
+        slow.Connection!.ContinueReading();
+        await slow.Transcript.WaitForSeqAsync(last, TimeSpan.FromSeconds(60));
+        Assert.Equal([4003], slow.CloseCodes);
+        Assert.Equal([], HistoryChecker.Check([await ana.ObserveAsync(), await bruno.ObserveAsync(), await slow.ObserveAsync()]));
+    }
+}
