@@ -1,0 +1,25 @@
+using Tertulia.Testing;
+
+namespace Tertulia.Integration.Tests;
+
+/// <summary>The whole product in one process, for one test class.</summary>
+public sealed class AllInOneFixture : IAsyncLifetime
+{
+    private AllInOneProcess? _product;
+
+    public AllInOneProcess Product => _product ?? throw new InvalidOperationException("The product did not start");
+
+    public async Task InitializeAsync()
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        _product = await AllInOneProcess.StartAsync(null, deadline.Token);
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_product is not null)
+        {
+            await _product.DisposeAsync();
+        }
+    }
+}

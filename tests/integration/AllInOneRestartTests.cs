@@ -1,0 +1,43 @@
+using Tertulia.Testing;
+
+namespace Tertulia.Integration.Tests;
+
+/// <summary>The embedded store and bus give the same guarantees: what was acknowledged survives a crash of the one process.</summary>
+public sealed class AllInOneRestartTests(AllInOneFixture fixture) : IClassFixture<AllInOneFixture>
+{
+    private AllInOneProcess Product => fixture.Product;
+
+    [Fact]
+    public async Task Nothing_acknowledged_is_lost_shown_twice_or_out_of_order_when_the_product_is_killed_under_load()
+    {
+        var seed = RoomLoad.SeedOfRun();
+        await using var load = await RoomLoad.StartAsync([Product.Url], clients: 20, rooms: 2, seed);
+        await load.WaitForMoreAsync(100, TimeSpan.FromSeconds(30));
+
+        await Product.Process.KillAsync();
+        await ClusterFixture.RestartAsync(Product.Process);
+        await load.WaitForMoreAsync(100, TimeSpan.FromSeconds(60));
+
+        Assert.Equal([], await load.FinishAsync());
+    }
+
+    [Fact]
+    public async Task The_history_is_there_after_a_restart_and_the_numbering_goes_on()
+    {
+        var room = $"restart-{Guid.NewGuid():N}";
+        await using (var ana = await ChatClient.JoinAsync(Product.Url, room, "ana"))
+        {
+            await ana.SayAsync("before");
+        }
+
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        Assert.Equal(0, await Product.Process.TerminateAsync(TimeSpan.FromSeconds(20), deadline.Token));
+        await ClusterFixture.RestartAsync(Product.Process);
+        await using var bruno = await ChatClient.JoinAsync(Product.Url, room, "bruno");
+        var greeting = await bruno.WaitForAsync("connected");
+        var sent = await bruno.SayAsync("after");
+
+        Assert.Equal(["before"], greeting.Messages("history").Select(message => message.Content));
+        Assert.Equal(greeting.Seq + 1, sent.Number("seq"));
+    }
+}

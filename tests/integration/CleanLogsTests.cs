@@ -1,0 +1,46 @@
+using Tertulia.Testing;
+
+namespace Tertulia.Integration.Tests;
+
+/// <summary>A start, a conversation and a stop leave nothing in the logs that a person must look at, and nothing that is none of their business.</summary>
+public sealed class CleanLogsTests
+{
+    private const string Content = "a-content-that-no-log-may-hold";
+
+    [Fact]
+    public async Task Logs_hold_no_exception_no_token_and_no_content()
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+        var layout = new ClusterLayout { Environment = new Dictionary<string, string> { ["Auth__Secret"] = Tokens.Secret, ["Logging__LogLevel__Tertulia"] = "Debug" } };
+        await using var cluster = await ClusterProcesses.StartAsync(layout, deadline.Token);
+        var token = Tokens.For("ana", TimeSpan.FromHours(1));
+
+        await using (var ana = await ChatClient.ConnectAsync(cluster.GatewayUrl, $"/ws/1?token={token}"))
+        {
+            await ana.WaitForAsync("connected");
+            await using var bruno = await ChatClient.JoinAsync(cluster.GatewayUrl, "1", "bruno");
+            await ana.SayAsync(Content);
+            await bruno.WaitForAsync("message");
+            await ana.AskAsync("\"type\":\"history\"");
+            await bruno.SendAsync($"{{\"type\":\"message\",\"content\":\"{Content}");
+            await bruno.WaitForAsync("error");
+            await bruno.CloseAsync();
+        }
+
+        await cluster.StopAsync(deadline.Token);
+
+        foreach (var process in (ServerProcess[])[.. cluster.Gateways, .. cluster.Connections, .. cluster.Messages, .. cluster.Presences])
+        {
+            var log = await File.ReadAllTextAsync(process.LogPath, deadline.Token);
+            Assert.Equal((process.Name, 0), (process.Name, process.ExitCode));
+            Assert.NotEmpty(log);
+            Assert.Equal([], log.Split('\n').Where(line => Suspicious(line, token)).Select(line => $"{process.Name}: {line}"));
+        }
+    }
+
+    private static bool Suspicious(string line, string token) =>
+        line.Contains("Exception", StringComparison.OrdinalIgnoreCase)
+        || line.Contains(" warn: ", StringComparison.Ordinal) || line.Contains(" fail: ", StringComparison.Ordinal) || line.Contains(" crit: ", StringComparison.Ordinal)
+        || line.Contains(token, StringComparison.Ordinal) || line.Contains(token.Split('.')[1], StringComparison.Ordinal)
+        || line.Contains(Content, StringComparison.Ordinal);
+}
