@@ -33,7 +33,7 @@ internal sealed partial class Profile : IDisposable
     {
         ["DOTNET_PerfMapEnabled"] = "3", // The map only, without the files for image loads.
         ["DOTNET_EnableWriteXorExecute"] = "0", // Else the code is mapped twice, and the map names the other place.
-        ["NODE_OPTIONS"] = "--perf-basic-prof --interpreted-frames-native-stack",
+        ["NODE_OPTIONS"] = "--perf-basic-prof",
     };
 
     /// <summary>Stops, and tells for each process which functions took how much of it.</summary>
