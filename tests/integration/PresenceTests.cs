@@ -39,7 +39,7 @@ public sealed class PresenceTests(FaultCluster fixture)
             await ClusterFixture.RestartAsync(replica);
         }
 
-        await Eventually.EqualAsync("ana bruno carla", ActiveUsersAsync);
+        await Eventually.EqualsAsync("ana bruno carla", ActiveUsersAsync);
     }
 
     /// <summary>As somebody sees it who enters now.</summary>

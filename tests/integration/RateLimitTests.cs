@@ -32,7 +32,7 @@ public sealed class RateLimitTests(LimitedCluster fixture)
         await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => phone.AskAsync("\"type\":\"ping\"")));
 
         // The other node hears of it within a second or two; until then it still answers.
-        await Eventually.EqualAsync("error", async () => (await laptop.AskAsync("\"type\":\"ping\"")).Type, TimeSpan.FromSeconds(10));
+        await Eventually.EqualsAsync("error", async () => (await laptop.AskAsync("\"type\":\"ping\"")).Type, TimeSpan.FromSeconds(10));
 
         var answered = laptop.Frames.Count(frame => frame.Type == "pong");
         Assert.True(answered < 20, $"{answered} events were let through on the second node before the first one's counted");

@@ -15,7 +15,7 @@ public sealed class StatsTests(FaultCluster fixture) : IDisposable
     [Fact]
     public async Task Statistics_count_the_whole_cluster_in_the_documented_shape()
     {
-        await Eventually.EqualAsync("""{"total_connections":0,"total_rooms":0,"rooms":{}}""", StatsAsync, TimeSpan.FromSeconds(40));
+        await Eventually.EqualsAsync("""{"total_connections":0,"total_rooms":0,"rooms":{}}""", StatsAsync, TimeSpan.FromSeconds(40));
 
         await using var phone = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], "1", "ana");
         await using var laptop = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], "1", "ana");
@@ -23,7 +23,7 @@ public sealed class StatsTests(FaultCluster fixture) : IDisposable
         await using var carla = await ChatClient.JoinAsync(fixture.Gateways[0], "2", "carla");
         await using var dario = await ChatClient.JoinAsync(fixture.Gateways[0], "2", "dario");
 
-        await Eventually.EqualAsync(
+        await Eventually.EqualsAsync(
             """{"total_connections":5,"total_rooms":2,"rooms":{"1":{"connections":3,"users":2},"2":{"connections":2,"users":2}}}""", StatsAsync);
     }
 

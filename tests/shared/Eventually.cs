@@ -54,4 +54,26 @@ public static class Eventually
             }
         }
     }
+
+    /// <summary>What somebody answers when asked becomes what is expected.</summary>
+    /// <param name="expected">Compared with <see cref="object.Equals(object?, object?)"/>.</param>
+    /// <param name="ask">Asked again and again.</param>
+    /// <param name="within">Default <see cref="Deadline"/>.</param>
+    /// <exception cref="TimeoutException">It did not.</exception>
+    public static async Task EqualsAsync<T>(T expected, Func<Task<T>> ask, TimeSpan? within = null)
+    {
+        using var deadline = new CancellationTokenSource(within ?? Deadline);
+        using var timer = new PeriodicTimer(LookEvery);
+        for (var answer = await ask(); !Equals(answer, expected); answer = await ask())
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(deadline.Token);
+            }
+            catch (OperationCanceledException late) when (deadline.IsCancellationRequested)
+            {
+                throw new TimeoutException($"Expected {expected} within {(within ?? Deadline).TotalSeconds} s; the last answer was {answer}", late);
+            }
+        }
+    }
 }
