@@ -21,9 +21,6 @@ public sealed record ServerStart(
     /// <value>Default 60 seconds: a broker on a busy machine.</value>
     public TimeSpan ReadyWithin { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>Folder it runs in; default the caller's.</summary>
-    public string WorkingDirectory { get; init; } = "";
-
     /// <summary>Where clients find it; only carried along.</summary>
     public Uri? Url { get; init; }
 }
@@ -145,12 +142,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
     private static Process Spawn(ServerStart start)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(start.LogPath))!);
-        var info = new ProcessStartInfo("setsid")
-        {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            WorkingDirectory = start.WorkingDirectory,
-        };
+        var info = new ProcessStartInfo("setsid") { UseShellExecute = false, RedirectStandardInput = true };
         // A session of its own, so that Ctrl-C reaches only us and we stop it in our order; the shell only opens the log.
         // Both replace themselves, so the id is the server's.
         foreach (var argument in (string[])["sh", "-c", "log=$1; shift; exec \"$@\" >>\"$log\" 2>&1", "sh", start.LogPath, start.FileName, .. start.Arguments])

@@ -91,7 +91,6 @@ internal static class Lineup
                 var name = string.Create(CultureInfo.InvariantCulture, $"socketio-{number}");
                 var server = new ServerStart(name, "node", [program], start.Log(name), Ready.Port(url.Port))
                 {
-                    WorkingDirectory = start.Folder, // Where a profiled Node leaves its notes.
                     Environment = With(start.Settings, new()
                     {
                         ["PORT"] = url.Port.ToString(CultureInfo.InvariantCulture),

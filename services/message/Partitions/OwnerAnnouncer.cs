@@ -1,0 +1,55 @@
+using Tertulia.Bus;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+
+namespace Tertulia.Messages.Partitions;
+
+/// <summary>Tells all nodes which partitions this replica owns since when: at once when it took one, then again and again, so that a node
+/// that missed it subscribes a little later.</summary>
+internal sealed partial class OwnerAnnouncer(
+    PartitionOwnership ownership, Takeovers takeovers, ILiveBus bus, ProcessIdentity identity, ILogger<OwnerAnnouncer> logger) : BackgroundService
+{
+    /// <summary>Time between announcements.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            while (true)
+            {
+                await takeovers.WaitAsync(stoppingToken);
+                await AnnounceAsync(stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            LogStopped();
+        }
+    }
+
+    private async Task AnnounceAsync(CancellationToken cancellationToken)
+    {
+        var batch = new NodeBatch { From = identity.Id };
+        batch.Owners.AddRange(ownership.Owned());
+        if (batch.Owners.Count == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            await bus.SendToAllNodesAsync(batch, cancellationToken);
+        }
+        catch (BusUnavailableException exception)
+        {
+            LogNotAnnounced(exception);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Owned partitions were not announced; they are again in a few seconds")]
+    private partial void LogNotAnnounced(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Partitions are no longer announced")]
+    private partial void LogStopped();
+}

@@ -1,0 +1,125 @@
+using Tertulia.Contracts;
+using Tertulia.Messages.Storage;
+
+namespace Tertulia.Messages.Rooms;
+
+/// <summary>What the room's one writer knows of it. Touched by the flush loop only.</summary>
+internal sealed class RoomState(string roomId, int partition)
+{
+    private readonly Dictionary<string, MemberState> _members = new(StringComparer.Ordinal);
+
+    /// <summary>A room that a node put into the wrong partition: it has another writer, so nothing may be done to it here.</summary>
+    public static RoomState Foreign(string roomId) => new(roomId, partition: -1) { IsLoaded = true };
+
+    public string RoomId { get; } = roomId;
+
+    public bool IsForeign => Partition < 0;
+
+    public int Partition { get; } = partition;
+
+    /// <summary>False until it was read from the store, and again when another writer may have changed it.</summary>
+    public bool IsLoaded { get; set; }
+
+    public bool Exists { get; set; }
+
+    /// <summary><c>open</c> or <c>private</c>.</summary>
+    public string Kind { get; set; } = "";
+
+    /// <summary>Number of members, those of the present flush included.</summary>
+    public uint Members { get; set; }
+
+    /// <summary>The newest entry's seq, those of the present flush included.</summary>
+    public long LastSeq { get; set; }
+
+    /// <summary>Nodes that receive the room's events. The array is replaced, never changed: a flush that is being published keeps its own.</summary>
+    public string[] Subscribers { get; private set; } = [];
+
+    /// <summary>The array that was last sent to the nodes as the room's topology.</summary>
+    public string[] AnnouncedSubscribers { get; set; } = [];
+
+    /// <summary>The present flush's events; null when it has none.</summary>
+    public RoomEvents? Pending { get; set; }
+
+    /// <summary>The present flush has events or a changed topology of this room.</summary>
+    public bool IsTouched { get; set; }
+
+    /// <summary>Users whose membership is known.</summary>
+    public int CachedMembers => _members.Count;
+
+    /// <summary>A user's place in the room, loaded or not yet.</summary>
+    public MemberState MemberOf(string userId)
+    {
+        if (!_members.TryGetValue(userId, out var member))
+        {
+            _members[userId] = member = new MemberState(userId);
+        }
+
+        return member;
+    }
+
+    /// <summary>Forgets what the store may know better. Subscribers are not in the store: they stay.</summary>
+    public void Unload()
+    {
+        IsLoaded = false;
+        ForgetMembers();
+    }
+
+    /// <summary>Makes room in memory; who is needed is read again. Not during a flush that holds members.</summary>
+    public void ForgetMembers()
+    {
+        foreach (var member in _members.Values)
+        {
+            member.IsLoaded = false;
+        }
+
+        _members.Clear();
+    }
+
+    /// <summary>Takes over what the store says.</summary>
+    /// <param name="head">Null when there is no such room.</param>
+    public void Load(RoomHead? head)
+    {
+        IsLoaded = true;
+        Exists = head is not null;
+        Kind = head?.Kind ?? "";
+        Members = (uint)(head?.Members ?? 0);
+        LastSeq = head?.LastSeq ?? 0;
+    }
+
+    /// <returns>False when the node was subscribed already.</returns>
+    public bool Subscribe(string nodeId)
+    {
+        if (IsSubscribed(nodeId))
+        {
+            return false;
+        }
+
+        Subscribers = [.. Subscribers, nodeId];
+        return true;
+    }
+
+    /// <returns>False when the node was not subscribed.</returns>
+    public bool Unsubscribe(string nodeId)
+    {
+        if (!IsSubscribed(nodeId))
+        {
+            return false;
+        }
+
+        Subscribers = Array.FindAll(Subscribers, subscriber => subscriber != nodeId);
+        return true;
+    }
+
+    public bool IsSubscribed(string nodeId) => Array.IndexOf(Subscribers, nodeId) >= 0;
+}
+
+/// <summary>A user's place in a room, as the flush in progress leaves it.</summary>
+internal sealed class MemberState(string userId)
+{
+    public string UserId { get; } = userId;
+
+    /// <summary>False until it was read from the store.</summary>
+    public bool IsLoaded { get; set; }
+
+    public Membership Membership { get; set; }
+}

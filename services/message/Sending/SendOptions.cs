@@ -1,0 +1,28 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Tertulia.Messages.Sending;
+
+/// <summary>Bounds of a message and of the work that is done at once.</summary>
+public sealed class SendOptions
+{
+    internal const string Section = "Messages";
+
+    /// <summary>Characters (Unicode scalar values) of a message's content at most. The connection service checks it first.</summary>
+    /// <value>1 to 16 000; default 1 000.</value>
+    [Range(1, 16_000)]
+    public int ContentLength { get; set; } = 1_000;
+
+    /// <summary>Commands that one write takes together at most. A batch of a node is never divided, so that a flush may exceed it by one batch.</summary>
+    /// <value>1 to 10 000; default 1 000.</value>
+    [Range(1, 10_000)]
+    public int FlushCommands { get; set; } = 1_000;
+
+    /// <summary>Commands whose result is kept in memory, so that a client that sends one again is answered without the store.</summary>
+    /// <value>0 to 10 000 000; default 20 000, about 6 MB.</value>
+    [Range(0, 10_000_000)]
+    public int RecentKeys { get; set; } = 20_000;
+}
+
+[OptionsValidator]
+internal sealed partial class SendOptionsValidator : IValidateOptions<SendOptions>;

@@ -1,0 +1,77 @@
+using System.Data.Common;
+using System.Globalization;
+using System.Reflection;
+using System.Security.Cryptography;
+
+namespace Tertulia.Messages.Storage.Sql;
+
+/// <summary>The numbered files of <c>Migrations/</c>, each applied once, and the database's epoch.</summary>
+internal static class Schema
+{
+    // RFC 4648 base32 in lower case; 8 characters are 40 random bits.
+    private const string EpochAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
+    private const int EpochLength = 8;
+
+    /// <summary>Applies what is missing, in one transaction, and returns the epoch.</summary>
+    public static async Task<string> UpdateAsync(ISqlDialect dialect, CancellationToken cancellationToken)
+    {
+        await using var connection = await dialect.OpenAsync(cancellationToken);
+        await using var transaction = await dialect.BeginMigrationAsync(connection, cancellationToken);
+        await using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+
+        await ExecuteAsync(
+            command, "create table if not exists schema_migrations (version integer primary key, name text not null)", cancellationToken);
+        var applied = await ReadVersionsAsync(command, cancellationToken);
+        foreach (var (version, name, sql) in Migrations())
+        {
+            if (applied.Contains(version))
+            {
+                continue;
+            }
+
+            await ExecuteAsync(command, dialect.Translate(sql), cancellationToken);
+            command.Parameters.Add(command.Parameter("version", version));
+            command.Parameters.Add(command.Parameter("name", name));
+            await ExecuteAsync(command, "insert into schema_migrations (version, name) values (@version, @name)", cancellationToken);
+            command.Parameters.Clear();
+        }
+
+        command.Parameters.Add(command.Parameter("epoch", RandomNumberGenerator.GetString(EpochAlphabet, EpochLength)));
+        await ExecuteAsync(command, "insert into meta (key, value) values ('epoch', @epoch) on conflict do nothing", cancellationToken);
+        command.Parameters.Clear();
+        command.CommandText = "select value from meta where key = 'epoch'";
+        var epoch = (string)(await command.ExecuteScalarAsync(cancellationToken))!;
+        await transaction.CommitAsync(cancellationToken);
+        return epoch;
+    }
+
+    private static async Task ExecuteAsync(DbCommand command, string sql, CancellationToken cancellationToken)
+    {
+        command.CommandText = sql;
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static async Task<HashSet<int>> ReadVersionsAsync(DbCommand command, CancellationToken cancellationToken)
+    {
+        command.CommandText = "select version from schema_migrations";
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var versions = new HashSet<int>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            versions.Add(reader.GetInt32(0));
+        }
+
+        return versions;
+    }
+
+    private static IEnumerable<(int Version, string Name, string Sql)> Migrations()
+    {
+        var assembly = Assembly.GetExecutingAssembly();
+        foreach (var name in assembly.GetManifestResourceNames().Where(name => char.IsAsciiDigit(name[0])).Order(StringComparer.Ordinal))
+        {
+            using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
+            yield return (int.Parse(name.AsSpan(0, 4), CultureInfo.InvariantCulture), name, reader.ReadToEnd());
+        }
+    }
+}

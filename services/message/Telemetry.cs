@@ -1,0 +1,37 @@
+using System.Diagnostics.Metrics;
+
+namespace Tertulia.Messages;
+
+/// <summary>What the message service counts.</summary>
+internal sealed class Telemetry : IDisposable
+{
+    /// <summary>Name of the meter.</summary>
+    public const string Name = "Tertulia.Messages";
+
+    private readonly Meter _meter;
+    private readonly Counter<long> _entries;
+    private readonly Histogram<int> _flushSize;
+    private readonly Histogram<double> _appendDuration;
+
+    public Telemetry(IMeterFactory meters)
+    {
+        _meter = meters.Create(Name);
+        _entries = _meter.CreateCounter<long>("tertulia.log.entries", "{entry}", "Entries appended to room logs");
+        _flushSize = _meter.CreateHistogram<int>("tertulia.batch.size", "{command}", "Commands that one flush decided together");
+        _appendDuration = _meter.CreateHistogram<double>("tertulia.log.append.duration", "s", "Time of one append");
+        Conflicts = _meter.CreateCounter<long>("tertulia.log.conflicts", "{conflict}", "Appends that found a seq or a key taken");
+    }
+
+    /// <summary>Appends that found a seq or a key taken.</summary>
+    public Counter<long> Conflicts { get; }
+
+    /// <summary>A flush is in the log.</summary>
+    public void Appended(int entries, int commands, TimeSpan duration)
+    {
+        _entries.Add(entries);
+        _flushSize.Record(commands);
+        _appendDuration.Record(duration.TotalSeconds);
+    }
+
+    public void Dispose() => _meter.Dispose();
+}
