@@ -48,5 +48,5 @@ internal sealed record Pace(TimeSpan WarmUp, TimeSpan Window, TimeSpan Step, Tim
     public static Pace Normal { get; } = new(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30));
 
     /// <summary>For a look.</summary>
-    public static Pace Quick { get; } = new(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(8));
+    public static Pace Quick { get; } = new(TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(8));
 }
