@@ -104,7 +104,7 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
     /// <summary>A room id; null when absent.</summary>
     public string? RoomId()
     {
-        var roomId = Id(Field.RoomId, int.MaxValue);
+        var roomId = Id(Field.RoomId, RoomIdFormat.MaxChars);
         return roomId is null || RoomIdFormat.IsValid(roomId)
             ? roomId
             : Complain<string>("room_id must be 1 to 128 characters of A-Z a-z 0-9 _ - : .");

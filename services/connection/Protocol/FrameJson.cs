@@ -10,8 +10,8 @@ namespace Tertulia.Connections.Protocol;
 /// <remarks>Each thread has one writer: what <see cref="Begin"/> started on a thread must come to <see cref="End"/> on it, without another frame in between.</remarks>
 internal static class FrameJson
 {
-    /// <summary>Frames carry text as typed: nothing but what JSON itself needs is escaped. Whoever shows it on a page escapes for the page.</summary>
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    /// <summary>Frames carry text as typed, without escapes for HTML: whoever shows it on a page escapes for the page.</summary>
+    internal static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     // A buffer that one large history has grown is not kept.
     private const int KeptBytes = 128 * 1024;

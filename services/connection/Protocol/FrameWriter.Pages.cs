@@ -72,10 +72,10 @@ internal static partial class FrameWriter
     /// else at the end. Either way <c>has_more</c> is then true.</param>
     public static EncodedFrame History(string roomId, string? reference, IReadOnlyList<Message> items, bool hasMore, bool newest = true)
     {
-        var (start, count) = Fitting(items, MaxFrameBytes - PageReserveBytes, newest);
+        var page = MessagePage.Encode(items, MaxFrameBytes - PageReserveBytes, newest);
         var json = FrameJson.BeginData("history"u8, roomId, reference: reference);
-        WriteMessages(json, "items"u8, items, start, count);
-        json.WriteBoolean("has_more"u8, hasMore || count < items.Count);
+        page.WriteTo(json, "items"u8);
+        json.WriteBoolean("has_more"u8, hasMore || page.Count < items.Count);
         return FrameJson.End(json, FrameClass.Control);
     }
 
@@ -92,42 +92,9 @@ internal static partial class FrameWriter
         // Of what was missed the oldest come first; of a history the newest matter.
         json.Flush();
         var budget = MaxFrameBytes - Math.Max(GreetingReserveBytes, (int)json.BytesCommitted + PageReserveBytes);
-        var (start, count) = Fitting(room.Snapshot.Messages, budget, fromEnd: !room.Snapshot.Recovered);
-        WriteMessages(json, "history"u8, room.Snapshot.Messages, start, count);
-        taken = count;
-    }
-
-    private static void WriteMessages(Utf8JsonWriter json, ReadOnlySpan<byte> name, IReadOnlyList<Message> messages, int start, int count)
-    {
-        json.WriteStartArray(name);
-        for (var i = start; i < start + count; i++)
-        {
-            json.WriteStartObject();
-            FrameJson.WriteMessageFields(json, messages[i]);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-    }
-
-    /// <summary>The longest run of messages, from one end, that surely fits.</summary>
-    private static (int Start, int Count) Fitting(IReadOnlyList<Message> messages, int budget, bool fromEnd)
-    {
-        var count = 0;
-        while (count < messages.Count)
-        {
-            budget -= EncodedMessage.MaxBytes(messages[fromEnd ? messages.Count - 1 - count : count]);
-
-            // One message is always sent: alone it fits, its content came in a frame of the same size.
-            if (budget < 0 && count > 0)
-            {
-                break;
-            }
-
-            count++;
-        }
-
-        return (fromEnd ? messages.Count - count : 0, count);
+        var page = MessagePage.Encode(room.Snapshot.Messages, budget, fromEnd: !room.Snapshot.Recovered);
+        page.WriteTo(json, "history"u8);
+        taken = page.Count;
     }
 
     private static void WriteUser(Utf8JsonWriter json, Caller user)

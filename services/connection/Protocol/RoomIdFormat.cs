@@ -5,7 +5,7 @@ namespace Tertulia.Connections.Protocol;
 /// <summary>What a room id looks like: 1 to 128 characters of <c>A–Z a–z 0–9 _ - : .</c>.</summary>
 internal static class RoomIdFormat
 {
-    private const int MaxChars = 128;
+    public const int MaxChars = 128;
 
     private static readonly SearchValues<char> Allowed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-:.");
