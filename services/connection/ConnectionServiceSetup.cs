@@ -31,6 +31,7 @@ public static class ConnectionServiceSetup
     {
         NativeSocket.Map(app);
         DevelopmentTokens.Map(app);
+        DevelopmentTokens.Map(app);
         StatsEndpoint.Map(app);
         app.MapGrpcService<ConnectionGrpc>();
         return app;

@@ -109,6 +109,8 @@ internal sealed class NativeConnection : IDisposable
                     _outbox.Close(input.Code, input.Reason);
                     await _reader.DiscardUntilCloseAsync(CancellationToken.None);
                     return;
+                case WebSocketInputKind.Ping when IsFlood():
+                    break;
                 case WebSocketInputKind.Ping:
                     _outbox.TryEnqueue(new EncodedFrame(WebSocketOpcode.Pong, input.Payload.Span, FrameClass.Control));
                     break;
@@ -127,12 +129,30 @@ internal sealed class NativeConnection : IDisposable
             return flow.OnFrameAsync(Session, frame, cancellationToken);
         }
 
+        if (IsFlood())
+        {
+            return ValueTask.CompletedTask;
+        }
+
         // What is malformed costs as much as any other event.
         var answer = _rates.TryTake(Session.Caller?.UserId ?? Session.ConnectionId, out var retryAfterMs)
             ? FrameWriter.Error(reading.Error, reading.Detail, reading.Ref)
             : FrameWriter.Error(ErrorCode.RateLimited, reference: reading.Ref, retryAfterMs: retryAfterMs);
         _outbox.TryEnqueue(answer);
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Counts what the flow does not see.</summary>
+    /// <returns>True when it was one too many: the client is being closed.</returns>
+    private bool IsFlood()
+    {
+        if (!Session.Rates.IsFlood(_limits, _time))
+        {
+            return false;
+        }
+
+        _outbox.Close(CloseCode.RateLimited, "flood");
+        return true;
     }
 
     /// <summary>Nothing more will be read. A close frame that is due is still written, within its time.</summary>

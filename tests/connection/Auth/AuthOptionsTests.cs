@@ -1,0 +1,100 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Options;
+using Tertulia.Connections.Auth;
+using Tertulia.Testing;
+
+namespace Tertulia.Connections.Tests.Auth;
+
+public sealed class AuthOptionsTests : IDisposable
+{
+    private readonly string _file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_file);
+
+    [Theory]
+    [InlineData("Production", "Auth:Mode", "Development", "Auth:Mode is Development")]
+    [InlineData("Production", "Auth:Mode", "Jwt", "there is no key")]
+    [InlineData("Production", "Auth:Mode", "Nobody", "Auth:Mode")]
+    [InlineData("Production", "Auth:Secret", "too short", "fewer than 32 bytes")]
+    [InlineData("Production", "Auth:SecretFile", "/nowhere/secret", "Auth:SecretFile cannot be read")]
+    [InlineData("Production", "Auth:PublicKeys", "no pem", "no PEM block")]
+    [InlineData("Production", "Auth:JwksUrl", "ftp://example.com", "Auth:JwksUrl")]
+    [InlineData("Production", "Auth:ClockSkew", "01:00:00", "ClockSkew")]
+    public void Bad_configuration_is_said(string environment, string key, string value, string expected)
+    {
+        using var services = Services(environment, (key, value));
+
+        var error = Assert.ThrowsAny<Exception>(() => services.GetRequiredService<IOptions<AuthOptions>>().Value);
+
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("too short", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_private_key_is_refused_where_public_ones_belong()
+    {
+        using var rsa = System.Security.Cryptography.RSA.Create(2048);
+        using var services = Services("Production", ("Auth:PublicKeys", rsa.ExportPkcs8PrivateKeyPem()));
+
+        Assert.Contains(
+            "PRIVATE KEY", Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<IOptions<AuthOptions>>().Value).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_secret_may_be_in_a_file_that_ends_with_a_line_break()
+    {
+        await File.WriteAllTextAsync(_file, TokenIssuer.Secret + "\n");
+        using var services = Services("Production", ("Auth:SecretFile", _file));
+
+        var token = TokenIssuer.Hs256(new { sub = "u", exp = DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 60 });
+
+        Assert.NotNull((await services.GetRequiredService<TokenValidator>().ValidateAsync(token, CancellationToken.None)).Caller);
+    }
+
+    [Fact]
+    public async Task In_development_a_token_is_minted_that_is_accepted()
+    {
+        var time = new ManualTime();
+        using var services = Services("Development", time, ("Auth:Mode", "Development"), ("Auth:Issuer", "i"), ("Auth:Audience", "a"));
+        var request = System.Text.Json.JsonSerializer.Deserialize<DevelopmentTokens.TokenRequest>("""{"user_id":7,"username":"Ana"}""")!;
+
+        var result = DevelopmentTokens.Issue(
+            request, services.GetRequiredService<SigningKeys>(), services.GetRequiredService<IOptions<AuthOptions>>(), time);
+
+        var issued = Assert.IsType<Ok<DevelopmentTokens.IssuedToken>>(result.Result).Value!;
+        var (caller, _) = await services.GetRequiredService<TokenValidator>().ValidateAsync(issued.Token, CancellationToken.None);
+        Assert.Equal(("7", "Ana", "user", issued.ExpiresAt), (caller!.UserId, caller.Username, caller.Role, caller.ExpiresAt));
+    }
+
+    [Theory]
+    [InlineData("""{}""")]
+    [InlineData("""{"user_id":""}""")]
+    [InlineData("""{"user_id":true}""")]
+    [InlineData("""{"user_id":"a\nb"}""")]
+    public void No_token_is_minted_for_nobody(string body)
+    {
+        using var services = Services("Development", ("Auth:Mode", "Development"));
+        var request = System.Text.Json.JsonSerializer.Deserialize<DevelopmentTokens.TokenRequest>(body)!;
+
+        var result = DevelopmentTokens.Issue(
+            request, services.GetRequiredService<SigningKeys>(), services.GetRequiredService<IOptions<AuthOptions>>(), TimeProvider.System);
+
+        Assert.Equal(400, Assert.IsType<ProblemHttpResult>(result.Result).StatusCode);
+    }
+
+    private static ServiceProvider Services(string environment, params (string Key, string Value)[] settings) =>
+        Services(environment, TimeProvider.System, settings);
+
+    private static ServiceProvider Services(string environment, TimeProvider time, params (string Key, string Value)[] settings) => new ServiceCollection()
+        .AddSingleton<IConfiguration>(new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))).Build())
+        .AddSingleton<IHostEnvironment>(new HostingEnvironment { EnvironmentName = environment })
+        .AddSingleton(time)
+        .AddLogging()
+        .AddAuth()
+        .BuildServiceProvider();
+}
