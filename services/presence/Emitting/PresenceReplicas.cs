@@ -9,6 +9,9 @@ internal sealed class PresenceReplicas(ILiveBus bus, ProcessIdentity identity, T
 {
     private readonly Replicas _replicas = new(bus, "presence", identity.Id, time);
 
+    /// <summary>Ids of the live replicas, with this one's own.</summary>
+    public IReadOnlyList<string> Live => _replicas.Live;
+
     /// <summary>Whether this replica emits for a room or a user.</summary>
     public bool Owns(string key) => _replicas.Owns(key);
 

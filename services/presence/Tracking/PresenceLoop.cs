@@ -37,8 +37,20 @@ internal sealed partial class PresenceLoop(
     public async Task<T> AskAsync<T>(Func<PresenceMap, T> question, CancellationToken cancellationToken)
     {
         var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await _items.Writer.WriteAsync(new Item(() => answer.SetResult(question(map))), cancellationToken);
+        await _items.Writer.WriteAsync(new Item(Answer), cancellationToken);
         return await answer.Task.WaitAsync(cancellationToken);
+
+        void Answer()
+        {
+            try
+            {
+                answer.SetResult(question(map));
+            }
+            catch (Exception exception)
+            {
+                answer.SetException(exception); // The asker's failure, not the loop's.
+            }
+        }
     }
 
     /// <summary>Waits a moment for the bus, so that a node in the same process does not speak before it is heard. Without a broker the start goes on.</summary>
@@ -144,13 +156,20 @@ internal sealed partial class PresenceLoop(
                 Handle(item);
             }
 
-            AskNodes();
-            if (!Settled && IsSettled())
+            try
             {
-                await SettleAsync(cancellationToken);
-            }
+                AskNodes();
+                if (!Settled && IsSettled())
+                {
+                    await SettleAsync(cancellationToken);
+                }
 
-            Flush(cancellationToken);
+                Flush(cancellationToken);
+            }
+            catch (Exception exception)
+            {
+                LogFailed(exception);
+            }
         }
 
         await _sending;
@@ -176,8 +195,7 @@ internal sealed partial class PresenceLoop(
         }
         catch (Exception exception)
         {
-            // A report that cannot be taken in must not stop the others; what it was about differs from the node's next digest.
-            LogFailed(exception);
+            LogFailed(exception); // One bad report must not stop the others.
         }
     }
 
@@ -287,7 +305,7 @@ internal sealed partial class PresenceLoop(
     [LoggerMessage(Level = LogLevel.Warning, Message = "The nodes could not be asked to announce themselves: {Reason}")]
     private partial void LogNotAsked(string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A report could not be taken in")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "A step of the presence loop failed; the next digests show what is missing")]
     private partial void LogFailed(Exception exception);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Stopped with {Connections} connections in the picture")]

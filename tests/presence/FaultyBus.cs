@@ -1,0 +1,65 @@
+using Tertulia.Bus;
+using Tertulia.Contracts;
+
+namespace Tertulia.Presence.Tests;
+
+/// <summary>The in-process bus, with the faults of a real one.</summary>
+internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
+{
+    private readonly List<Func<ValueTask>> _restored = [];
+
+    public bool IsConnected { get; set; } = true;
+
+    /// <summary>Reports that get lost on the way.</summary>
+    public Func<PresenceReport, bool> Loses { get; set; } = _ => false;
+
+    /// <summary>Sends that wait until the broker confirms; null: it does at once.</summary>
+    public TaskCompletionSource? Confirms { get; set; }
+
+    /// <summary>The queues are there again, empty.</summary>
+    public async Task RestoreAsync()
+    {
+        IsConnected = true;
+        foreach (var restored in _restored)
+        {
+            await restored();
+        }
+    }
+
+    public async Task<IReadOnlyCollection<string>> SendToNodesAsync(IReadOnlyCollection<NodeSend> sends, CancellationToken cancellationToken)
+    {
+        if (!IsConnected)
+        {
+            throw new BusUnavailableException("no broker");
+        }
+
+        var returned = await bus.SendToNodesAsync(sends, cancellationToken);
+        await (Confirms?.Task.WaitAsync(cancellationToken) ?? Task.CompletedTask);
+        return returned;
+    }
+
+    public Task SendToAllNodesAsync(NodeBatch batch, CancellationToken cancellationToken) =>
+        IsConnected ? bus.SendToAllNodesAsync(batch, cancellationToken) : throw new BusUnavailableException("no broker");
+
+    public bool TrySendToNode(string nodeId, NodeBatch batch) => IsConnected && bus.TrySendToNode(nodeId, batch);
+
+    public Task PublishPresenceAsync(PresenceReport report, CancellationToken cancellationToken) =>
+        IsConnected && !Loses(report) ? bus.PublishPresenceAsync(report, cancellationToken) : Task.CompletedTask;
+
+    public bool TryPublishHeartbeat(string service, ReplicaHeartbeat heartbeat) => IsConnected && bus.TryPublishHeartbeat(service, heartbeat);
+
+    public Task<IAsyncDisposable> ReceiveAsNodeAsync(
+        string nodeId, Func<NodeBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
+        bus.ReceiveAsNodeAsync(nodeId, receive, restored, cancellationToken);
+
+    public Task<IAsyncDisposable> ReceivePresenceAsync(
+        string replicaId, Func<PresenceReport, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken)
+    {
+        _restored.Add(restored);
+        return bus.ReceivePresenceAsync(replicaId, receive, restored, cancellationToken);
+    }
+
+    public Task<IAsyncDisposable> ReceiveHeartbeatsAsync(
+        string service, string replicaId, Func<ReplicaHeartbeat, ValueTask> receive, CancellationToken cancellationToken) =>
+        bus.ReceiveHeartbeatsAsync(service, replicaId, receive, cancellationToken);
+}

@@ -1,0 +1,103 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Tertulia.Bus;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+using Tertulia.Presence.Emitting;
+using Tertulia.Presence.Querying;
+using Tertulia.Presence.Tracking;
+using Tertulia.Testing;
+
+namespace Tertulia.Presence.Tests;
+
+/// <summary>One presence replica without a server: the loop on a bus, with time that stands still.</summary>
+internal sealed class TestPresence : IAsyncDisposable
+{
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
+
+    private readonly ServiceProvider _services;
+    private readonly ManualTime _time;
+
+    private TestPresence(FaultyBus bus, ManualTime time, string[] settings)
+    {
+        _time = time;
+        var configuration = settings.Select(setting => setting.Split('=', 2)).ToDictionary(pair => pair[0], pair => (string?)pair[1]);
+        _services = new ServiceCollection()
+            .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(configuration).Build())
+            .AddLogging()
+            .AddSingleton<TimeProvider>(time)
+            .AddSingleton(new ProcessIdentity("presence"))
+            .AddSingleton<ILiveBus>(bus)
+            .AddPresenceService()
+            .BuildServiceProvider();
+    }
+
+    /// <summary>Replicas that share the work, as this one sees it.</summary>
+    public int Lives => _services.GetRequiredService<PresenceReplicas>().Live.Count;
+
+    public PresenceLoop Loop => _services.GetRequiredService<PresenceLoop>();
+
+    /// <summary>A bus for replicas and nodes to share.</summary>
+    public static FaultyBus NewBus()
+    {
+        var services = new ServiceCollection()
+            .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { ["Bus:Kind"] = "InProcess" }).Build())
+            .AddLogging().AddSingleton(TimeProvider.System).AddSingleton(new ProcessIdentity("test")).AddLiveBus().BuildServiceProvider();
+        return new FaultyBus(services.GetRequiredService<ILiveBus>());
+    }
+
+    /// <summary>Starts a replica and lets time pass until its picture is complete.</summary>
+    public static async Task<TestPresence> StartAsync(FaultyBus bus, ManualTime time, params string[] settings)
+    {
+        var presence = await StartUnsettledAsync(bus, time, settings);
+        await presence.SettleAsync();
+        return presence;
+    }
+
+    public static async Task<TestPresence> StartUnsettledAsync(FaultyBus bus, ManualTime time, params string[] settings)
+    {
+        var presence = new TestPresence(bus, time, settings);
+        await presence.Loop.StartAsync(CancellationToken.None);
+        return presence;
+    }
+
+    public Task SettleAsync() => Eventually.HoldsAsync(
+        () =>
+        {
+            _time.Advance(Step);
+            return Loop.Settled;
+        },
+        "the picture is complete");
+
+    /// <summary>Waits until a question has this answer, for what makes no event.</summary>
+    public async Task KnowsAsync(Func<Stats, bool> condition, string what)
+    {
+        using var deadline = new CancellationTokenSource(Eventually.Deadline);
+        for (var stats = await StatsAsync(); !condition(stats); stats = await StatsAsync())
+        {
+            if (deadline.IsCancellationRequested)
+            {
+                throw new TimeoutException($"{what}; instead {stats}");
+            }
+
+            await Task.Yield();
+        }
+    }
+
+    public Task<Stats> StatsAsync() => Loop.AskAsync(map => StatsReply.From(map, 10_000), CancellationToken.None);
+
+    /// <summary>The users of a room, in order.</summary>
+    public Task<string[]> UsersAsync(string roomId) => Loop.AskAsync(
+        map => map.Rooms.TryGetValue(roomId, out var room)
+            ? room.Users.ToArray().Select(user => user.UserId).Order(StringComparer.Ordinal).ToArray()
+            : [],
+        CancellationToken.None);
+
+    public Task StopAsync() => Loop.StopAsync(CancellationToken.None);
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await _services.DisposeAsync();
+    }
+}
