@@ -44,6 +44,7 @@ public static class ConnectionServiceSetup
     // Services stop in the opposite order of these: the inbox is the last to go.
     private static IServiceCollection AddAnnouncing(this IServiceCollection services) => services
         .AddRunning<NodeInbox>()
+        .AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<NodeInbox>())
         .AddRunning<PresenceReporter>()
         .AddRunning<RateExchange>();
 

@@ -9,14 +9,25 @@ namespace Tertulia.Connections.Rooms;
 /// <summary>What comes to this node through the bus, given to whom it concerns.</summary>
 internal sealed partial class NodeInbox(
     ILiveBus bus, ProcessIdentity node, RoomHub hub, PendingAcks pending, GapRepair repair, Subscriptions subscriptions, TypingTracker typing,
-    PresenceReporter reporter, RateExchange rates, ILogger<NodeInbox> logger) : BackgroundService
+    PresenceReporter reporter, RateExchange rates, ILogger<NodeInbox> logger) : BackgroundService, IReadinessCheck
 {
+    private volatile bool _receiving;
+
+    /// <summary>The node's queue exists: before, nobody can answer a join.</summary>
+    public bool IsReceiving => _receiving;
+
+    string IReadinessCheck.Name => "inbox";
+
+    Task<string?> IReadinessCheck.CheckAsync(CancellationToken cancellationToken) =>
+        Task.FromResult(_receiving ? null : "the node's queue does not exist yet");
+
     /// <inheritdoc />
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
         {
             await using var reception = await bus.ReceiveAsNodeAsync(node.Id, ReceiveAsync, RestoredAsync, stoppingToken);
+            _receiving = true;
             await Task.Delay(Timeout.InfiniteTimeSpan, stoppingToken);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

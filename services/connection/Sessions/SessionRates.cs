@@ -31,7 +31,7 @@ internal sealed class SessionRates
     }
 
     /// <summary>The session enters or leaves a room. A device that comes back enters all of its rooms at once, so that this is not counted with
-    /// the events: all rooms may be entered and left once, after that it goes at the pace of the events.</summary>
+    /// the events: all rooms may be entered and left once, and some more; after that it goes at the pace of the events.</summary>
     public bool TryMove(LimitOptions limits, TimeProvider time, out int retryAfterMs)
     {
         retryAfterMs = 0;
@@ -46,5 +46,5 @@ internal sealed class SessionRates
         return taken;
     }
 
-    private static int Moves(LimitOptions limits) => 2 * limits.RoomsPerConnection;
+    private static int Moves(LimitOptions limits) => (2 * limits.RoomsPerConnection) + limits.Burst;
 }

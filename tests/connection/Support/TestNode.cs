@@ -1,0 +1,206 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Tertulia.Bus;
+using Tertulia.Connections.Auth;
+using Tertulia.Connections.Rooms;
+using Tertulia.Connections.Sessions;
+using Tertulia.Connections.Sockets;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+using Tertulia.Testing;
+
+namespace Tertulia.Connections.Tests.Support;
+
+/// <summary>A connection service without its doors: on the bus of the process, in manual time, with a test in the place of the other services.</summary>
+internal sealed class TestNode : IAsyncDisposable
+{
+    public const string Epoch = "e1";
+
+    private readonly IHost _host;
+    private readonly Channel<Command> _commands = Channel.CreateUnbounded<Command>();
+    private readonly Channel<PresenceReport> _reports = Channel.CreateUnbounded<PresenceReport>();
+    private readonly List<IAsyncDisposable> _receptions = [];
+    private readonly List<TestClient> _clients = [];
+
+    private TestNode(IHost host, ManualTime time, ScriptedCalls calls)
+    {
+        (_host, Time, Calls) = (host, time, calls);
+        Queue = (HeldQueue)Of<ISubmitQueue>();
+    }
+
+    public ManualTime Time { get; }
+
+    public ScriptedCalls Calls { get; }
+
+    public HeldQueue Queue { get; }
+
+    public ILiveBus Bus => Of<ILiveBus>();
+
+    public string Id => Of<ProcessIdentity>().Id;
+
+    public RoomHub Hub => Of<RoomHub>();
+
+    /// <summary>What the node reported to the presence replicas.</summary>
+    public ChannelReader<PresenceReport> Reports => _reports.Reader;
+
+    public T Of<T>()
+        where T : notnull => _host.Services.GetRequiredService<T>();
+
+    public static async Task<TestNode> StartAsync(params (string Key, string Value)[] settings)
+    {
+        var time = new ManualTime();
+        var calls = new ScriptedCalls();
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddInMemoryCollection(
+        [
+            new("Bus:Kind", "InProcess"),
+            new("Auth:Secret", "a secret of thirty-two bytes or more"),
+            .. settings.Select(setting => new KeyValuePair<string, string?>(setting.Key, setting.Value)),
+        ]);
+        builder.Services.AddLogging();
+        builder.Services.AddSingleton<TimeProvider>(time);
+        builder.Services.AddSingleton(new ProcessIdentity("connection"));
+        builder.Services.AddSingleton<Readiness>();
+        builder.Services.AddOptions<DrainOptions>();
+        builder.Services.AddLiveBus().AddConnectionService();
+        builder.Services.AddSingleton(new MessageService.MessageServiceClient(calls));
+        builder.Services.AddSingleton(new PresenceService.PresenceServiceClient(calls));
+        var inner = builder.Services.Last(service => service.ServiceType == typeof(ISubmitQueue));
+        builder.Services.AddSingleton<ISubmitQueue>(provider => new HeldQueue((ISubmitQueue)inner.ImplementationFactory!(provider)));
+
+        var node = new TestNode(builder.Build(), time, calls);
+        await node.ReceiveAsync();
+        await node._host.StartAsync();
+        await Eventually.HoldsAsync(() => node.Of<NodeInbox>().IsReceiving, "the node receives");
+        calls.On<ListRoomsRequest, ListRoomsReply>("ListRooms", _ => new ListRoomsReply());
+        calls.On<GetRoomRequest, RoomPresence>("GetRoom", request => new RoomPresence { RoomId = request.RoomId });
+        calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = Epoch });
+        return node;
+    }
+
+    /// <summary>The next command that reached a partition.</summary>
+    public async Task<Command> CommandAsync(Command.BodyOneofCase body)
+    {
+        var command = await Eventually.CompletesAsync(_commands.Reader.ReadAsync().AsTask(), $"a command {body} reaches its partition");
+        Assert.Equal(body, command.BodyCase);
+        return command;
+    }
+
+    public bool TryReadCommand(out Command? command) => _commands.Reader.TryRead(out command);
+
+    /// <summary>Sends the node a batch through the bus.</summary>
+    public async Task TellAsync(NodeBatch batch) =>
+        Assert.Empty(await Bus.SendToNodesAsync([new NodeSend(Id, batch)], CancellationToken.None));
+
+    public Task TellEventsAsync(string roomId, params RoomEvent[] events) => TellAsync(new NodeBatch { Rooms = { Entries(roomId, events) } });
+
+    public Task ReplyAsync(Command command, Action<CommandReply> outcome)
+    {
+        var reply = new CommandReply { CommandId = command.CommandId, RoomId = command.RoomId };
+        outcome(reply);
+        return TellAsync(new NodeBatch { Replies = { reply } });
+    }
+
+    /// <summary>Answers a join.</summary>
+    public Task AdmitAsync(Command join, long seq, long ownerEpoch = 1) => ReplyAsync(join, reply =>
+        reply.Joined = new Joined { Epoch = Epoch, Seq = seq, OwnerEpoch = ownerEpoch, Members = 1, Role = "member" });
+
+    public static RoomEvents Entries(string roomId, params RoomEvent[] events) => new() { RoomId = roomId, Epoch = Epoch, Events = { events } };
+
+    /// <summary>A message in the log; its content is <c>m</c> and the seq.</summary>
+    public static RoomEvent Message(long seq, string userId = "zoe", string? content = null) => new()
+    {
+        Seq = seq,
+        UserId = userId,
+        Username = userId,
+        CreatedAtMs = 1_900_000_000_000,
+        Message = new MessageCreated { MessageId = $"id-{seq}", Content = content ?? $"m{seq}" },
+    };
+
+    /// <summary>The entry that a client's command becomes.</summary>
+    public RoomEvent Stored(Command send, long seq) => new()
+    {
+        Seq = seq,
+        UserId = send.Actor.UserId,
+        Username = send.Actor.Username,
+        CreatedAtMs = 1_900_000_000_000,
+        OriginNodeId = Id,
+        CommandId = send.CommandId,
+        Message = new MessageCreated { MessageId = send.Send.MessageId, ClientMsgId = send.Send.ClientMsgId, Content = send.Send.Content },
+    };
+
+    public TestClient NewClient(SocketOpening opening, SocketOptions? options = null)
+    {
+        var client = new TestClient(Of<ISessionFlow>(), opening, Time, options);
+        _clients.Add(client);
+        return client;
+    }
+
+    /// <summary>A client on <c>/ws</c>, greeted.</summary>
+    public async Task<TestClient> ConnectAsync(string userId, SocketOptions? options = null)
+    {
+        var client = NewClient(new SocketOpening(TestClient.User(userId), null, null, null, null), options);
+        await client.OpenAsync();
+        await client.NextAsync("connected", "the greeting");
+        return client;
+    }
+
+    /// <summary>A client on <c>/ws</c> that is in a room whose last seq is <paramref name="seq"/>.</summary>
+    public async Task<TestClient> JoinedAsync(string userId, string roomId, long seq, SocketOptions? options = null)
+    {
+        var client = await ConnectAsync(userId, options);
+        Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = Epoch, Seq = seq });
+        await client.JoinAsync(roomId);
+        await AdmitAsync(await CommandAsync(Command.BodyOneofCase.Join), seq);
+        await client.NextAsync("joined", $"{userId} joins");
+        return client;
+    }
+
+    /// <summary>Everything that was sent to the node before has been handled.</summary>
+    public async Task SettledAsync()
+    {
+        // The inbox handles one batch after the other: when the topology of this one is known, all before it are done.
+        var room = Hub.Enter(new TestClient(Of<ISessionFlow>(), new SocketOpening(null, null, null, null, null), Time).Session, "settled", "nobody").Room;
+        var mark = Guid.NewGuid().ToString();
+        await TellAsync(new NodeBatch { Topologies = { new RoomTopology { RoomId = "settled", NodeIds = { mark } } } });
+        await Eventually.HoldsAsync(() => room.OtherNodes.Contains(mark), "the node has handled what it was sent");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var client in _clients)
+        {
+            await client.GoAsync();
+        }
+
+        await _host.StopAsync();
+        foreach (var reception in _receptions)
+        {
+            await reception.DisposeAsync();
+        }
+
+        _host.Dispose();
+    }
+
+    private async Task ReceiveAsync()
+    {
+        for (var partition = 0; partition < Partitioner.DefaultPartitions; partition++)
+        {
+            IPartitionConsumer? consumer = null;
+            consumer = await Queue.ConsumeAsync(partition, async delivery =>
+            {
+                foreach (var command in delivery.Batch.Commands)
+                {
+                    await _commands.Writer.WriteAsync(command);
+                }
+
+                await consumer!.AcknowledgeAsync(delivery, CancellationToken.None);
+            }, CancellationToken.None);
+            _receptions.Add(consumer);
+        }
+
+        _receptions.Add(await Bus.ReceivePresenceAsync("test", report => _reports.Writer.WriteAsync(report), () => ValueTask.CompletedTask, CancellationToken.None));
+    }
+}
