@@ -57,8 +57,10 @@ public sealed class InProcessCluster : BusCluster
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
 
-/// <summary>Members have connections of their own to a shared broker and meet under a prefix of their own. A partition holds 256 KiB.</summary>
-public sealed class RabbitMqCluster(Uri broker) : BusCluster
+/// <summary>Members have connections of their own to a shared broker and meet under a prefix of their own. A partition holds 256 KiB, a receiver's queue 512 KiB.</summary>
+/// <param name="broker">How members reach it.</param>
+/// <param name="direct">How the test itself reaches it, when there is something in between.</param>
+public sealed class RabbitMqCluster(Uri broker, Uri? direct = null) : BusCluster
 {
     private readonly List<IAsyncDisposable> _members = [];
 
@@ -67,6 +69,7 @@ public sealed class RabbitMqCluster(Uri broker) : BusCluster
         Uri = broker,
         Prefix = $"t{Guid.NewGuid():N}",
         SubmitQueueBytes = 256 * 1024,
+        NodeQueueBytes = 512 * 1024,
         Timeout = TimeSpan.FromSeconds(10),
     };
 
@@ -81,7 +84,7 @@ public sealed class RabbitMqCluster(Uri broker) : BusCluster
         return member;
     }
 
-    public override Task WatchDeadLettersAsync() => RabbitMqAdmin.ConsumeDeadLettersAsync(this, DeadLetters.Add, _members);
+    public override Task WatchDeadLettersAsync() => RabbitMqAdmin.ConsumeDeadLettersAsync(Options, DeadLetters.Add, _members);
 
     public override async ValueTask DisposeAsync()
     {
@@ -90,6 +93,6 @@ public sealed class RabbitMqCluster(Uri broker) : BusCluster
             await member.DisposeAsync();
         }
 
-        await RabbitMqAdmin.DeleteQueuesAsync(Options, Partitions);
+        await RabbitMqAdmin.DeleteQueuesAsync(direct ?? broker, Options.Prefix, Partitions);
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Testing;
@@ -172,6 +173,35 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_receiver_that_hangs_holds_nobody_up_and_misses_the_oldest_of_what_does_not_fit()
+    {
+        const int Sends = 6000;
+        var (received, release) = (new Recorder<int>(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        await using var reception = await cluster.Join().Live.ReceiveAsNodeAsync("n1", async batch =>
+        {
+            received.Add(int.Parse(batch.From, CultureInfo.InvariantCulture));
+            await release.Task;
+        }, NeverRestored, CancellationToken.None);
+        var sender = cluster.Join().Live;
+
+        await Eventually.CompletesAsync(
+            Task.WhenAll(Enumerable.Range(0, Sends).Select(i => sender.SendToNodesAsync([new("n1", Padded(i))], CancellationToken.None))),
+            "all sends are confirmed though nobody receives");
+        release.SetResult();
+
+        var came = new List<int>();
+        while (came.Count == 0 || came[^1] < Sends - 1)
+        {
+            came.Add(await received.NextAsync());
+        }
+
+        Assert.InRange(came.Count, 100, Sends - 1);
+        Assert.Equal(came.Distinct().Order(), came);
+
+        static NodeBatch Padded(int number) => new() { From = Batch(number).From, Ephemerals = { new Ephemeral { UserId = new string('u', 200) } } };
+    }
+
+    [Fact]
     public async Task Presence_reports_reach_every_replica_in_order()
     {
         var (one, two) = (new Recorder<ulong>(), new Recorder<ulong>());
@@ -207,7 +237,7 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
         static Func<ReplicaHeartbeat, ValueTask> Id(Recorder<string> recorder) => heartbeat => recorder.AddAsync(heartbeat.ReplicaId);
     }
 
-    private static NodeBatch Batch(int number) => new() { From = $"{number}" };
+    private static NodeBatch Batch(int number) => new() { From = number.ToString(CultureInfo.InvariantCulture) };
 
     private static IEnumerable<string> Numbers(int start, int count) => Enumerable.Range(start, count).Select(i => $"{i}");
 

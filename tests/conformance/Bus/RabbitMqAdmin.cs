@@ -11,13 +11,13 @@ namespace Tertulia.Conformance.Bus;
 internal static class RabbitMqAdmin
 {
     public static async Task ConsumeDeadLettersAsync(
-        RabbitMqCluster cluster, Action<(SubmitBatch, string)> add, List<IAsyncDisposable> owned)
+        RabbitMqOptions options, Action<(SubmitBatch, string)> add, List<IAsyncDisposable> owned)
     {
-        var connection = await new ConnectionFactory { Uri = cluster.Options.Uri }.CreateConnectionAsync();
+        var connection = await new ConnectionFactory { Uri = options.Uri }.CreateConnectionAsync();
         owned.Add(connection);
         var channel = await connection.CreateChannelAsync();
         await channel.QueueDeclareAsync(
-            $"{cluster.Options.Prefix}.submit_error", durable: true, exclusive: false, autoDelete: false,
+            $"{options.Prefix}.submit_error", durable: true, exclusive: false, autoDelete: false,
             new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
         var consumer = new AsyncEventingBasicConsumer(channel);
         consumer.ReceivedAsync += (_, delivery) =>
@@ -26,24 +26,24 @@ internal static class RabbitMqAdmin
             add((SubmitBatch.Parser.ParseFrom(delivery.Body.Span), reason));
             return Task.CompletedTask;
         };
-        await channel.BasicConsumeAsync($"{cluster.Options.Prefix}.submit_error", autoAck: true, consumer);
+        await channel.BasicConsumeAsync($"{options.Prefix}.submit_error", autoAck: true, consumer);
     }
 
     /// <summary>Quorum queues outlive their users: a broker that many tests share would collect them.</summary>
-    public static async Task DeleteQueuesAsync(RabbitMqOptions options, int partitions)
+    public static async Task DeleteQueuesAsync(Uri broker, string prefix, int partitions)
     {
-        await using var connection = await new ConnectionFactory { Uri = options.Uri }.CreateConnectionAsync();
+        await using var connection = await new ConnectionFactory { Uri = broker }.CreateConnectionAsync();
         await using var channel = await connection.CreateChannelAsync();
         for (var partition = 0; partition < partitions; partition++)
         {
-            await channel.QueueDeleteAsync(string.Create(CultureInfo.InvariantCulture, $"{options.Prefix}.submit.{partition:D2}"));
+            await channel.QueueDeleteAsync(string.Create(CultureInfo.InvariantCulture, $"{prefix}.submit.{partition:D2}"));
         }
 
-        await channel.QueueDeleteAsync($"{options.Prefix}.submit_error");
+        await channel.QueueDeleteAsync($"{prefix}.submit_error");
         string[] exchanges = ["node", "nodes", "presence", "replicas.message", "replicas.presence"];
         foreach (var exchange in exchanges)
         {
-            await channel.ExchangeDeleteAsync($"{options.Prefix}.{exchange}");
+            await channel.ExchangeDeleteAsync($"{prefix}.{exchange}");
         }
     }
 
