@@ -12,6 +12,13 @@ public sealed class BrokerFixture : IAsyncLifetime
 
     internal RabbitMqCluster NewCluster() => new(Broker.Uri);
 
+    /// <summary>Kills the broker. Disposing the outage starts it again with its data, also when the test failed meanwhile.</summary>
+    internal async Task<Outage> KillAsync()
+    {
+        await Broker.Process.KillAsync();
+        return new Outage(Broker.Process);
+    }
+
     public async Task InitializeAsync() =>
         _broker = await PrivateRabbitMq.StartAsync(_directory, Path.Combine(_directory, "start.log"), CancellationToken.None);
 
@@ -19,6 +26,19 @@ public sealed class BrokerFixture : IAsyncLifetime
     {
         await Broker.DisposeAsync();
         Directory.Delete(_directory, recursive: true);
+    }
+}
+
+/// <summary>The time without a broker.</summary>
+internal sealed class Outage(ServerProcess broker) : IAsyncDisposable
+{
+    /// <summary>Ends it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (broker.HasExited)
+        {
+            await broker.RestartAsync(CancellationToken.None);
+        }
     }
 }
 

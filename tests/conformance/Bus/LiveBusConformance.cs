@@ -10,6 +10,8 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
 {
     private static readonly Func<ValueTask> NeverRestored = () => throw new InvalidOperationException("nothing was lost");
 
+    private static CancellationToken Soon => new CancellationTokenSource(Eventually.Deadline).Token;
+
     public Task InitializeAsync() => Task.CompletedTask;
 
     public async Task DisposeAsync() => await cluster.DisposeAsync();
@@ -20,7 +22,7 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
         var sender = cluster.Join().Live;
         var (received, _) = await ReceiveAsync(cluster.Join().Live, "n1");
 
-        var sends = Enumerable.Range(0, 2000).Select(i => sender.SendToNodesAsync([new("n1", Batch(i))], CancellationToken.None)).ToArray();
+        var sends = Enumerable.Range(0, 2000).Select(i => sender.SendToNodesAsync([new("n1", Batch(i))], Soon)).ToArray();
         await Eventually.CompletesAsync(Task.WhenAll(sends), "all sends are confirmed");
 
         Assert.Equal(Numbers(0, 2000), await received.NextAsync(2000));
@@ -32,7 +34,7 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
         var (one, _) = await ReceiveAsync(cluster.Join().Live, "n1");
         var (two, _) = await ReceiveAsync(cluster.Join().Live, "n2");
 
-        var unroutable = await cluster.Join().Live.SendToNodesAsync([new("n1", Batch(1)), new("n2", Batch(2))], CancellationToken.None);
+        var unroutable = await cluster.Join().Live.SendToNodesAsync([new("n1", Batch(1)), new("n2", Batch(2))], Soon);
 
         Assert.Empty(unroutable);
         Assert.Equal("1", await one.NextAsync());
@@ -47,7 +49,7 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
         var sender = cluster.Join().Live;
 
         var unroutable = await sender.SendToNodesAsync(
-            [new("gone-1", Batch(1)), new("n1", Batch(2)), new("gone-2", Batch(3))], CancellationToken.None);
+            [new("gone-1", Batch(1)), new("n1", Batch(2)), new("gone-2", Batch(3))], Soon);
 
         Assert.Equal(["gone-1", "gone-2"], unroutable.Order());
         Assert.Equal("2", await received.NextAsync());
@@ -60,7 +62,7 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
         var sender = cluster.Join().Live;
 
         var calls = Enumerable.Range(0, 200)
-            .Select(i => sender.SendToNodesAsync([new(i % 3 == 0 ? $"gone-{i}" : "n1", Batch(i))], CancellationToken.None)).ToArray();
+            .Select(i => sender.SendToNodesAsync([new(i % 3 == 0 ? $"gone-{i}" : "n1", Batch(i))], Soon)).ToArray();
         var answers = await Eventually.CompletesAsync(Task.WhenAll(calls), "all calls are confirmed");
 
         Assert.Equal(
@@ -72,12 +74,12 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
     {
         var (received, reception) = await ReceiveAsync(cluster.Join().Live, "n1");
         var sender = cluster.Join().Live;
-        Assert.Empty(await sender.SendToNodesAsync([new("n1", Batch(1))], CancellationToken.None));
+        Assert.Empty(await sender.SendToNodesAsync([new("n1", Batch(1))], Soon));
         await received.NextAsync();
 
         await reception.DisposeAsync();
 
-        Assert.Equal(["n1"], await sender.SendToNodesAsync([new("n1", Batch(2))], CancellationToken.None));
+        Assert.Equal(["n1"], await sender.SendToNodesAsync([new("n1", Batch(2))], Soon));
         Assert.Equal(0, received.Waiting);
     }
 
@@ -89,9 +91,9 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
         var sender = cluster.Join().Live;
 
         await Task.WhenAll(
-            sender.SendToNodesAsync([new("n1", Batch(1)), new("n2", Batch(1))], CancellationToken.None),
-            sender.SendToAllNodesAsync(Batch(2), CancellationToken.None),
-            sender.SendToNodesAsync([new("n1", Batch(3)), new("n2", Batch(3))], CancellationToken.None));
+            sender.SendToNodesAsync([new("n1", Batch(1)), new("n2", Batch(1))], Soon),
+            sender.SendToAllNodesAsync(Batch(2), Soon),
+            sender.SendToNodesAsync([new("n1", Batch(3)), new("n2", Batch(3))], Soon));
 
         Assert.Equal(["1", "2", "3"], await one.NextAsync(3));
         Assert.Equal(["1", "2", "3"], await two.NextAsync(3));
@@ -99,11 +101,11 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
 
     [Fact]
     public async Task Sending_to_all_when_there_is_no_node_succeeds() =>
-        await cluster.Join().Live.SendToAllNodesAsync(Batch(1), CancellationToken.None);
+        await cluster.Join().Live.SendToAllNodesAsync(Batch(1), Soon);
 
     [Fact]
     public async Task Sending_nothing_succeeds() =>
-        Assert.Empty(await cluster.Join().Live.SendToNodesAsync([], CancellationToken.None));
+        Assert.Empty(await cluster.Join().Live.SendToNodesAsync([], Soon));
 
     [Fact]
     public async Task An_ephemeral_reaches_its_node()
@@ -123,14 +125,14 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
     public async Task A_batch_of_megabytes_arrives_whole()
     {
         var received = new Recorder<NodeBatch>();
-        await using var reception = await cluster.Join().Live.ReceiveAsNodeAsync("n1", received.AddAsync, NeverRestored, CancellationToken.None);
+        await using var reception = await cluster.Join().Live.ReceiveAsNodeAsync("n1", received.AddAsync, NeverRestored, Soon);
         var batch = Batch(1);
         for (var i = 0; i < 3000; i++)
         {
             batch.Ephemerals.Add(new Ephemeral { RoomId = new string((char)('a' + (i % 26)), 1000), UserId = $"u{i}" });
         }
 
-        await cluster.Join().Live.SendToNodesAsync([new("n1", batch)], CancellationToken.None);
+        await cluster.Join().Live.SendToNodesAsync([new("n1", batch)], Soon);
 
         Assert.Equal(batch, await received.NextAsync());
     }
@@ -146,10 +148,10 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
             await Task.Yield();
             Interlocked.Decrement(ref inside);
             received.Add(batch.From);
-        }, NeverRestored, CancellationToken.None);
+        }, NeverRestored, Soon);
         var sender = cluster.Join().Live;
 
-        await Task.WhenAll(Enumerable.Range(0, 500).Select(i => sender.SendToNodesAsync([new("n1", Batch(i))], CancellationToken.None)));
+        await Task.WhenAll(Enumerable.Range(0, 500).Select(i => sender.SendToNodesAsync([new("n1", Batch(i))], Soon)));
 
         Assert.Equal(Numbers(0, 500), await received.NextAsync(500));
         Assert.Equal(1, most);
@@ -163,11 +165,11 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
         {
             received.Add(batch.From);
             return batch.From == "1" ? throw new InvalidOperationException("a bug") : ValueTask.CompletedTask;
-        }, NeverRestored, CancellationToken.None);
+        }, NeverRestored, Soon);
         var sender = cluster.Join().Live;
 
-        await sender.SendToNodesAsync([new("n1", Batch(1))], CancellationToken.None);
-        await sender.SendToNodesAsync([new("n1", Batch(2))], CancellationToken.None);
+        await sender.SendToNodesAsync([new("n1", Batch(1))], Soon);
+        await sender.SendToNodesAsync([new("n1", Batch(2))], Soon);
 
         Assert.Equal(["1", "2"], await received.NextAsync(2));
     }
@@ -181,11 +183,11 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
         {
             received.Add(int.Parse(batch.From, CultureInfo.InvariantCulture));
             await release.Task;
-        }, NeverRestored, CancellationToken.None);
+        }, NeverRestored, Soon);
         var sender = cluster.Join().Live;
 
         await Eventually.CompletesAsync(
-            Task.WhenAll(Enumerable.Range(0, Sends).Select(i => sender.SendToNodesAsync([new("n1", Padded(i))], CancellationToken.None))),
+            Task.WhenAll(Enumerable.Range(0, Sends).Select(i => sender.SendToNodesAsync([new("n1", Padded(i))], Soon))),
             "all sends are confirmed though nobody receives");
         release.SetResult();
 
@@ -205,12 +207,12 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
     public async Task Presence_reports_reach_every_replica_in_order()
     {
         var (one, two) = (new Recorder<ulong>(), new Recorder<ulong>());
-        await using var first = await cluster.Join().Live.ReceivePresenceAsync("p1", Version(one), NeverRestored, CancellationToken.None);
-        await using var second = await cluster.Join().Live.ReceivePresenceAsync("p2", Version(two), NeverRestored, CancellationToken.None);
+        await using var first = await cluster.Join().Live.ReceivePresenceAsync("p1", Version(one), NeverRestored, Soon);
+        await using var second = await cluster.Join().Live.ReceivePresenceAsync("p2", Version(two), NeverRestored, Soon);
         var sender = cluster.Join().Live;
 
         await Task.WhenAll(Enumerable.Range(1, 100).Select(
-            version => sender.PublishPresenceAsync(new PresenceReport { NodeId = "n1", Version = (ulong)version }, CancellationToken.None)));
+            version => sender.PublishPresenceAsync(new PresenceReport { NodeId = "n1", Version = (ulong)version }, Soon)));
 
         Assert.Equal(Enumerable.Range(1, 100).Select(version => (ulong)version), await one.NextAsync(100));
         Assert.Equal(Enumerable.Range(1, 100).Select(version => (ulong)version), await two.NextAsync(100));
@@ -223,9 +225,9 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
     {
         var (own, peer, other) = (new Recorder<string>(), new Recorder<string>(), new Recorder<string>());
         var bus = cluster.Join().Live;
-        await using var first = await bus.ReceiveHeartbeatsAsync("message", "m1", Id(own), CancellationToken.None);
-        await using var second = await cluster.Join().Live.ReceiveHeartbeatsAsync("message", "m2", Id(peer), CancellationToken.None);
-        await using var third = await cluster.Join().Live.ReceiveHeartbeatsAsync("presence", "p1", Id(other), CancellationToken.None);
+        await using var first = await bus.ReceiveHeartbeatsAsync("message", "m1", Id(own), Soon);
+        await using var second = await cluster.Join().Live.ReceiveHeartbeatsAsync("message", "m2", Id(peer), Soon);
+        await using var third = await cluster.Join().Live.ReceiveHeartbeatsAsync("presence", "p1", Id(other), Soon);
         await Eventually.HoldsAsync(() => bus.IsConnected, "the sender is connected");
 
         Assert.True(bus.TryPublishHeartbeat("message", new ReplicaHeartbeat { ReplicaId = "m1" }));
@@ -244,7 +246,7 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
     private static async Task<(Recorder<string> Received, IAsyncDisposable Reception)> ReceiveAsync(ILiveBus bus, string nodeId)
     {
         var received = new Recorder<string>();
-        var reception = await bus.ReceiveAsNodeAsync(nodeId, batch => received.AddAsync(batch.From), NeverRestored, CancellationToken.None);
+        var reception = await bus.ReceiveAsNodeAsync(nodeId, batch => received.AddAsync(batch.From), NeverRestored, Soon);
         return (received, reception);
     }
 }

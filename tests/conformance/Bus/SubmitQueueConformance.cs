@@ -8,6 +8,8 @@ namespace Tertulia.Conformance.Bus;
 /// <summary>What every adapter of the submit queue does.</summary>
 public abstract class SubmitQueueConformance(BusCluster cluster) : IAsyncLifetime
 {
+    private static CancellationToken Soon => new CancellationTokenSource(Eventually.Deadline).Token;
+
     public Task InitializeAsync() => Task.CompletedTask;
 
     public async Task DisposeAsync() => await cluster.DisposeAsync();
@@ -19,7 +21,7 @@ public abstract class SubmitQueueConformance(BusCluster cluster) : IAsyncLifetim
         var queue = cluster.Join().Submit;
         await PublishAsync(queue, 0, 0, 10); // Before there is a consumer: they wait.
 
-        await using var consumer = await cluster.Join().Submit.ConsumeAsync(0, received.AddAsync, CancellationToken.None);
+        await using var consumer = await cluster.Join().Submit.ConsumeAsync(0, received.AddAsync, Soon);
         await PublishAsync(queue, 0, 10, 10);
 
         var came = await received.NextAsync(20);
@@ -33,8 +35,8 @@ public abstract class SubmitQueueConformance(BusCluster cluster) : IAsyncLifetim
     {
         var (zero, one) = (new Recorder<SubmitDelivery>(), new Recorder<SubmitDelivery>());
         var queue = cluster.Join().Submit;
-        await using var first = await queue.ConsumeAsync(0, zero.AddAsync, CancellationToken.None);
-        await using var second = await queue.ConsumeAsync(1, one.AddAsync, CancellationToken.None);
+        await using var first = await queue.ConsumeAsync(0, zero.AddAsync, Soon);
+        await using var second = await queue.ConsumeAsync(1, one.AddAsync, Soon);
 
         await PublishAsync(queue, 1, 7, 1);
         await PublishAsync(queue, 0, 8, 1);
@@ -50,10 +52,10 @@ public abstract class SubmitQueueConformance(BusCluster cluster) : IAsyncLifetim
     {
         var (one, two) = (new Recorder<SubmitDelivery>(), new Recorder<SubmitDelivery>());
         var publisher = cluster.Join().Submit;
-        var first = await cluster.Join().Submit.ConsumeAsync(0, one.AddAsync, CancellationToken.None);
+        var first = await cluster.Join().Submit.ConsumeAsync(0, one.AddAsync, Soon);
         await PublishAsync(publisher, 0, 0, 1);
         await one.NextAsync(); // It is the active one.
-        await using var second = await cluster.Join().Submit.ConsumeAsync(0, two.AddAsync, CancellationToken.None);
+        await using var second = await cluster.Join().Submit.ConsumeAsync(0, two.AddAsync, Soon);
         await PublishAsync(publisher, 0, 1, 20);
         await one.NextAsync(20);
         Assert.Equal(0, two.Waiting);
@@ -72,13 +74,13 @@ public abstract class SubmitQueueConformance(BusCluster cluster) : IAsyncLifetim
     {
         var (one, two) = (new Recorder<SubmitDelivery>(), new Recorder<SubmitDelivery>());
         var queue = cluster.Join().Submit;
-        var first = await queue.ConsumeAsync(0, one.AddAsync, CancellationToken.None);
+        var first = await queue.ConsumeAsync(0, one.AddAsync, Soon);
         await PublishAsync(queue, 0, 0, 5);
         var came = await one.NextAsync(5);
 
-        await first.AcknowledgeAsync(came[2], CancellationToken.None);
+        await first.AcknowledgeAsync(came[2], Soon);
         await first.DisposeAsync();
-        await using var second = await queue.ConsumeAsync(0, two.AddAsync, CancellationToken.None);
+        await using var second = await queue.ConsumeAsync(0, two.AddAsync, Soon);
 
         Assert.Equal(["3", "4"], (await two.NextAsync(2)).Select(delivery => delivery.Batch.NodeId));
     }
@@ -89,15 +91,15 @@ public abstract class SubmitQueueConformance(BusCluster cluster) : IAsyncLifetim
         await cluster.WatchDeadLettersAsync();
         var (one, two) = (new Recorder<SubmitDelivery>(), new Recorder<SubmitDelivery>());
         var queue = cluster.Join().Submit;
-        var first = await queue.ConsumeAsync(0, one.AddAsync, CancellationToken.None);
+        var first = await queue.ConsumeAsync(0, one.AddAsync, Soon);
         await PublishAsync(queue, 0, 0, 4);
         var came = await one.NextAsync(4);
 
-        await first.DeadLetterAsync(came[1], "no such room", CancellationToken.None);
-        await first.DeadLetterAsync(came[2], "neither", CancellationToken.None);
-        await first.AcknowledgeAsync(came[2], CancellationToken.None); // Itself settled already: acknowledges the one before.
+        await first.DeadLetterAsync(came[1], "no such room", Soon);
+        await first.DeadLetterAsync(came[2], "neither", Soon);
+        await first.AcknowledgeAsync(came[2], Soon); // Itself settled already: acknowledges the one before.
         await first.DisposeAsync();
-        await using var second = await queue.ConsumeAsync(0, two.AddAsync, CancellationToken.None);
+        await using var second = await queue.ConsumeAsync(0, two.AddAsync, Soon);
 
         Assert.Equal(
             [("1", "no such room"), ("2", "neither")],
@@ -115,17 +117,17 @@ public abstract class SubmitQueueConformance(BusCluster cluster) : IAsyncLifetim
         {
             for (; taken < 1000; taken++)
             {
-                await queue.PublishAsync(Large(0, taken), CancellationToken.None);
+                await queue.PublishAsync(Large(0, taken), Soon);
             }
         });
         Assert.InRange(taken, 1, 999);
         Assert.NotEmpty(refused.Message);
-        await queue.PublishAsync(Large(1, 0), CancellationToken.None); // The other partition has room.
+        await queue.PublishAsync(Large(1, 0), Soon); // The other partition has room.
 
         var received = new Recorder<SubmitDelivery>();
-        await using var consumer = await queue.ConsumeAsync(0, received.AddAsync, CancellationToken.None);
+        await using var consumer = await queue.ConsumeAsync(0, received.AddAsync, Soon);
         var came = await received.NextAsync(taken);
-        await consumer.AcknowledgeAsync(came[^1], CancellationToken.None);
+        await consumer.AcknowledgeAsync(came[^1], Soon);
 
         Assert.Equal(Nodes(0, taken), came.Select(delivery => delivery.Batch.NodeId));
         await PublishUntilTakenAsync(queue, Large(0, taken));
@@ -144,14 +146,14 @@ public abstract class SubmitQueueConformance(BusCluster cluster) : IAsyncLifetim
         for (var turn = 0; turn < Batches / 100; turn++)
         {
             var received = new Recorder<SubmitDelivery>();
-            await using var consumer = await cluster.Join().Submit.ConsumeAsync(0, received.AddAsync, CancellationToken.None);
+            await using var consumer = await cluster.Join().Submit.ConsumeAsync(0, received.AddAsync, Soon);
             for (var number = 0; number < 105 && !handled.Contains(Batches - 1); number++)
             {
                 var delivery = await received.NextAsync();
                 handled.Add(int.Parse(delivery.Batch.NodeId, CultureInfo.InvariantCulture));
                 if (number % 10 == 9)
                 {
-                    await consumer.AcknowledgeAsync(delivery, CancellationToken.None);
+                    await consumer.AcknowledgeAsync(delivery, Soon);
                 }
             }
         }
@@ -165,9 +167,9 @@ public abstract class SubmitQueueConformance(BusCluster cluster) : IAsyncLifetim
     {
         var queue = cluster.Join().Submit;
 
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => queue.PublishAsync(Batch(BusCluster.Partitions, 0), CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => queue.PublishAsync(Batch(BusCluster.Partitions, 0), Soon));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(
-            () => queue.ConsumeAsync(BusCluster.Partitions, _ => ValueTask.CompletedTask, CancellationToken.None));
+            () => queue.ConsumeAsync(BusCluster.Partitions, _ => ValueTask.CompletedTask, Soon));
     }
 
     private static SubmitBatch Batch(int partition, int number) => new() { Partition = (uint)partition, NodeId = number.ToString(CultureInfo.InvariantCulture) };
@@ -185,7 +187,7 @@ public abstract class SubmitQueueConformance(BusCluster cluster) : IAsyncLifetim
     {
         for (var number = start; number < start + count; number++)
         {
-            await queue.PublishAsync(Batch(partition, number), CancellationToken.None);
+            await queue.PublishAsync(Batch(partition, number), Soon);
         }
     }
 
