@@ -1,0 +1,18 @@
+using Tertulia.AllInOne;
+using Tertulia.Bus;
+using Tertulia.Connections;
+using Tertulia.Hosting;
+using Tertulia.Messages;
+using Tertulia.Presence;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.Configuration.AddEmbeddedParts();
+builder.AddDefaults("allinone");
+builder.Services.AddLiveBus().AddMessageService().AddPresenceService().AddConnectionService();
+
+var app = builder.Build();
+app.MapDefaults();
+app.MapMessageService();
+app.MapPresenceService();
+app.MapConnectionService();
+await app.RunAsync();
