@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
 
@@ -125,6 +126,7 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
     {
         try
         {
+            IMessage? written = null;
             foreach (var message in publication.Messages)
             {
                 ulong sequence;
@@ -133,7 +135,8 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
                     await window.WaitForRoomAsync(lost);
                 }
 
-                await writer.WriteAsync(message, publication.Headers, sequence, lost);
+                await writer.WriteAsync(message, ReferenceEquals(message.Body, written), publication.Headers, sequence, lost);
+                written = message.Body;
             }
         }
         catch

@@ -22,11 +22,25 @@ internal sealed class MessageWriter(IChannel channel, bool persistent)
     private ArrayBufferWriter<byte> _body = new(16 * 1024);
 
     /// <param name="message">What is written.</param>
+    /// <param name="sameBody">Its body is the one that was written just before: what goes to several nodes is serialized once.</param>
     /// <param name="headers">Null when there are none.</param>
     /// <param name="sequence">Publish sequence number of the channel, by which a returned message is recognised; 0 on a channel without confirms.</param>
     /// <param name="cancellationToken">Fires when the channel is lost.</param>
     public ValueTask WriteAsync(
-        OutgoingMessage message, Dictionary<string, object?>? headers, ulong sequence, CancellationToken cancellationToken)
+        OutgoingMessage message, bool sameBody, Dictionary<string, object?>? headers, ulong sequence, CancellationToken cancellationToken)
+    {
+        if (!sameBody)
+        {
+            Serialize(message.Body);
+        }
+
+        _noHeaders.Clear(); // The client's tracing may have added to it.
+        _properties.Headers = headers ?? _noHeaders;
+        _properties.MessageId = message.Mandatory && sequence > 0 ? sequence.ToString(CultureInfo.InvariantCulture) : null;
+        return channel.BasicPublishAsync(
+            message.Exchange, message.RoutingKey, message.Mandatory, _properties, _body.WrittenMemory, cancellationToken);
+    }
+    private void Serialize(IMessage body)
     {
         if (_body.Capacity > KeepBytes)
         {
@@ -34,12 +48,6 @@ internal sealed class MessageWriter(IChannel channel, bool persistent)
         }
 
         _body.ResetWrittenCount();
-        message.Body.WriteTo(_body);
-
-        _noHeaders.Clear(); // The client's tracing may have added to it.
-        _properties.Headers = headers ?? _noHeaders;
-        _properties.MessageId = message.Mandatory && sequence > 0 ? sequence.ToString(CultureInfo.InvariantCulture) : null;
-        return channel.BasicPublishAsync(
-            message.Exchange, message.RoutingKey, message.Mandatory, _properties, _body.WrittenMemory, cancellationToken);
+        body.WriteTo(_body);
     }
 }

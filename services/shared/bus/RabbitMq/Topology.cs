@@ -61,6 +61,9 @@ internal sealed partial class Topology(RabbitMqOptions options, ILogger logger)
             ["x-single-active-consumer"] = true,
             ["x-max-length-bytes"] = options.SubmitQueueBytes,
             ["x-overflow"] = "reject-publish",
+            // From 4.0 on a quorum queue drops what was redelivered 20 times unless it is told otherwise, and each crash or handover counts
+            // (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). Here only the consumer decides what is hopeless.
+            ["x-delivery-limit"] = 1_000_000,
         }, cancellationToken);
 
     // A channel of its own, because the broker closes the channel on which a declaration failed.

@@ -54,7 +54,7 @@ internal sealed class TransientPublisher : IAsyncDisposable
         {
             while (!lost.IsCancellationRequested && _waiting.Reader.TryRead(out var message))
             {
-                await writer.WriteAsync(message, headers: null, sequence: 0, lost);
+                await writer.WriteAsync(message, sameBody: false, headers: null, sequence: 0, lost);
             }
         }
 

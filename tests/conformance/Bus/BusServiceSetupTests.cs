@@ -1,0 +1,83 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Tertulia.Bus;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+using Tertulia.Testing;
+
+namespace Tertulia.Conformance.Bus;
+
+/// <summary>What a process gets from its configuration.</summary>
+[Collection(BrokerCollection.Name)]
+public sealed class BusServiceSetupTests(BrokerFixture broker)
+{
+    [Fact]
+    public async Task The_all_in_one_host_is_ready_without_a_broker()
+    {
+        using var host = HostWith(("Bus:Kind", "InProcess"));
+        await host.StartAsync();
+
+        Assert.Null(await Check(host).CheckAsync(CancellationToken.None));
+        await host.Services.GetRequiredService<ISubmitQueue>().PublishAsync(new SubmitBatch { Partition = 15 }, CancellationToken.None);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task A_process_is_ready_when_it_is_connected_and_stops_cleanly()
+    {
+        var prefix = $"t{Guid.NewGuid():N}";
+        var host = HostWith(("Bus:RabbitMq:Uri", broker.Broker.Uri.ToString()), ("Bus:RabbitMq:Prefix", prefix), ("Bus:Partitions", "3"));
+        await host.StartAsync();
+        await Eventually.HoldsAsync(() => host.Services.GetRequiredService<ILiveBus>().IsConnected, "the process is connected");
+        Assert.Null(await Check(host).CheckAsync(CancellationToken.None));
+        var queue = host.Services.GetRequiredService<ISubmitQueue>();
+        await queue.PublishAsync(new SubmitBatch { Partition = 2 }, CancellationToken.None);
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => queue.PublishAsync(new SubmitBatch { Partition = 3 }, CancellationToken.None));
+
+        await host.StopAsync();
+        await ((IAsyncDisposable)host).DisposeAsync();
+
+        await Assert.ThrowsAsync<BusUnavailableException>(() => queue.PublishAsync(new SubmitBatch { Partition = 2 }, CancellationToken.None));
+        await RabbitMqAdmin.DeleteQueuesAsync(broker.Broker.Uri, prefix, 3);
+    }
+
+    [Fact]
+    public async Task A_process_without_its_broker_starts_and_says_that_it_is_not_ready()
+    {
+        var host = HostWith(("Bus:RabbitMq:Uri", $"amqp://127.0.0.1:{FreePorts.Next()}"));
+        await host.StartAsync();
+
+        Assert.Equal("no connection to the broker", await Check(host).CheckAsync(CancellationToken.None));
+        await host.StopAsync();
+        await ((IAsyncDisposable)host).DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("Bus:Kind", "7")]
+    [InlineData("Bus:Partitions", "0")]
+    [InlineData("Bus:RabbitMq:Prefix", "no spaces")]
+    [InlineData("Bus:RabbitMq:Timeout", "00:00:00")]
+    [InlineData("Bus:InProcess:PartitionCapacity", "1")]
+    public async Task Bad_configuration_is_named_at_the_start(string key, string value)
+    {
+        using var host = HostWith((key, value));
+
+        var refused = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+
+        Assert.Contains(key.Split(':')[^1], refused.Message, StringComparison.Ordinal);
+    }
+
+    private static IReadinessCheck Check(IHost host) => host.Services.GetServices<IReadinessCheck>().Single(check => check.Name == "bus");
+
+    private static IHost HostWith(params (string Key, string Value)[] settings)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
+        builder.Services.AddSingleton(new ProcessIdentity("test"));
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddLiveBus();
+        return builder.Build();
+    }
+}
