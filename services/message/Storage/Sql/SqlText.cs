@@ -21,8 +21,9 @@ internal static class SqlText
 
     // A room without entries in the range gives one row whose body is null.
     public const string Events = """
-        select (select coalesce(max(l.seq), 0) from room_log l where l.room_id = r.room_id), e.body
+        select h.last_seq, e.body
         from rooms r
+        join (select coalesce(max(seq), 0) as last_seq from room_log where room_id = @room) h on 1 = 1
         left join (select seq, body from room_log where room_id = @room and seq between @from and @to order by seq limit @limit) e on 1 = 1
         where r.room_id = @room
         order by e.seq
@@ -51,10 +52,10 @@ internal static class SqlText
 
     // The inner select has its own limit, so that the index gives exactly these rows. A room without them gives one row of nulls.
     private static string View(string range, string order) => $"""
-        select r.kind, r.members, (select coalesce(max(l.seq), 0) from room_log l where l.room_id = r.room_id),
-               coalesce(b.role, ''), coalesce(b.banned, false),
+        select r.kind, r.members, h.last_seq, coalesce(b.role, ''), coalesce(b.banned, false),
                m.message_id, m.created_seq, m.updated_seq, m.user_id, m.username, m.content, m.created_at_ms, m.client_msg_id, m.reply_to, m.metadata
         from rooms r
+        join (select coalesce(max(seq), 0) as last_seq from room_log where room_id = @room) h on 1 = 1
         left join members b on b.room_id = r.room_id and b.user_id = @user
         left join (select * from messages where room_id = @room and {range}) m on 1 = 1
         where r.room_id = @room

@@ -4,7 +4,7 @@ using SQLitePCL;
 namespace Tertulia.Messages.Storage.Sql;
 
 /// <summary>A prepared statement without results, bound and run again and again.</summary>
-/// <remarks>Straight on the C interface: a row costs a fifth of what it costs through ADO.NET, which looks its parameters up by name.</remarks>
+/// <remarks>Straight on the C interface: ADO.NET finds every parameter by its name again for every row, and a flush has hundreds of rows.</remarks>
 internal sealed class SqliteStatement : IDisposable
 {
     private readonly sqlite3 _database;

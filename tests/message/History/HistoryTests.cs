@@ -1,0 +1,149 @@
+using Grpc.Core;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+using Tertulia.Messages.History;
+using Tertulia.Messages.Storage;
+using Tertulia.Messages.Storage.Sql;
+
+namespace Tertulia.Messages.Tests.History;
+
+/// <summary>A room with 400 messages: seq 1 its creation, 2 its owner, 3 to 402 the messages.</summary>
+public sealed class HistoryTests : IAsyncLifetime
+{
+    private const int LastSeq = 402;
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"tertulia-history-{Guid.NewGuid():N}");
+    private SqlMessageStore _store = null!;
+
+    public async Task InitializeAsync()
+    {
+        _store = new SqlMessageStore(new SqliteDialect(new StoreOptions { Path = Path.Combine(_folder, "tertulia.db"), Synchronous = SqliteSynchronous.Normal }));
+        await _store.InitializeAsync(CancellationToken.None);
+        List<LogEntry> entries =
+        [
+            new("lobby", "ana", "+room", new RoomEvent { Seq = 1, UserId = "ana", Room = new RoomCreated { Kind = "open" } }),
+            new("lobby", "ana", "+join", new RoomEvent { Seq = 2, UserId = "ana", Member = new MemberChanged { UserId = "ana", Role = "owner", Members = 1 } }),
+        ];
+        for (var seq = 3; seq <= LastSeq; seq++)
+        {
+            var message = new MessageCreated { MessageId = $"id-{seq}", Content = $"{seq}" };
+            entries.Add(new LogEntry("lobby", "ana", $"c{seq}", new RoomEvent { Seq = seq, UserId = "ana", Message = message }));
+        }
+
+        await _store.AppendAsync(entries, CancellationToken.None);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _store.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task Who_knows_nothing_gets_the_newest_messages()
+    {
+        var snapshot = await SnapshotAsync(since: null, history: 3);
+
+        Assert.Equal([400, 401, 402], snapshot.Messages.Select(message => message.Seq));
+        Assert.Equal((false, (long)LastSeq, 1u, _store.Epoch), (snapshot.Recovered, snapshot.Seq, snapshot.Members, snapshot.Epoch));
+        Assert.Null(snapshot.Gap);
+    }
+
+    [Fact]
+    public async Task Without_history_the_snapshot_is_only_a_position()
+    {
+        var snapshot = await SnapshotAsync(since: null, history: 0);
+
+        Assert.Empty(snapshot.Messages);
+        Assert.Equal(LastSeq, snapshot.Seq);
+    }
+
+    [Theory]
+    [InlineData(402, 0)]
+    [InlineData(400, 2)]
+    [InlineData(102, 300)]
+    public async Task Who_resumes_gets_exactly_what_is_missing(long seq, int missing)
+    {
+        var snapshot = await SnapshotAsync(new Position { Epoch = _store.Epoch, Seq = seq }, history: 50);
+
+        Assert.True(snapshot.Recovered);
+        Assert.Equal(Enumerable.Range((int)seq + 1, missing).Select(expected => (long)expected), snapshot.Messages.Select(message => message.Seq));
+        Assert.Null(snapshot.Gap);
+    }
+
+    [Fact]
+    public async Task Who_was_away_too_long_gets_the_newest_page_and_the_gap_before_it()
+    {
+        var snapshot = await SnapshotAsync(new Position { Epoch = _store.Epoch, Seq = 101 }, history: 50);
+
+        Assert.False(snapshot.Recovered);
+        Assert.Equal(50, snapshot.Messages.Count);
+        Assert.Equal(new Gap { FromSeq = 102, ToSeq = 352 }, snapshot.Gap);
+        Assert.Equal(353, snapshot.Messages[0].Seq);
+    }
+
+    [Theory]
+    [InlineData("another", 400)]
+    [InlineData(null, 403)]
+    public async Task A_position_that_this_store_never_gave_counts_as_none(string? epoch, long seq)
+    {
+        var snapshot = await SnapshotAsync(new Position { Epoch = epoch ?? _store.Epoch, Seq = seq }, history: 0);
+
+        Assert.False(snapshot.Recovered);
+        Assert.Equal(50, snapshot.Messages.Count);
+        Assert.Null(snapshot.Gap);
+    }
+
+    [Fact]
+    public async Task Who_may_not_read_is_refused_on_every_way()
+    {
+        await AssertRefusedAsync(ErrorCode.NotMember, Commands.User("bruno"), "lobby");
+        await AssertRefusedAsync(ErrorCode.Forbidden, Commands.User("ana", grant: new Grant { Write = true }), "lobby");
+        await AssertRefusedAsync(ErrorCode.RoomNotFound, Commands.User("ana"), "nowhere");
+        await AssertRefusedAsync(ErrorCode.BadRequest, actor: null, "lobby");
+        Assert.NotEmpty((await SnapshotAsync(since: null, history: 1, Commands.User("bruno", role: "service"))).Messages);
+    }
+
+    [Fact]
+    public async Task Pages_say_whether_there_is_more_in_their_direction()
+    {
+        var newest = await PageAsync(new GetHistoryRequest { Limit = 2 });
+        var before = await PageAsync(new GetHistoryRequest { Limit = 2, BeforeSeq = 5 });
+        var after = await PageAsync(new GetHistoryRequest { Limit = 2, AfterSeq = 100 });
+        var last = await PageAsync(new GetHistoryRequest { Limit = 2, AfterSeq = 400 });
+
+        Assert.Equal(("401,402", true), (Seqs(newest), newest.HasMore));
+        Assert.Equal(("3,4", false), (Seqs(before), before.HasMore));
+        Assert.Equal(("101,102", true), (Seqs(after), after.HasMore));
+        Assert.Equal(("401,402", false), (Seqs(last), last.HasMore));
+        Assert.Equal(_store.Epoch, last.Epoch);
+    }
+
+    [Theory]
+    [InlineData(0, 0, 0)]
+    [InlineData(101, 0, 0)]
+    [InlineData(10, 5, 5)]
+    public async Task Bad_pages_are_refused(int limit, long before, long after) =>
+        Assert.Equal(ErrorCode.BadRequest, await RefusalOfAsync(() => PageAsync(new GetHistoryRequest { Limit = limit, BeforeSeq = before, AfterSeq = after })));
+
+    private static string Seqs(HistoryPage page) => string.Join(",", page.Messages.Select(message => message.Seq));
+
+    private static async Task<ErrorCode> RefusalOfAsync(Func<Task> call) => RpcErrors.ToRefusal(await Assert.ThrowsAsync<RpcException>(call)).Code;
+
+    private Task<Snapshot> SnapshotAsync(Position? since, int history, Actor? actor = null) => new Snapshots(_store).GetAsync(
+        new GetSnapshotRequest { RoomId = "lobby", Actor = actor ?? Commands.User("ana"), Since = since, History = history }, CancellationToken.None);
+
+    private Task<HistoryPage> PageAsync(GetHistoryRequest request)
+    {
+        request.RoomId = "lobby";
+        request.Actor = Commands.User("ana");
+        return new HistoryPages(_store).GetAsync(request, CancellationToken.None);
+    }
+
+    private async Task AssertRefusedAsync(ErrorCode code, Actor? actor, string roomId)
+    {
+        var since = new Position { Epoch = _store.Epoch, Seq = 400 };
+        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store).GetAsync(new() { RoomId = roomId, Actor = actor, History = 1 }, CancellationToken.None)));
+        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store).GetAsync(new() { RoomId = roomId, Actor = actor, Since = since }, CancellationToken.None)));
+        Assert.Equal(code, await RefusalOfAsync(() => new HistoryPages(_store).GetAsync(new() { RoomId = roomId, Actor = actor, Limit = 1 }, CancellationToken.None)));
+    }
+}

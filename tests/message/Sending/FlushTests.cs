@@ -1,0 +1,115 @@
+using Tertulia.Contracts;
+using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Sending;
+
+namespace Tertulia.Messages.Tests.Sending;
+
+public sealed class FlushTests
+{
+    private readonly Flush _flush = new("epoch");
+    private readonly RoomState _room = Deciding.Room();
+
+    [Fact]
+    public void An_event_names_its_command_only_after_it_was_written()
+    {
+        var submitted = Commands.Send("lobby", "ana", "hola").By(_room);
+        Append(submitted);
+        Assert.Equal("", _flush.Entries[0].Event.OriginNodeId);
+
+        var sealed_ = _flush.Seal();
+
+        Assert.Equal(("node-1", submitted.Command.CommandId), sealed_.Rooms[0].Events.Events[0] is var sent ? (sent.OriginNodeId, sent.CommandId) : default);
+    }
+
+    [Fact]
+    public void A_node_that_gets_the_event_gets_no_reply_besides()
+    {
+        _room.Subscribe("node-1");
+        Append(Commands.Send("lobby", "ana", "hola").By(_room));
+        Append(Commands.Send("lobby", "ana", "hola").By(_room, nodeId: "node-2"));
+
+        var sealed_ = _flush.Seal();
+
+        Assert.Equal("node-2", Assert.Single(sealed_.Replies).NodeId);
+    }
+
+    [Fact]
+    public void What_is_published_again_comes_in_the_order_of_seq()
+    {
+        var submitted = Commands.Send("lobby", "ana", "hola").By(_room);
+        Append(submitted);
+        _flush.Republish(submitted, new RoomEvent { Seq = 4, Message = new MessageCreated() });
+
+        Assert.Equal([4, 11], _flush.Seal().Rooms[0].Events.Events.Select(found => found.Seq));
+    }
+
+    [Fact]
+    public void The_topology_goes_out_when_it_changed_and_then_not_again()
+    {
+        _room.Subscribe("node-1");
+        _flush.Touch(_room);
+        Assert.Equal(["node-1"], Assert.Single(_flush.Seal().Topologies).Topology.NodeIds);
+        _flush.Reset();
+
+        _flush.Touch(_room);
+        Assert.Empty(_flush.Seal().Topologies);
+    }
+
+    [Fact]
+    public void Who_subscribes_again_is_told_the_topology_again()
+    {
+        _room.Subscribe("node-2");
+        SubscribeHandler.Subscribe(Commands.Subscribe("lobby").By(_room), _flush, "epoch");
+        _flush.Seal();
+        _flush.Reset();
+
+        SubscribeHandler.Subscribe(Commands.Subscribe("lobby").By(_room), _flush, "epoch");
+
+        var (topology, receivers) = Assert.Single(_flush.Seal().Topologies);
+        Assert.Equal(["node-2", "node-1"], topology.NodeIds);
+        Assert.Equal(["node-1"], receivers);
+    }
+
+    [Fact]
+    public void What_was_sealed_does_not_change_with_the_room()
+    {
+        _room.Subscribe("node-1");
+        Append(Commands.Send("lobby", "ana", "hola").By(_room));
+        var sealed_ = _flush.Seal();
+        _flush.Reset();
+
+        _room.Subscribe("node-2");
+        Append(Commands.Send("lobby", "ana", "hola").By(_room));
+
+        Assert.Equal(["node-1"], sealed_.Rooms[0].Subscribers);
+        Assert.Single(sealed_.Rooms[0].Events.Events);
+    }
+
+    [Fact]
+    public void Each_node_gets_one_batch_with_all_that_concerns_it()
+    {
+        var other = Deciding.Room(roomId: "other");
+        foreach (var room in (RoomState[])[_room, other])
+        {
+            room.Subscribe("node-1");
+        }
+
+        _room.Subscribe("node-2");
+        Append(Commands.Send("lobby", "ana", "hola").By(_room));
+        Append(Commands.Send("other", "ana", "hola").By(other));
+        Append(Commands.Send("other", "ana", "hola").By(other, nodeId: "node-3"));
+        var batches = new NodeBatches("message-1");
+        batches.Add(_flush.Seal());
+
+        var byNode = batches.ToNodes.ToDictionary(send => send.NodeId, send => send.Batch);
+        Assert.Equal(["node-1", "node-2", "node-3"], byNode.Keys.Order());
+        Assert.Equal(["lobby", "other"], byNode["node-1"].Rooms.Select(room => room.RoomId));
+        Assert.Equal(["lobby"], byNode["node-2"].Rooms.Select(room => room.RoomId));
+        Assert.Empty(byNode["node-3"].Rooms);
+        Assert.Single(byNode["node-3"].Replies);
+        Assert.Null(batches.ToAll);
+    }
+
+    private void Append(in Submitted submitted) => _flush.Append(
+        submitted, submitted.Command.Send.MessageId, new RoomEvent { Message = new MessageCreated { MessageId = submitted.Command.Send.MessageId } });
+}
