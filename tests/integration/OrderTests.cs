@@ -27,7 +27,7 @@ public sealed class OrderTests(FaultCluster fixture)
         Assert.Equal(Enumerable.Range(0, 400).Select(i => bruno.Transcript.Since + 1 + i), bruno.Transcript.Shown.Select(message => message.Seq));
         Assert.Equal(bruno.Transcript.Shown, ana.Transcript.Shown);
         Assert.Equal(Enumerable.Range(0, 200).Select(i => $"a{i}"), bruno.Transcript.Shown.Where(m => m.UserId == "ana").Select(m => m.Content));
-        Assert.Equal([], HistoryChecker.Check([await ana.ObserveAsync(), await bruno.ObserveAsync()]));
+        Guarantees.Held(HistoryChecker.Check([await ana.ObserveAsync(), await bruno.ObserveAsync()]));
     }
 
     [Fact]

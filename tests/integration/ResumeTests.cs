@@ -78,7 +78,26 @@ public sealed class ResumeTests(FaultCluster fixture)
         await bruno.CutAsync();
         await bruno.Transcript.WaitForSeqAsync(sent.Max(message => message.Seq), ChatClient.Deadline);
 
-        Assert.Equal([], HistoryChecker.Check([await ana.ObserveAsync(), await bruno.ObserveAsync()]));
+        Guarantees.Held(HistoryChecker.Check([await ana.ObserveAsync(), await bruno.ObserveAsync()]));
+    }
+
+    [Fact]
+    public async Task The_history_can_be_paged_from_both_ends()
+    {
+        await using var ana = await ChatClient.JoinAsync(Nodes[0], _room, "ana");
+        foreach (var word in (string[])["one", "two", "three"])
+        {
+            await ana.SayAsync(word);
+        }
+
+        var oldest = await ana.AskAsync("\"type\":\"history\",\"after_seq\":0,\"limit\":2");
+        var newest = await ana.AskAsync("\"type\":\"history\",\"limit\":2");
+        var before = await ana.AskAsync($"\"type\":\"history\",\"before_seq\":{newest.Messages("items")[0].Seq}");
+
+        Assert.Equal(["one", "two"], Contents(oldest));
+        Assert.Equal(["two", "three"], Contents(newest));
+        Assert.Equal(["one"], Contents(before));
+        Assert.Equal((true, true, false), (oldest.Flag("has_more"), newest.Flag("has_more"), before.Flag("has_more")));
     }
 
     [Theory]
@@ -119,6 +138,8 @@ public sealed class ResumeTests(FaultCluster fixture)
         Assert.Equal(["in the first"], rejoined.Messages("history").Select(message => message.Content));
         Assert.Equal(["in the second"], rejoinedOther.Messages("history").Select(message => message.Content));
     }
+
+    private static string[] Contents(Frame page) => [.. page.Messages("items").Select(message => message.Content)];
 
     private static string Join(string room, Frame joined) =>
         $$"""

@@ -70,7 +70,13 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
         {
             var after = history.Count == 0 ? 0 : history[^1].Seq;
             var page = await connection.AskAsync($"\"type\":\"history\",\"after_seq\":{after},\"limit\":100");
-            history.AddRange(page.Messages("items"));
+            if (page.Type == "error" && page.Flag("temporary"))
+            {
+                await PauseAsync(RetryAfter(page));
+                continue;
+            }
+
+            history.AddRange(page.Type == "history" ? page.Messages("items") : throw new InvalidOperationException($"{userId}: {page}"));
             if (!page.Flag("has_more"))
             {
                 return history;
@@ -196,7 +202,7 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
 
         if (frame.Flag("temporary"))
         {
-            _tasks.Enqueue(SendAgainAsync(connection, message.Json, TimeSpan.FromMilliseconds(Math.Max(100, frame.Number("retry_after_ms")))));
+            _tasks.Enqueue(SendAgainAsync(connection, message.Json, RetryAfter(frame)));
         }
         else if (_pending.TryRemove(frame.Ref, out _))
         {
@@ -219,6 +225,8 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
             await TrySendAsync(connection, message.Json);
         }
     }
+
+    private static TimeSpan RetryAfter(Frame error) => TimeSpan.FromMilliseconds(Math.Max(100, error.Number("retry_after_ms")));
 
     private async Task SendAgainAsync(ChatClient connection, string json, TimeSpan after)
     {

@@ -35,10 +35,18 @@ internal sealed partial class HistoryFlow(MessageService.MessageServiceClient me
             {
                 RoomId = roomId,
                 Actor = caller.ToActor(roomId),
-                BeforeSeq = frame.BeforeSeq ?? 0,
-                AfterSeq = frame.AfterSeq ?? 0,
                 Limit = frame.Limit ?? DefaultLimit,
             };
+            if (frame.BeforeSeq is { } before)
+            {
+                request.BeforeSeq = before;
+            }
+
+            if (frame.AfterSeq is { } after)
+            {
+                request.AfterSeq = after;
+            }
+
             var page = await messages.GetHistoryAsync(request, deadline: DateTime.UtcNow + Deadline, cancellationToken: session.Ended);
             session.Send(FrameWriter.History(roomId, frame.Ref, page.Messages, page.HasMore, newest: frame.AfterSeq is null));
             return;

@@ -13,15 +13,15 @@ internal sealed class HistoryPages(IMessageStore store)
     public async Task<HistoryPage> GetAsync(GetHistoryRequest request, CancellationToken cancellationToken)
     {
         if (request is not { RoomId.Length: > 0, Actor.UserId.Length: > 0, Limit: >= 1 and <= MaxLimit, BeforeSeq: >= 0, AfterSeq: >= 0 }
-            || request is { BeforeSeq: > 0, AfterSeq: > 0 })
+            || request is { HasBeforeSeq: true, HasAfterSeq: true })
         {
             throw RpcErrors.Refuse(ErrorCode.BadRequest, $"room_id and actor are needed, limit is 1 to {MaxLimit}, and at most one bound is set");
         }
 
         var range = request switch
         {
-            { AfterSeq: > 0 } => HistoryRange.AfterSeq(request.AfterSeq),
-            { BeforeSeq: > 0 } => HistoryRange.BeforeSeq(request.BeforeSeq),
+            { HasAfterSeq: true } => HistoryRange.AfterSeq(request.AfterSeq),
+            { HasBeforeSeq: true } => HistoryRange.BeforeSeq(request.BeforeSeq),
             _ => HistoryRange.Newest,
         };
         var view = await store.ReadPageAsync(new MemberKey(request.RoomId, request.Actor.UserId), range, request.Limit + 1, cancellationToken)
