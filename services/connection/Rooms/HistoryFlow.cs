@@ -11,19 +11,19 @@ namespace Tertulia.Connections.Rooms;
 internal sealed partial class HistoryFlow(MessageService.MessageServiceClient messages, ILogger<HistoryFlow> logger)
 {
     private const int DefaultLimit = 50;
-    private const int MaxCalls = 16; // Of one session at a time: a page is much more work than the frame that asks for it.
+    private const int MaxReads = 16; // Of one session at a time: a page is much more work than the frame that asks for it.
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
 
     /// <summary>Starts to read a page; the answer comes through the outbox.</summary>
     public void Start(Session session, Caller caller, string roomId, ClientFrame frame)
     {
-        if (session.Calls.Count >= MaxCalls)
+        if (session.Reads.Count >= MaxReads)
         {
             session.Send(FrameWriter.Error(ErrorCode.Overloaded, "too many reads at once", frame.Ref, roomId: roomId));
             return;
         }
 
-        session.Calls.Start(() => ReadAsync(session, caller, roomId, frame));
+        session.Reads.Start(() => ReadAsync(session, caller, roomId, frame));
     }
 
     private async Task ReadAsync(Session session, Caller caller, string roomId, ClientFrame frame)

@@ -15,11 +15,14 @@ namespace Tertulia.Connections.Rooms;
 /// which seq the node receives everything; the snapshot, read later, reaches at least that far; what waited and is not in it follows.</remarks>
 internal sealed partial class JoinFlow(
     RoomHub hub, SubmitBatcher batcher, TypingTracker typing, PresenceReporter reporter, RoomPresent present, Greeting greeting,
-    MessageService.MessageServiceClient messages, IOptions<SubmitOptions> options, TimeProvider time, ILogger<JoinFlow> logger)
+    MessageService.MessageServiceClient messages, IOptions<SubmitOptions> options, TimeProvider time, ILogger<JoinFlow> logger) : IDisposable
 {
     private const int PacedAbove = 64 * 1024; // A long resume must not fill the outbox: it waits for the client to read.
+    private const int MaxReads = 64; // When all clients of a node come back at once, their snapshots wait here, not in the message service with a deadline running.
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
+
+    private readonly SemaphoreSlim _reads = new(MaxReads);
 
     /// <summary>Starts to enter a room. The command is on its way when this returns, so that what the client sends next comes after it.</summary>
     public void Enter(Session session, Caller caller, string roomId, Entrance entrance)
@@ -131,13 +134,27 @@ internal sealed partial class JoinFlow(
         }
 
         var request = new GetSnapshotRequest { RoomId = roomId, Actor = actor, Since = entrance.Since, History = entrance.History };
-        var call = new CallOptions(deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellationToken);
-        var reading = messages.GetSnapshotAsync(request, call).ResponseAsync;
-        var looking = present.InRoomAsync(member.Room, caller, cancellationToken);
-        await Task.WhenAll(reading, looking);
-        var (users, online) = await looking;
-        await ShowAsync(member, caller, entrance, new RoomView(roomId, await reading, users, online), joined.Role, cancellationToken);
+        var view = await ReadAsync(member.Room, caller, request, cancellationToken);
+        await ShowAsync(member, caller, entrance, view, joined.Role, cancellationToken);
         return null;
+    }
+
+    private async Task<RoomView> ReadAsync(RoomBinding room, Caller caller, GetSnapshotRequest request, CancellationToken cancellationToken)
+    {
+        await _reads.WaitAsync(cancellationToken);
+        try
+        {
+            var call = new CallOptions(deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellationToken);
+            var reading = messages.GetSnapshotAsync(request, call).ResponseAsync;
+            var looking = present.InRoomAsync(room, caller, cancellationToken);
+            await Task.WhenAll(reading, looking);
+            var (users, online) = await looking;
+            return new RoomView(room.RoomId, await reading, users, online);
+        }
+        finally
+        {
+            _reads.Release();
+        }
     }
 
     private bool TryAnnounce(RoomMember member)
@@ -198,6 +215,9 @@ internal sealed partial class JoinFlow(
             member.Session.Send(frame);
         }
     }
+
+    /// <inheritdoc />
+    public void Dispose() => _reads.Dispose();
 
     private static void Refuse(RoomMember member, Entrance entrance, Refusal refusal)
     {

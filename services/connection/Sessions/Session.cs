@@ -34,8 +34,11 @@ internal sealed class Session : IAsyncDisposable
     /// <summary>Rooms the session is in, enters, or was refused, by room id. Touched by the session's own frames only, which never overlap.</summary>
     public Dictionary<string, RoomMember> Rooms { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>What the session has under way beyond the frame it is handling: joins and reads.</summary>
+    /// <summary>What the session has under way beyond the frame it is handling: its greeting and its joins.</summary>
     public RunningTasks Calls { get; } = new();
+
+    /// <summary>Pages of history that the session waits for.</summary>
+    public RunningTasks Reads { get; } = new();
 
     /// <summary>What the client asks beyond its user's events. Touched by the session's own frames only.</summary>
     public SessionRates Rates { get; } = new();
@@ -87,6 +90,7 @@ internal sealed class Session : IAsyncDisposable
     {
         await _ended.CancelAsync();
         await Calls.WhenIdleAsync();
+        await Reads.WhenIdleAsync();
         _ended.Dispose();
     }
 }
