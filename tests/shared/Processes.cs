@@ -123,6 +123,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
     public async Task RestartAsync(CancellationToken cancellationToken)
     {
         await KillAsync();
+        _process.StandardInput.Close();
         _process.Dispose();
         _process = Spawn(_start);
         await WaitUntilReadyAsync(cancellationToken);
@@ -136,6 +137,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await KillAsync();
+        _process.StandardInput.Close();
         _process.Dispose();
     }
 
@@ -144,8 +146,14 @@ public sealed partial class ServerProcess : IAsyncDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(start.LogPath))!);
         var info = new ProcessStartInfo("setsid") { UseShellExecute = false, RedirectStandardInput = true };
         // A session of its own, so that Ctrl-C reaches only us and we stop it in our order; the shell only opens the log.
-        // Both replace themselves, so the id is the server's.
-        foreach (var argument in (string[])["sh", "-c", "log=$1; shift; exec \"$@\" >>\"$log\" 2>&1", "sh", start.LogPath, start.FileName, .. start.Arguments])
+        // Both replace themselves, so the id is the server's. However we end, our end of its input then closes, and what waits
+        // for that kills the session: nothing is left behind by a test run that was killed.
+        const string Script = """
+            log=$1; shift; exec 3<&0
+            (cat <&3 >/dev/null; kill -9 -$$) >/dev/null 2>&1 &
+            exec "$@" >>"$log" 2>&1 </dev/null 3<&-
+            """;
+        foreach (var argument in (string[])["sh", "-c", Script, "sh", start.LogPath, start.FileName, .. start.Arguments])
         {
             info.ArgumentList.Add(argument);
         }
@@ -155,9 +163,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
             info.Environment[name] = value;
         }
 
-        var process = Process.Start(info) ?? throw new InvalidOperationException($"{start.Name} was not started");
-        process.StandardInput.Close();
-        return process;
+        return Process.Start(info) ?? throw new InvalidOperationException($"{start.Name} was not started");
     }
 
     private async Task WaitUntilReadyAsync(CancellationToken cancellationToken)
