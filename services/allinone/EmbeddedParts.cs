@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Microsoft.Extensions.Configuration.Memory;
 
 namespace Tertulia.AllInOne;
@@ -7,37 +5,24 @@ namespace Tertulia.AllInOne;
 /// <summary>Defaults that let the services find each other, a bus and a store in one process. Anything configured goes before them.</summary>
 internal static class EmbeddedParts
 {
-    // sun_path holds 108 bytes with its terminator (unix(7)).
-    private const int MaxSocketPathBytes = 107;
-
     /// <summary>The in-process bus, a SQLite file in the data folder (<c>--data</c>, default <c>data</c>), and gRPC through a Unix socket there.</summary>
-    public static void AddEmbeddedParts(this ConfigurationManager configuration)
+    /// <exception cref="IOException">Another process has the folder.</exception>
+    public static void AddEmbeddedParts(this WebApplicationBuilder builder)
     {
-        var folder = Directory.CreateDirectory(configuration["data"] ?? "data").FullName;
-        var socket = $"unix:{SocketIn(folder)}";
-        configuration.Sources.Insert(0, new MemoryConfigurationSource
-        {
-            InitialData = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
-            {
-                ["Bus:Kind"] = "InProcess",
-                ["Store:Kind"] = "Sqlite",
-                ["Store:Path"] = Path.Combine(folder, "tertulia.db"),
-                ["Listen:Http2"] = socket,
-                ["Services:message"] = socket,
-                ["Services:presence"] = socket,
-            },
-        });
+        var folder = new DataFolder(builder.Configuration["data"] ?? "data");
+        builder.Services.AddSingleton(folder); // Keeps it, and its lock, as long as the host.
+        builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = Defaults(folder) });
     }
 
-    private static string SocketIn(string folder)
+    /// <summary>Below everything that files, the environment and the command line say.</summary>
+    internal static Dictionary<string, string?> Defaults(DataFolder folder) => new(StringComparer.OrdinalIgnoreCase)
     {
-        var path = Path.Combine(folder, "grpc.sock");
-        if (Encoding.UTF8.GetByteCount(path) <= MaxSocketPathBytes)
-        {
-            return path;
-        }
-
-        var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(folder)))[..16];
-        return Path.Combine(Path.GetTempPath(), $"tertulia-{name}.sock");
-    }
+        ["Bus:Kind"] = "InProcess",
+        ["Store:Kind"] = "Sqlite",
+        ["Store:Path"] = folder.Database,
+        ["Listen:Http2"] = $"unix:{folder.Socket}",
+        ["Services:message"] = $"unix:{folder.Socket}",
+        ["Services:presence"] = $"unix:{folder.Socket}",
+        ["Presence:SettleQuiet"] = "00:00:00", // The only node starts with it: there is nobody to wait for.
+    };
 }

@@ -6,7 +6,7 @@ using Tertulia.Messages;
 using Tertulia.Presence;
 
 var builder = WebApplication.CreateBuilder(args);
-builder.Configuration.AddEmbeddedParts();
+builder.AddEmbeddedParts();
 builder.AddDefaults("allinone");
 builder.Services.AddLiveBus().AddMessageService().AddPresenceService().AddConnectionService();
 
