@@ -19,6 +19,7 @@ public sealed class DurabilityTests(FaultCluster fixture, ITestOutputHelper outp
         await Cluster.Connections[0].KillAsync();
         await load.WaitForMoreAsync(300, Within);
         await ClusterFixture.RestartAsync(Cluster.Connections[0]);
+        Assert.Contains(load.Clients, client => client.CloseCodes.Count > 0);
     });
 
     [Fact]

@@ -8,13 +8,14 @@ public sealed class RateLimitTests(LimitedCluster fixture)
 {
     private readonly string _room = $"rate-{Guid.NewGuid():N}";
     private readonly string _user = $"ana-{Guid.NewGuid():N}";
+    private const string Event = "\"type\":\"message\",\"content\":\"x\"";
 
     [Fact]
     public async Task The_event_after_the_burst_is_refused_with_the_time_to_wait_and_the_connection_stays()
     {
         await using var ana = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], _room, _user);
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => ana.AskAsync("\"type\":\"ping\"")));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => ana.AskAsync(Event)));
 
         var refused = answers.Where(answer => answer.Type == "error").ToArray();
         Assert.InRange(refused.Length, 8, 10);
@@ -29,12 +30,12 @@ public sealed class RateLimitTests(LimitedCluster fixture)
     {
         await using var phone = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], _room, _user);
         await using var laptop = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], _room, _user);
-        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => phone.AskAsync("\"type\":\"ping\"")));
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => phone.AskAsync(Event)));
 
         // The other node hears of it within a second or two; until then it still answers.
-        await Eventually.EqualsAsync("error", async () => (await laptop.AskAsync("\"type\":\"ping\"")).Type, TimeSpan.FromSeconds(10));
+        await Eventually.EqualsAsync("error", async () => (await laptop.AskAsync(Event)).Type, TimeSpan.FromSeconds(10));
 
-        var answered = laptop.Frames.Count(frame => frame.Type == "pong");
+        var answered = laptop.Frames.Count(frame => frame.Type == "message_sent");
         Assert.True(answered < 20, $"{answered} events were let through on the second node before the first one's counted");
     }
 
@@ -43,8 +44,8 @@ public sealed class RateLimitTests(LimitedCluster fixture)
     {
         await using var ana = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], _room, _user);
         await using var bruno = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], _room, _user + "-b");
-        await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => ana.AskAsync("\"type\":\"ping\"")));
+        await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => ana.AskAsync(Event)));
 
-        Assert.Equal("pong", (await bruno.AskAsync("\"type\":\"ping\"")).Type);
+        Assert.Equal("message_sent", (await bruno.AskAsync(Event)).Type);
     }
 }
