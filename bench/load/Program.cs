@@ -80,8 +80,19 @@ async Task<bool> MeasureAsync(Scenario scenario, string name, int repeat)
         }
 
         report.Measurements.Add(measurement);
+        if (measurement.Window is { IsClean: false } faulty)
+        {
+            Console.Error.WriteLine($"  not clean: {string.Join("; ", faulty.Complaints)}\n  logs: {folder}");
+            return false;
+        }
+
         Directory.Delete(folder, recursive: true);
-        return measurement.Window?.IsClean ?? measurement.Idle is not null;
+        return measurement.Window is not null || measurement.Idle is not null;
+    }
+    catch (OperationCanceledException) when (stopping.IsCancellationRequested && Directory.Exists(folder))
+    {
+        Directory.Delete(folder, recursive: true);
+        throw;
     }
     catch (Exception failure) when (failure is InvalidOperationException or TimeoutException or FileNotFoundException)
     {

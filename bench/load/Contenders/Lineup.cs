@@ -48,7 +48,7 @@ internal static class Lineup
     {
         var url = Local(FreePorts.Next());
         var program = Repository.Program("services/allinone", "Tertulia.AllInOne");
-        string[] arguments = [program, "--urls", url.OriginalString, "--Data:Folder", Path.Combine(start.Folder, "data")];
+        string[] arguments = [program, "--urls", url.OriginalString, "--data", Path.Combine(start.Folder, "data")];
         var process = await ServerProcess.StartAsync(
             new ServerStart("allinone", "dotnet", arguments, start.Log("allinone"), Ready.Answers(new Uri(url, "/health/ready")))
             {

@@ -136,10 +136,10 @@ internal sealed class ScenarioRun(
         var seconds = (end - start) / 1e9;
         var generator = (crowd.Busy - busy) / 1e9 / seconds;
         var cpu = Subtract(contender.CpuSeconds(), cpuBefore);
-        crowd.Settle(SettleWithin);
+        string[] missing = crowd.Settle(SettleWithin) ? [] : [crowd.DescribeMissing()];
         return new Window(
             rate, Math.Round(seconds, 3), tally.WindowSent, tally.WindowDelivered, Percentiles.Of(tally.Latency), Percentiles.Of(tally.Acknowledgement),
-            cpu, tally.Outstanding, tally.Duplicates, tally.Reordered, tally.Disconnects, tally.Errors, [.. tally.Complaints],
+            cpu, tally.Outstanding, tally.Duplicates, tally.Reordered, tally.Disconnects, tally.Errors, [.. tally.Complaints, .. missing],
             Math.Round(generator, 3), Percentiles.Of(tally.Lag));
     }
 

@@ -113,6 +113,18 @@ internal sealed class ChatClient(int number, Room room, int place, Dialect diale
         _lastSeq = Math.Max(_lastSeq, seq);
     }
 
+    /// <summary>Messages of its room that it has not seen.</summary>
+    public int CountMissing()
+    {
+        var missing = _missing?.Count ?? 0;
+        for (var sender = 0; sender < _next.Length; sender++)
+        {
+            missing += Room.Members[sender].Sent - _next[sender];
+        }
+
+        return missing;
+    }
+
     /// <summary>For dialects: the server answered with an error.</summary>
     public void OnError(ReadOnlySpan<byte> frame) => tally.OnError(Encoding.UTF8.GetString(frame[..Math.Min(frame.Length, 300)]));
 

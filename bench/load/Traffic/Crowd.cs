@@ -1,3 +1,4 @@
+using System.Globalization;
 using Tertulia.Load.Dialects;
 using Tertulia.Load.Wire;
 
@@ -117,6 +118,16 @@ internal sealed class Crowd : IDisposable
         var deadline = Loop.Now + within.Ticks * 100;
         Run(now => Tally.Outstanding <= 0 || now > deadline ? null : now + LookEvery);
         return Tally.Outstanding <= 0;
+    }
+
+    /// <summary>Who misses how much, to begin a search with: the worst five clients.</summary>
+    public string DescribeMissing()
+    {
+        var missing = _clients.Select(client => (Client: client, Count: client.CountMissing())).Where(entry => entry.Count > 0).ToArray();
+        var rooms = missing.Select(entry => entry.Client.Room.Number).Distinct().Count();
+        var worst = missing.OrderByDescending(entry => entry.Count).Take(5)
+            .Select(entry => string.Create(CultureInfo.InvariantCulture, $"user-{entry.Client.Number} in {entry.Client.Room.Name} misses {entry.Count}"));
+        return string.Create(CultureInfo.InvariantCulture, $"{missing.Length} clients in {rooms} rooms miss messages: {string.Join(", ", worst)}");
     }
 
     /// <summary>Only answers for a while.</summary>
