@@ -17,7 +17,7 @@ internal static class AppendRun
     private static readonly long[] Seqs = new long[Rooms];
     private static long _messages;
 
-    public static async Task RunAsync(string name, Func<ISqlDialect> open)
+    public static async Task RunAsync(string name, Func<ISqlDialect> open, Func<Task>? settle = null)
     {
         await using var store = new SqlMessageStore(open());
         await store.InitializeAsync(CancellationToken.None);
@@ -26,6 +26,11 @@ internal static class AppendRun
         foreach (var size in BatchSizes)
         {
             await MeasureAsync(store, size, lookup: true);
+            if (settle is not null)
+            {
+                await settle();
+            }
+
             var plain = new List<(double Rate, double Cpu)>();
             var looked = new List<(double Rate, double Cpu)>();
             for (var round = 0; round < Rounds; round++)

@@ -1,3 +1,4 @@
+using Npgsql;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Storage.Sql;
 using Tertulia.StoreBench;
@@ -13,7 +14,15 @@ await using (var postgres = await PrivatePostgres.StartAsync(Path.Combine(folder
     await AppendRun.RunAsync("SQLite, synchronous full", () => new SqliteDialect(new StoreOptions { Path = Path.Combine(folder, "full.db") }));
     await AppendRun.RunAsync("SQLite, synchronous normal", () => new SqliteDialect(
         new StoreOptions { Path = Path.Combine(folder, "normal.db"), Synchronous = SqliteSynchronous.Normal }));
-    await AppendRun.RunAsync("PostgreSQL", () => new PostgresDialect(new StoreOptions { ConnectionString = postgres.ConnectionString() }));
+    await AppendRun.RunAsync("PostgreSQL", () => new PostgresDialect(new StoreOptions { ConnectionString = postgres.ConnectionString() }), AnalyzeAsync);
+
+    // As autovacuum does once a minute: before that the planner takes a new table for small and reads all of it.
+    async Task AnalyzeAsync()
+    {
+        await using var source = NpgsqlDataSource.Create(postgres.ConnectionString());
+        await using var command = source.CreateCommand("analyze");
+        await command.ExecuteNonQueryAsync();
+    }
 }
 
 Directory.Delete(folder, recursive: true);

@@ -25,7 +25,8 @@ internal sealed class MessageGrpc(Snapshots snapshots, HistoryPages pages, IMess
         }
 
         var limit = request.Limit == 0 ? MaxEvents : request.Limit;
-        var log = await store.ReadEventsAsync(request.RoomId, request.FromSeq, request.ToSeq, limit, context.CancellationToken)
+        var toSeq = request.ToSeq == 0 ? long.MaxValue : request.ToSeq;
+        var log = await store.ReadEventsAsync(request.RoomId, request.FromSeq, toSeq, limit, context.CancellationToken)
             ?? throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
         var reply = new GetEventsReply { Events = new RoomEvents { RoomId = request.RoomId, Epoch = store.Epoch }, LastSeq = log.LastSeq };
         reply.Events.Events.AddRange(log.Events);

@@ -42,8 +42,7 @@ internal sealed class JoinHandler(IOptions<RoomOptions> options)
             flush.Append(submitted, MemberKey(submitted), new RoomEvent { Member = changed });
         }
 
-        room.Subscribe(submitted.NodeId);
-        flush.Touch(room);
+        flush.Subscribe(submitted);
         flush.Reply(submitted, new CommandReply
         {
             Joined = new Joined { Epoch = epoch, Seq = room.LastSeq, OwnerEpoch = submitted.OwnerEpoch, Members = room.Members, Role = member.Membership.Role },

@@ -15,12 +15,11 @@ internal static class SubscribeHandler
             return;
         }
 
-        if (!room.Subscribe(submitted.NodeId))
+        if (!flush.Subscribe(submitted))
         {
             flush.TopologyRequests.Add(submitted); // It asks again, so it has lost something.
         }
 
-        flush.Touch(room);
         flush.Reply(submitted, new CommandReply
         {
             Subscribed = new Subscribed { Epoch = epoch, Seq = room.LastSeq, OwnerEpoch = submitted.OwnerEpoch, Members = room.Members },

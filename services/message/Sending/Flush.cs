@@ -11,6 +11,7 @@ internal sealed class Flush(string epoch)
     private readonly List<(Submitted Submitted, RoomEvent Event)> _messages = [];
     private readonly Dictionary<EntryKey, RoomEvent> _sent = [];
     private readonly List<RoomState> _touched = [];
+    private readonly Dictionary<string, long> _lastSubscribed = new(StringComparer.Ordinal);
 
     /// <summary>Deliveries whose lanes may still want them.</summary>
     public List<LaneItem> Deliveries { get; } = [];
@@ -33,6 +34,9 @@ internal sealed class Flush(string epoch)
     /// <summary>What the store already holds of this flush, as far as it was asked.</summary>
     public Dictionary<EntryKey, RoomEvent> Known { get; } = [];
 
+    /// <summary>Grows by one with every flush.</summary>
+    public long Number { get; private set; }
+
     /// <summary>Unix milliseconds of the decision.</summary>
     public long NowMs { get; set; }
 
@@ -53,6 +57,28 @@ internal sealed class Flush(string epoch)
 
     /// <summary>Tells the subscribers of an event that is in the log already: the writer before us may have died in between.</summary>
     public void Republish(in Submitted submitted, RoomEvent roomEvent) => Publish(submitted, roomEvent);
+
+    /// <summary>The node receives the room's events from now on.</summary>
+    /// <returns>False when it did so before.</returns>
+    public bool Subscribe(in Submitted submitted)
+    {
+        _lastSubscribed[submitted.NodeId] = Number;
+        Touch(submitted.Room);
+        return submitted.Room.Subscribe(submitted.NodeId);
+    }
+
+    /// <summary>A node's queue did not exist when a flush was published.</summary>
+    /// <returns>False when the node has subscribed since: it has a queue again, and holds what it asked for.</returns>
+    public bool IsGone(in GoneNode gone)
+    {
+        if (_lastSubscribed.TryGetValue(gone.NodeId, out var subscribedIn) && subscribedIn > gone.FlushNumber)
+        {
+            return false;
+        }
+
+        _lastSubscribed.Remove(gone.NodeId);
+        return true;
+    }
 
     /// <summary>The room's subscribers may have changed.</summary>
     public void Touch(RoomState room)
@@ -99,6 +125,7 @@ internal sealed class Flush(string epoch)
     public void Reset()
     {
         ResetDecisions(0);
+        Number++;
         Deliveries.Clear();
         Commands.Clear();
         Known.Clear();
@@ -114,7 +141,7 @@ internal sealed class Flush(string epoch)
             ReplyUnlessSubscribed(submitted, roomEvent);
         }
 
-        var outgoing = new Outgoing([.. Replies], [.. Deliveries], new Dictionary<int, string>(Poison));
+        var outgoing = new Outgoing(Number, [.. Replies], [.. Deliveries], new Dictionary<int, string>(Poison));
         var windows = WindowsOf(Deliveries);
         foreach (var room in _touched)
         {

@@ -4,8 +4,11 @@ using Tertulia.Messages.Partitions;
 namespace Tertulia.Messages.Sending;
 
 /// <summary>What one flush has for the nodes and the queue. Not changed any more.</summary>
-internal sealed class Outgoing(NodeReply[] replies, LaneItem[] deliveries, Dictionary<int, string> poison)
+internal sealed class Outgoing(long number, NodeReply[] replies, LaneItem[] deliveries, Dictionary<int, string> poison)
 {
+    /// <summary>Number of the flush.</summary>
+    public long Number { get; } = number;
+
     public List<RoomSend> Rooms { get; } = [];
 
     public List<TopologySend> Topologies { get; } = [];
@@ -24,6 +27,11 @@ internal sealed class Outgoing(NodeReply[] replies, LaneItem[] deliveries, Dicti
     /// <summary>There is nothing to acknowledge any more: the broker delivers all of it again.</summary>
     public bool IsAbandoned => Array.TrueForAll(Deliveries, item => item.Lane.IsLost);
 }
+
+/// <summary>A node whose queue did not exist.</summary>
+/// <param name="NodeId">The node.</param>
+/// <param name="FlushNumber">The latest flush that was published then.</param>
+internal readonly record struct GoneNode(string NodeId, long FlushNumber);
 
 /// <summary>A room's events and who receives them.</summary>
 /// <param name="Events">In the order of seq.</param>

@@ -22,7 +22,7 @@ internal sealed partial class Publisher(ILiveBus bus, ProcessIdentity identity, 
     public ChannelWriter<Outgoing> Outgoing => _outgoing.Writer;
 
     /// <summary>Nodes whose queue no longer exists; the flush loop drops them from the rooms.</summary>
-    public ConcurrentQueue<string> GoneNodes { get; } = [];
+    public ConcurrentQueue<GoneNode> GoneNodes { get; } = [];
 
     /// <summary>After the flush loop has ended.</summary>
     public override Task StopAsync(CancellationToken cancellationToken)
@@ -71,7 +71,7 @@ internal sealed partial class Publisher(ILiveBus bus, ProcessIdentity identity, 
         {
             try
             {
-                await SendAsync(batches, cancellationToken);
+                await SendAsync(batches, flushes[^1].Number, cancellationToken);
                 return;
             }
             catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
@@ -83,7 +83,7 @@ internal sealed partial class Publisher(ILiveBus bus, ProcessIdentity identity, 
         }
     }
 
-    private async Task SendAsync(NodeBatches batches, CancellationToken cancellationToken)
+    private async Task SendAsync(NodeBatches batches, long flushNumber, CancellationToken cancellationToken)
     {
         // The answers to join and subscribe go first, so that a node knows from where it has the room's events.
         var toNodes = batches.ToNodes.Count > 0 ? bus.SendToNodesAsync(batches.ToNodes, cancellationToken) : null;
@@ -93,7 +93,7 @@ internal sealed partial class Publisher(ILiveBus bus, ProcessIdentity identity, 
             foreach (var nodeId in await toNodes)
             {
                 LogGone(nodeId);
-                GoneNodes.Enqueue(nodeId);
+                GoneNodes.Enqueue(new GoneNode(nodeId, flushNumber));
             }
         }
 
@@ -141,7 +141,7 @@ internal sealed partial class Publisher(ILiveBus bus, ProcessIdentity identity, 
         {
             await settle(await lane.Consumer);
         }
-        catch (Exception exception) when (exception is BusUnavailableException || lane.IsLost)
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
             LogNotSettled(exception, lane.Partition);
         }
@@ -153,7 +153,7 @@ internal sealed partial class Publisher(ILiveBus bus, ProcessIdentity identity, 
     [LoggerMessage(Level = LogLevel.Information, Message = "Node {NodeId} is gone")]
     private partial void LogGone(string nodeId);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Partition {Partition}: a batch was not acknowledged and comes again")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Partition {Partition}: a batch was not acknowledged and comes again")]
     private partial void LogNotSettled(Exception exception, int partition);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Stopped with flushes that are not published; they are delivered again")]

@@ -68,7 +68,7 @@ internal sealed partial class SubmitConsumer : BackgroundService
                 Collect(flush);
                 await ActivateAsync(flush, stoppingToken);
                 await RunAsync(flush, stoppingToken);
-                await EndLanesAsync(stoppingToken);
+                await EndLanesAsync(flush.Number, stoppingToken);
                 Trim();
             }
         }
@@ -142,6 +142,11 @@ internal sealed partial class SubmitConsumer : BackgroundService
                 LogDivided(exception, flush.Deliveries.Count);
                 await RunOneByOneAsync(flush, cancellationToken);
                 return;
+            }
+
+            if (flush.Deliveries.Count == 0)
+            {
+                return; // Their lanes are gone.
             }
 
             LogPoison(exception, flush.Deliveries[0].Lane.Partition);
@@ -248,9 +253,12 @@ internal sealed partial class SubmitConsumer : BackgroundService
 
     private void RemoveGoneNodes(Flush flush)
     {
-        while (_publisher.GoneNodes.TryDequeue(out var nodeId))
+        while (_publisher.GoneNodes.TryDequeue(out var gone))
         {
-            _rooms.RemoveNode(nodeId, _lostANode);
+            if (flush.IsGone(gone))
+            {
+                _rooms.RemoveNode(gone.NodeId, _lostANode);
+            }
         }
 
         foreach (var room in _lostANode)
@@ -261,14 +269,14 @@ internal sealed partial class SubmitConsumer : BackgroundService
         _lostANode.Clear();
     }
 
-    private async Task EndLanesAsync(CancellationToken cancellationToken)
+    private async Task EndLanesAsync(long flushNumber, CancellationToken cancellationToken)
     {
         if (_ended.Count == 0)
         {
             return;
         }
 
-        var last = new Outgoing([], [], []);
+        var last = new Outgoing(flushNumber, [], [], []);
         foreach (var lane in _ended)
         {
             _rooms.Drop(lane.Partition);

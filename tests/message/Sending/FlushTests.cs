@@ -71,6 +71,19 @@ public sealed class FlushTests
     }
 
     [Fact]
+    public void A_node_that_subscribed_after_its_queue_was_missed_is_not_gone()
+    {
+        _flush.Reset();
+        var missed = new GoneNode("node-1", _flush.Number);
+        _flush.Reset();
+        SubscribeHandler.Subscribe(Commands.Subscribe("lobby").By(_room), _flush, "epoch");
+
+        Assert.False(_flush.IsGone(missed));
+        Assert.True(_flush.IsGone(new GoneNode("node-1", _flush.Number)));
+        Assert.True(_flush.IsGone(new GoneNode("node-2", 0)));
+    }
+
+    [Fact]
     public void What_was_sealed_does_not_change_with_the_room()
     {
         _room.Subscribe("node-1");
