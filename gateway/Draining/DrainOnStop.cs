@@ -32,6 +32,7 @@ internal sealed partial class DrainOnStop(
         catch (OperationCanceledException) when (ended.IsCancellationRequested)
         {
             LogGraceEnded(sockets.Count);
+            sockets.CutAll(); // Else the server waits for them for the rest of the host's own time.
         }
     }
 

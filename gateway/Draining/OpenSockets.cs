@@ -4,27 +4,53 @@ namespace Tertulia.Gateway.Draining;
 internal sealed class OpenSockets(Telemetry telemetry)
 {
     private readonly Lock _lock = new();
-    private int _count;
+    private readonly HashSet<OpenSocket> _open = [];
     private long _opened;
     private TaskCompletionSource? _none;
 
     /// <summary>Open now.</summary>
-    public int Count => Volatile.Read(ref _count);
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _open.Count;
+            }
+        }
+    }
 
     /// <summary>Opened since the start.</summary>
     public long Opened => Volatile.Read(ref _opened);
 
     /// <summary>Counts one until it is disposed.</summary>
-    public IDisposable Open()
+    /// <param name="cut">Ends it without a farewell.</param>
+    public IDisposable Open(Action cut)
     {
+        var socket = new OpenSocket(this, cut);
         lock (_lock)
         {
-            _count++;
+            _open.Add(socket);
             _opened++;
         }
 
         telemetry.SocketOpened();
-        return new OpenSocket(this);
+        return socket;
+    }
+
+    /// <summary>Ends all that are open.</summary>
+    public void CutAll()
+    {
+        OpenSocket[] open;
+        lock (_lock)
+        {
+            open = [.. _open];
+        }
+
+        foreach (var socket in open)
+        {
+            socket.Cut();
+        }
     }
 
     /// <summary>Completes when there is none.</summary>
@@ -32,7 +58,7 @@ internal sealed class OpenSockets(Telemetry telemetry)
     {
         lock (_lock)
         {
-            if (_count == 0)
+            if (_open.Count == 0)
             {
                 return Task.CompletedTask;
             }
@@ -42,12 +68,13 @@ internal sealed class OpenSockets(Telemetry telemetry)
         }
     }
 
-    private void Close()
+    private void Close(OpenSocket socket)
     {
         telemetry.SocketClosed();
         lock (_lock)
         {
-            if (--_count == 0)
+            _open.Remove(socket);
+            if (_open.Count == 0)
             {
                 _none?.SetResult();
                 _none = null;
@@ -55,8 +82,10 @@ internal sealed class OpenSockets(Telemetry telemetry)
         }
     }
 
-    private sealed class OpenSocket(OpenSockets sockets) : IDisposable
+    private sealed class OpenSocket(OpenSockets sockets, Action cut) : IDisposable
     {
-        public void Dispose() => sockets.Close();
+        public void Cut() => cut();
+
+        public void Dispose() => sockets.Close(this);
     }
 }

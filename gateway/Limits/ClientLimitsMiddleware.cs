@@ -32,7 +32,7 @@ internal sealed class ClientLimitsMiddleware(RequestDelegate next, ClientLimits 
         {
             try
             {
-                using var open = sockets.Open();
+                using var open = sockets.Open(context.Abort);
                 await next(context);
             }
             finally

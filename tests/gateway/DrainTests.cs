@@ -45,7 +45,7 @@ public sealed class DrainTests : IAsyncLifetime
         await using var gateway = await TestGateway.StartAsync([_a], "Drain:Grace=00:00:01");
         using var silent = await gateway.OpenAsync("/ws?flood");
 
-        await Eventually.CompletesAsync(gateway.StopAsync(), "the gateway has stopped", TimeSpan.FromSeconds(15));
+        await Eventually.CompletesAsync(gateway.StopAsync(), "the gateway has stopped", TimeSpan.FromSeconds(8));
     }
 
     [Fact]
