@@ -9,7 +9,7 @@ internal readonly record struct Step(IReadOnlyList<ChatLine> Show, long? PageAft
 internal sealed class RoomView
 {
     private readonly SortedDictionary<long, ChatLine> _held = [];
-    private long _holeEnd;
+    private long _holeEnd, _askedUpTo;
 
     /// <summary>Null before the first connection.</summary>
     public string? Epoch { get; private set; }
@@ -64,22 +64,29 @@ internal sealed class RoomView
 
         var asked = _holeEnd > 0;
         _holeEnd = Math.Max(_holeEnd, to);
-        return new Step([], asked ? null : LastSeq);
+        if (asked)
+        {
+            return new Step([]);
+        }
+
+        _askedUpTo = _holeEnd;
+        return new Step([], LastSeq);
     }
 
     /// <summary>A page that was asked for.</summary>
     public Step Page(IReadOnlyList<ChatLine> lines, bool hasMore)
     {
         Hold(lines);
-        var reached = lines.Count > 0 ? lines[^1].Seq : _holeEnd;
-        if (hasMore && lines.Count > 0 && reached < _holeEnd)
+        var complete = !hasMore || lines.Count == 0 || lines[^1].Seq >= _holeEnd;
+        if (complete && _holeEnd == _askedUpTo)
         {
-            var shown = ShowHeld(reached);
-            return new Step(shown, LastSeq);
+            _holeEnd = 0;
+            return new Step(ShowHeld());
         }
 
-        _holeEnd = 0;
-        return new Step(ShowHeld());
+        // There is more, or the hole grew after this page was asked for.
+        _askedUpTo = _holeEnd;
+        return new Step(ShowHeld(lines.Count > 0 ? lines[^1].Seq : LastSeq), LastSeq);
     }
 
     /// <summary>Positions are void (close code 4005, another epoch): the next connection starts as the first one did.</summary>

@@ -32,11 +32,10 @@ public sealed class RateLimitTests(LimitedCluster fixture)
         await using var laptop = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], _room, _user);
         await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => phone.AskAsync(Event)));
 
-        // The other node hears of it within a second or two; until then it still answers.
-        await Eventually.EqualsAsync("error", async () => (await laptop.AskAsync(Event)).Type, TimeSpan.FromSeconds(10));
+        // Five a second: the second node alone would let through twenty and what grows meanwhile, thirty in six seconds.
+        await Eventually.EqualsAsync("error", async () => (await laptop.AskAsync(Event)).Type, every: TimeSpan.FromMilliseconds(200));
 
-        var answered = laptop.Frames.Count(frame => frame.Type == "message_sent");
-        Assert.True(answered < 20, $"{answered} events were let through on the second node before the first one's counted");
+        Assert.InRange(laptop.Frames.Count(frame => frame.Type == "message_sent"), 0, 20);
     }
 
     [Fact]

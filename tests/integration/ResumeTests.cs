@@ -76,7 +76,9 @@ public sealed class ResumeTests(FaultCluster fixture)
         var sent = await Task.WhenAll(Enumerable.Range(0, 1000).Select(i => ana.SendAsync($"m{i}")));
 
         await bruno.CutAsync();
-        await bruno.Transcript.WaitForSeqAsync(sent.Max(message => message.Seq), ChatClient.Deadline);
+        var last = sent.Max(message => message.Seq);
+        await ana.Transcript.WaitForSeqAsync(last, ChatClient.Deadline);
+        await bruno.Transcript.WaitForSeqAsync(last, ChatClient.Deadline);
 
         Guarantees.Held(HistoryChecker.Check([await ana.ObserveAsync(), await bruno.ObserveAsync()]));
     }

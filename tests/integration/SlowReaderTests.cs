@@ -36,6 +36,7 @@ public sealed class SlowReaderTests(FaultCluster fixture)
             last = sent.Max(message => message.Seq);
         }
 
+        await ana.Transcript.WaitForSeqAsync(last, ChatClient.Deadline);
         await bruno.Transcript.WaitForSeqAsync(last, ChatClient.Deadline);
         Assert.True(slow.Transcript.LastSeq < last);
         Assert.Empty(bruno.CloseCodes);

@@ -59,11 +59,12 @@ public static class Eventually
     /// <param name="expected">Compared with <see cref="object.Equals(object?, object?)"/>.</param>
     /// <param name="ask">Asked again and again.</param>
     /// <param name="within">Default <see cref="Deadline"/>.</param>
+    /// <param name="every">Default 20 milliseconds.</param>
     /// <exception cref="TimeoutException">It did not.</exception>
-    public static async Task EqualsAsync<T>(T expected, Func<Task<T>> ask, TimeSpan? within = null)
+    public static async Task EqualsAsync<T>(T expected, Func<Task<T>> ask, TimeSpan? within = null, TimeSpan? every = null)
     {
         using var deadline = new CancellationTokenSource(within ?? Deadline);
-        using var timer = new PeriodicTimer(LookEvery);
+        using var timer = new PeriodicTimer(every ?? LookEvery);
         for (var answer = await ask(); !Equals(answer, expected); answer = await ask())
         {
             try

@@ -7,7 +7,7 @@ public sealed class Transcript
     private readonly List<ShownMessage> _shown = [];
     private readonly SortedDictionary<long, ShownMessage> _held = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private long _holeEnd;
+    private long _holeEnd, _askedUpTo;
 
     /// <summary>Null before the first greeting.</summary>
     public string? Epoch { get; private set; }
@@ -90,15 +90,18 @@ public sealed class Transcript
         lock (_lock)
         {
             Hold(messages);
-            if (hasMore && messages.Count > 0 && messages[^1].Seq < _holeEnd)
+            var complete = !hasMore || messages.Count == 0 || messages[^1].Seq >= _holeEnd;
+            if (complete && _holeEnd == _askedUpTo)
             {
-                ShowHeld(messages[^1].Seq);
-                return LastSeq;
+                _holeEnd = 0;
+                ShowHeld(long.MaxValue);
+                return null;
             }
 
-            _holeEnd = 0;
-            ShowHeld(long.MaxValue);
-            return null;
+            // There is more, or the hole grew after this page was asked for.
+            ShowHeld(messages.Count > 0 ? messages[^1].Seq : LastSeq);
+            _askedUpTo = _holeEnd;
+            return LastSeq;
         }
     }
 
@@ -141,7 +144,13 @@ public sealed class Transcript
 
         var asked = _holeEnd > 0;
         _holeEnd = Math.Max(_holeEnd, to);
-        return asked ? null : LastSeq;
+        if (asked)
+        {
+            return null;
+        }
+
+        _askedUpTo = _holeEnd;
+        return LastSeq;
     }
 
     private void Hold(IReadOnlyList<ShownMessage> messages)

@@ -84,6 +84,20 @@ public sealed class RoomViewTests
     }
 
     [Fact]
+    public void A_hole_that_grew_while_its_end_was_on_the_way_is_asked_for_again()
+    {
+        _room.Connected("e1", 10, Lines(10), recovered: false);
+        Assert.Equal(10, _room.Gap(11, 20).PageAfter);
+        Assert.Null(_room.Gap(23, 25).PageAfter);
+        _room.Message(Line(26));
+
+        var page = _room.Page(Lines(15, 20, 22), hasMore: false);
+        Assert.Equal([15, 20, 22], Seqs(page));
+        Assert.Equal(22, page.PageAfter);
+        Assert.Equal([24, 26], Seqs(_room.Page(Lines(24, 26), hasMore: false)));
+    }
+
+    [Fact]
     public void A_hole_without_messages_holds_nothing_back()
     {
         _room.Connected("e1", 10, Lines(10), recovered: false);
