@@ -18,11 +18,12 @@ internal sealed partial class NativeSocket(
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapMethods("/ws", Methods, HandleAsync);
-        app.MapMethods($"/ws/{{{RoomParameter}}}", Methods, HandleAsync);
-    }
+        var services = app.ServiceProvider; // The root: the scope of a request would be kept as long as the socket.
+        app.MapMethods("/ws", Methods, AcceptAsync);
+        app.MapMethods($"/ws/{{{RoomParameter}}}", Methods, AcceptAsync);
 
-    private static Task HandleAsync(HttpContext context) => context.RequestServices.GetRequiredService<NativeSocket>().AcceptAsync(context);
+        Task AcceptAsync(HttpContext context) => services.GetRequiredService<NativeSocket>().AcceptAsync(context);
+    }
 
     /// <summary>Serves one client until it is gone; answers 426 to what is not a WebSocket.</summary>
     private async Task AcceptAsync(HttpContext context)
@@ -57,6 +58,7 @@ internal sealed partial class NativeSocket(
         try
         {
             var transport = await request.AcceptAsync(subprotocol.Selected, extensions);
+            Forget(context.Request);
             using var connection = new NativeConnection(context, transport, extensions is not null, opening, options.Value, limits.Value, rates, time);
             sweeper.Add(connection);
             try
@@ -76,6 +78,13 @@ internal sealed partial class NativeSocket(
                 admission.Leave(caller, opening.Address);
             }
         }
+    }
+
+    /// <summary>Drops what the server would keep in memory as long as the socket: cookies, and the token.</summary>
+    private static void Forget(HttpRequest request)
+    {
+        request.Headers.Clear();
+        request.QueryString = default;
     }
 
     private static Task AskForUpgradeAsync(HttpContext context)

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
 namespace Tertulia.Connections.Sockets;
@@ -10,6 +11,8 @@ internal static class SocketSetup
         services.AddSingleton<IValidateOptions<SocketOptions>, SocketOptionsValidator>();
         services.AddSingleton<IValidateOptions<SocketOptions>, SocketOptionsRules>();
         services.AddOptions<SocketOptions>().BindConfiguration(SocketOptions.Section).ValidateOnStart();
+        // Else the server keeps the header values of a request, cookies and tokens, for the connection's next one: a socket's never comes.
+        services.Configure<KestrelServerOptions>(kestrel => kestrel.DisableStringReuse = true);
         services.AddSingleton<OriginRules>();
         services.AddSingleton<ForwardedClient>();
         services.AddSingleton<SocketAdmission>();
