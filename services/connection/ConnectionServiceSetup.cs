@@ -31,7 +31,6 @@ public static class ConnectionServiceSetup
     {
         NativeSocket.Map(app);
         DevelopmentTokens.Map(app);
-        DevelopmentTokens.Map(app);
         StatsEndpoint.Map(app);
         app.MapGrpcService<ConnectionGrpc>();
         return app;
