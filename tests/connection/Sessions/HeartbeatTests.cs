@@ -18,7 +18,7 @@ public sealed class HeartbeatTests : IAsyncLifetime
     {
         var ana = await _node.ConnectAsync("ana");
 
-        Look(seconds: 26);
+        Look(seconds: 25);
         await Eventually.HoldsAsync(() => ana.Stream.Pings == 1, "a ping");
         Look(seconds: 19);
         Assert.False(ana.Stream.Closed.IsCompleted);
