@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -41,7 +42,9 @@ internal static class DevelopmentTokens
         }
 
         var expiresAt = DateTimeOffset.FromUnixTimeSeconds((time.GetUtcNow() + options.Value.DevelopmentTokenLife).ToUnixTimeSeconds());
-        return TypedResults.Ok(new IssuedToken(Mint(keys.Secret!, options.Value, userId, username, expiresAt), expiresAt));
+        return TypedResults.Ok(new IssuedToken(
+            Mint(keys.Secret!, options.Value, userId, username, expiresAt),
+            expiresAt.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture)));
     }
 
     private static string Mint(SecurityKey secret, AuthOptions options, string userId, string username, DateTimeOffset expiresAt)
@@ -73,7 +76,7 @@ internal static class DevelopmentTokens
         [property: JsonPropertyName("user_id")] JsonElement UserId, [property: JsonPropertyName("username")] string? Username);
 
     /// <param name="Token">HS256.</param>
-    /// <param name="ExpiresAt">Whole seconds.</param>
+    /// <param name="ExpiresAt">ISO-8601, UTC, milliseconds, which are 0.</param>
     internal sealed record IssuedToken(
-        [property: JsonPropertyName("token")] string Token, [property: JsonPropertyName("expires_at")] DateTimeOffset ExpiresAt);
+        [property: JsonPropertyName("token")] string Token, [property: JsonPropertyName("expires_at")] string ExpiresAt);
 }

@@ -90,7 +90,12 @@ internal sealed partial class NativeSocket(
     private static Task AskForUpgradeAsync(HttpContext context)
     {
         var entry = ErrorCatalog.Of(ErrorCode.BadRequest);
-        context.Response.Headers.Upgrade = "websocket";
+        if (HttpProtocol.IsHttp11(context.Request.Protocol))
+        {
+            context.Response.Headers.Connection = "Upgrade"; // RFC 9110, 7.8; HTTP/2 knows neither of the two.
+            context.Response.Headers.Upgrade = "websocket";
+        }
+
         context.Response.Headers.SecWebSocketVersion = "13";
         return TypedResults.Problem(
             "This is a WebSocket endpoint (RFC 6455, version 13)", statusCode: StatusCodes.Status426UpgradeRequired, title: "Upgrade required",

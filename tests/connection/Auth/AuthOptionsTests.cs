@@ -67,7 +67,8 @@ public sealed class AuthOptionsTests : IDisposable
 
         var issued = Assert.IsType<Ok<DevelopmentTokens.IssuedToken>>(result.Result).Value!;
         var (caller, _) = await services.GetRequiredService<TokenValidator>().ValidateAsync(issued.Token, CancellationToken.None);
-        Assert.Equal(("7", "Ana", "user", issued.ExpiresAt), (caller!.UserId, caller.Username, caller.Role, caller.ExpiresAt));
+        Assert.Equal("2030-01-01T12:00:00.000Z", issued.ExpiresAt);
+        Assert.Equal(("7", "Ana", "user", time.GetUtcNow().AddHours(12)), (caller!.UserId, caller.Username, caller.Role, caller.ExpiresAt!.Value));
     }
 
     [Theory]

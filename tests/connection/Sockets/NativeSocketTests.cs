@@ -350,6 +350,7 @@ public sealed class NativeSocketTests
         Assert.Equal(HttpStatusCode.UpgradeRequired, response.StatusCode);
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
         Assert.Equal(["13"], response.Headers.GetValues("Sec-WebSocket-Version"));
+        Assert.Equal(("websocket", "Upgrade"), (response.Headers.Upgrade.ToString(), response.Headers.Connection.ToString()));
         Assert.Equal("bad_request", (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("name").GetString());
     }
 
