@@ -42,22 +42,14 @@ internal sealed class ConnectionCounts(IOptions<LimitOptions> options)
         }
     }
 
-    /// <summary>Counts a socket of a user.</summary>
-    /// <param name="userId">Whose.</param>
-    /// <param name="elsewhere">The user's sockets on other nodes, where known.</param>
+    /// <summary>Counts a socket of a user on this node.</summary>
+    /// <remarks>Not those on other nodes: presence holds a killed node's sockets for some seconds more, and clients that come back from it
+    /// must not be turned away for good (4504) meanwhile.</remarks>
     /// <returns>False when the user has too many: then nothing was counted.</returns>
-    public bool TryAddUser(string userId, int elsewhere = 0) =>
-        TryAdd(_users, userId, _limits.ConnectionsPerUser == 0 ? 0 : Math.Max(1, _limits.ConnectionsPerUser - elsewhere))
-        && (elsewhere < _limits.ConnectionsPerUser || _limits.ConnectionsPerUser == 0 || Refuse(userId));
+    public bool TryAddUser(string userId) => TryAdd(_users, userId, _limits.ConnectionsPerUser);
 
     /// <summary>A counted socket of a user is gone.</summary>
     public void RemoveUser(string userId) => Remove(_users, userId);
-
-    private bool Refuse(string userId)
-    {
-        RemoveUser(userId);
-        return false;
-    }
 
     private static bool TryAdd<TKey>(ConcurrentDictionary<TKey, int> counts, TKey key, int limit)
         where TKey : notnull

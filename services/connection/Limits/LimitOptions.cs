@@ -33,7 +33,7 @@ public sealed class LimitOptions
     [Range(0, 100_000)]
     public int RoomsPerConnection { get; set; } = 128;
 
-    /// <summary>Sockets of one user.</summary>
+    /// <summary>Sockets of one user on one node.</summary>
     /// <value>0 to 1 000 000; default 20.</value>
     [Range(0, 1_000_000)]
     public int ConnectionsPerUser { get; set; } = 20;

@@ -118,16 +118,5 @@ public sealed class LimitTests
         Assert.True(counts.TryAddUser("ana"));
     }
 
-    [Fact]
-    public void Connections_elsewhere_count()
-    {
-        var counts = new ConnectionCounts(Options.Create(new LimitOptions { ConnectionsPerUser = 3 }));
-
-        Assert.False(counts.TryAddUser("ana", elsewhere: 3));
-        Assert.True(counts.TryAddUser("ana", elsewhere: 2));
-        Assert.False(counts.TryAddUser("ana", elsewhere: 2));
-        Assert.True(counts.TryAddUser("ana"));
-    }
-
     private UserRates Rates(LimitOptions options) => new(Options.Create(options), _time);
 }
