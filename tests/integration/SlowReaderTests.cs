@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tertulia.Testing;
 
 namespace Tertulia.Integration.Tests;
@@ -9,6 +10,9 @@ public sealed class SlowReaderTests(FaultCluster fixture)
     // Four bytes of UTF-8 each: twelve megabytes of deliveries, more than the kernel takes off the node's hands.
     private static readonly string Long = string.Concat(Enumerable.Repeat("🐢", 500)) + new string('€', 500);
     private const int Messages = 3000;
+
+    // The load lasts until the node must have given the slow client up: it stands still for two seconds (FaultCluster), which is looked at once a second.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     [Fact]
     public Task A_client_of_a_node_that_stops_reading_is_closed_with_4003_while_the_others_go_on_and_resumes_complete() =>
@@ -29,10 +33,11 @@ public sealed class SlowReaderTests(FaultCluster fixture)
         await slow.StartAsync();
 
         slow.Connection!.PauseReading();
+        var paused = Stopwatch.StartNew();
         long last = 0;
-        foreach (var batch in Enumerable.Range(0, Messages).Chunk(50))
+        for (var first = 0; first < Messages || paused.Elapsed < Patience; first += 50)
         {
-            var sent = await Task.WhenAll(batch.Select(i => ana.SendAsync($"{i} {Long}"[..1000])));
+            var sent = await Task.WhenAll(Enumerable.Range(first, 50).Select(i => ana.SendAsync($"{i} {Long}"[..1000])));
             last = sent.Max(message => message.Seq);
         }
 
