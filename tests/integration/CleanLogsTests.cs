@@ -15,27 +15,49 @@ public sealed class CleanLogsTests
         await using var cluster = await ClusterProcesses.StartAsync(layout, deadline.Token);
         var token = Tokens.For("ana", TimeSpan.FromHours(1));
 
-        await using (var ana = await ChatClient.ConnectAsync(cluster.GatewayUrl, $"/ws/1?token={token}"))
-        {
-            await ana.WaitForAsync("connected");
-            await using var bruno = await ChatClient.JoinAsync(cluster.GatewayUrl, "1", "bruno");
-            await ana.SayAsync(Content);
-            await bruno.WaitForAsync("message");
-            await ana.AskAsync("\"type\":\"history\"");
-            await bruno.SendAsync($"{{\"type\":\"message\",\"content\":\"{Content}");
-            await bruno.WaitForAsync("error");
-            await bruno.CloseAsync();
-        }
-
+        await ConverseAsync(cluster.GatewayUrl, token);
         await cluster.StopAsync(deadline.Token);
 
         foreach (var process in (ServerProcess[])[.. cluster.Gateways, .. cluster.Connections, .. cluster.Messages, .. cluster.Presences])
         {
-            var log = await File.ReadAllTextAsync(process.LogPath, deadline.Token);
             Assert.Equal((process.Name, 0), (process.Name, process.ExitCode));
-            Assert.NotEmpty(log);
-            Assert.Equal([], log.Split('\n').Where(line => Suspicious(line, token)).Select(line => $"{process.Name}: {line}"));
+            await AssertCleanAsync(process, token);
         }
+    }
+
+    [Fact]
+    public async Task The_log_of_the_one_process_holds_none_either()
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        var environment = new Dictionary<string, string> { ["Auth__Secret"] = Tokens.Secret, ["Logging__LogLevel__Tertulia"] = "Debug" };
+        await using var product = await AllInOneProcess.StartAsync(environment, deadline.Token);
+        var token = Tokens.For("ana", TimeSpan.FromHours(1));
+
+        await ConverseAsync(product.Url, token);
+
+        Assert.Equal(0, await product.Process.TerminateAsync(TimeSpan.FromSeconds(20), deadline.Token));
+        await AssertCleanAsync(product.Process, token);
+    }
+
+    /// <summary>One who leaves properly, one whose socket breaks, and a frame that is refused.</summary>
+    private static async Task ConverseAsync(Uri door, string token)
+    {
+        await using var ana = await ChatClient.ConnectAsync(door, $"/ws/1?token={token}");
+        await ana.WaitForAsync("connected");
+        await using var bruno = await ChatClient.JoinAsync(door, "1", "bruno");
+        await ana.SayAsync(Content);
+        await bruno.WaitForAsync("message");
+        await ana.AskAsync("\"type\":\"history\"");
+        await bruno.SendAsync($"{{\"type\":\"message\",\"content\":\"{Content}");
+        await bruno.WaitForAsync("error");
+        await bruno.CloseAsync();
+    }
+
+    private static async Task AssertCleanAsync(ServerProcess process, string token)
+    {
+        var log = await File.ReadAllLinesAsync(process.LogPath);
+        Assert.NotEmpty(log);
+        Assert.Equal([], log.Where(line => Suspicious(line, token)).Select(line => $"{process.Name}: {line}"));
     }
 
     private static bool Suspicious(string line, string token) =>

@@ -57,6 +57,29 @@ public sealed class DurabilityTests(FaultCluster fixture, ITestOutputHelper outp
         await ClusterFixture.RestartAsync(Cluster.Store);
     });
 
+    [Fact]
+    public Task Nothing_is_lost_shown_twice_or_out_of_order_when_a_gateway_is_killed() => UnderLoadAsync(async load =>
+    {
+        await Cluster.Gateways[0].KillAsync();
+        await load.WaitForMoreAsync(300, Within);
+        await ClusterFixture.RestartAsync(Cluster.Gateways[0]);
+    });
+
+    [Fact]
+    public Task Nothing_is_lost_shown_twice_or_out_of_order_when_one_process_after_the_other_is_killed_at_random() => UnderLoadAsync(async load =>
+    {
+        var random = new Random(load.Seed);
+        ServerProcess[] processes = [.. Cluster.Gateways, .. Cluster.Connections, .. Cluster.Messages, .. Cluster.Presences, Cluster.Broker, Cluster.Store];
+        for (var kill = 0; kill < 5; kill++)
+        {
+            var process = processes[random.Next(processes.Length)];
+            output.WriteLine($"Kills {process.Name}");
+            await process.KillAsync();
+            await ClusterFixture.RestartAsync(process);
+            await load.WaitForMoreAsync(random.Next(200), Within);
+        }
+    });
+
     private async Task UnderLoadAsync(Func<RoomLoad, Task> fault)
     {
         var seed = RoomLoad.SeedOfRun();
