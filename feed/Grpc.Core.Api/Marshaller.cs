@@ -55,14 +55,14 @@ public static class Marshallers
 /// <summary>Where a message is written to: either the whole payload at once, or a buffer and then <see cref="Complete()"/>.</summary>
 public abstract class SerializationContext
 {
-    public virtual void Complete(byte[] payload) => throw new NotImplementedException();
+    public virtual void Complete(byte[] payload) => throw new NotSupportedException();
 
-    public virtual IBufferWriter<byte> GetBufferWriter() => throw new NotImplementedException();
+    public virtual IBufferWriter<byte> GetBufferWriter() => throw new NotSupportedException();
 
     /// <summary>Called before <see cref="GetBufferWriter"/>.</summary>
-    public virtual void SetPayloadLength(int payloadLength) => throw new NotImplementedException();
+    public virtual void SetPayloadLength(int payloadLength) => throw new NotSupportedException();
 
-    public virtual void Complete() => throw new NotImplementedException();
+    public virtual void Complete() => throw new NotSupportedException();
 }
 
 /// <summary>Where a message is read from.</summary>
@@ -72,10 +72,10 @@ public abstract class DeserializationContext
     public abstract int PayloadLength { get; }
 
     /// <returns>A copy that the caller may keep.</returns>
-    public virtual byte[] PayloadAsNewBuffer() => throw new NotImplementedException();
+    public virtual byte[] PayloadAsNewBuffer() => throw new NotSupportedException();
 
     /// <returns>Valid only until the deserializer returns.</returns>
-    public virtual ReadOnlySequence<byte> PayloadAsReadOnlySequence() => throw new NotImplementedException();
+    public virtual ReadOnlySequence<byte> PayloadAsReadOnlySequence() => throw new NotSupportedException();
 }
 
 internal sealed class ArraySerializationContext : SerializationContext

@@ -19,25 +19,25 @@ public abstract class ServiceBinderBase
         Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler)
         where TRequest : class
         where TResponse : class =>
-        throw new NotImplementedException();
+        throw new NotSupportedException();
 
     public virtual void AddMethod<TRequest, TResponse>(
         Method<TRequest, TResponse> method, ClientStreamingServerMethod<TRequest, TResponse>? handler)
         where TRequest : class
         where TResponse : class =>
-        throw new NotImplementedException();
+        throw new NotSupportedException();
 
     public virtual void AddMethod<TRequest, TResponse>(
         Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler)
         where TRequest : class
         where TResponse : class =>
-        throw new NotImplementedException();
+        throw new NotSupportedException();
 
     public virtual void AddMethod<TRequest, TResponse>(
         Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler)
         where TRequest : class
         where TResponse : class =>
-        throw new NotImplementedException();
+        throw new NotSupportedException();
 }
 
 /// <summary>A service's methods with their handlers.</summary>

@@ -10,7 +10,7 @@ namespace Tertulia.Connections.Sessions;
 internal sealed class Session : IAsyncDisposable
 {
     private readonly CancellationTokenSource _ended = new();
-    private readonly ConcurrentQueue<RoomMember> _behind = [];
+    private ConcurrentQueue<RoomMember>? _behind; // Made when it is needed: most clients never are behind, and an empty one takes 800 bytes.
     private bool _heard;
 
     /// <param name="connectionId">Unique in the cluster and new with every connection.</param>
@@ -71,19 +71,19 @@ internal sealed class Session : IAsyncDisposable
     public void Close(CloseCode code, string reason) => Outbox.Close(code, reason);
 
     /// <summary>A room's events were left out for this client: it is told when it has caught up.</summary>
-    public void Missed(RoomMember member) => _behind.Enqueue(member);
+    public void Missed(RoomMember member) => LazyInitializer.EnsureInitialized(ref _behind, () => []).Enqueue(member);
 
     /// <summary>The client has caught up: tells it what it missed in each room. Called without any lock.</summary>
     public void TellMissed()
     {
-        while (_behind.TryDequeue(out var member))
+        while (Volatile.Read(ref _behind) is { } behind && behind.TryDequeue(out var member))
         {
             member.TellMissed();
         }
     }
 
     /// <summary>Some room's events were left out, and the client was not yet told.</summary>
-    public bool HasMissed => !_behind.IsEmpty;
+    public bool HasMissed => Volatile.Read(ref _behind) is { IsEmpty: false };
 
     /// <summary>The transport is gone: ends what is under way and waits for it.</summary>
     public async ValueTask DisposeAsync()
