@@ -24,6 +24,7 @@ internal sealed partial class PresenceLoop(
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
     private Task _sending = Task.CompletedTask;
+    private volatile bool _confirming; // Not _sending.IsCompleted: the loop may be awake before the task that woke it has ended.
     private long? _announcedAt;
     private long _lastTick;
     private bool _countsDue;
@@ -259,7 +260,7 @@ internal sealed partial class PresenceLoop(
 
     private void Flush(CancellationToken cancellationToken)
     {
-        if (!Settled || !_sending.IsCompleted || (changes.IsEmpty && !_countsDue))
+        if (!Settled || _confirming || (changes.IsEmpty && !_countsDue))
         {
             return;
         }
@@ -268,14 +269,22 @@ internal sealed partial class PresenceLoop(
         _countsDue = false;
         if (sends.Count > 0)
         {
+            _confirming = true;
             _sending = SendAsync(sends, cancellationToken);
         }
     }
 
     private async Task SendAsync(IReadOnlyCollection<NodeSend> sends, CancellationToken cancellationToken)
     {
-        await sender.SendAsync(sends, cancellationToken);
-        _items.Writer.TryWrite(new Item(() => { })); // Wakes the loop for what came meanwhile; a full queue is awake.
+        try
+        {
+            await sender.SendAsync(sends, cancellationToken);
+        }
+        finally
+        {
+            _confirming = false;
+            _items.Writer.TryWrite(new Item(() => { })); // Wakes the loop for what came meanwhile; a full queue is awake.
+        }
     }
 
     private async Task SendLastAsync()
