@@ -9,6 +9,10 @@ internal sealed partial class Topology(RabbitMqOptions options, ILogger logger)
 {
     private const ushort InequivalentArguments = 406; // AMQP 0-9-1, precondition-failed.
 
+    // From 4.0 on a quorum queue drops what was redelivered 20 times unless it is told otherwise, and each crash, handover or look at it counts
+    // (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). Here only the consumer decides what is hopeless.
+    private const int DeliveryLimit = 1_000_000;
+
     /// <summary>Direct: the routing key is a node id.</summary>
     public string Node { get; } = $"{options.Prefix}.node";
 
@@ -51,7 +55,8 @@ internal sealed partial class Topology(RabbitMqOptions options, ILogger logger)
             await DeclareSubmitQueueAsync(connection, partition, cancellationToken);
         }
 
-        await DeclareQueueAsync(connection, SubmitErrors, new() { ["x-queue-type"] = "quorum" }, cancellationToken);
+        await DeclareQueueAsync(
+            connection, SubmitErrors, new() { ["x-queue-type"] = "quorum", ["x-delivery-limit"] = DeliveryLimit }, cancellationToken);
     }
 
     public Task DeclareSubmitQueueAsync(IConnection connection, int partition, CancellationToken cancellationToken) =>
@@ -61,9 +66,7 @@ internal sealed partial class Topology(RabbitMqOptions options, ILogger logger)
             ["x-single-active-consumer"] = true,
             ["x-max-length-bytes"] = options.SubmitQueueBytes,
             ["x-overflow"] = "reject-publish",
-            // From 4.0 on a quorum queue drops what was redelivered 20 times unless it is told otherwise, and each crash or handover counts
-            // (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). Here only the consumer decides what is hopeless.
-            ["x-delivery-limit"] = 1_000_000,
+            ["x-delivery-limit"] = DeliveryLimit,
         }, cancellationToken);
 
     // A channel of its own, because the broker closes the channel on which a declaration failed.
