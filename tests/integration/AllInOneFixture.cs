@@ -15,6 +15,13 @@ public sealed class AllInOneFixture : IAsyncLifetime
         _product = await AllInOneProcess.StartAsync(new Dictionary<string, string> { ["Limits__EventsPerMinute"] = "0" }, deadline.Token);
     }
 
+    /// <summary>Starts the product again after a test has ended it, on the same folder.</summary>
+    public async Task RestartAsync()
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        await Product.Process.RestartAsync(deadline.Token);
+    }
+
     public async Task DisposeAsync()
     {
         if (_product is not null)

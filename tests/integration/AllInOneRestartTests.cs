@@ -15,7 +15,7 @@ public sealed class AllInOneRestartTests(AllInOneFixture fixture) : IClassFixtur
         await load.WaitForMoreAsync(100, TimeSpan.FromSeconds(30));
 
         await Product.Process.KillAsync();
-        await ClusterFixture.RestartAsync(Product.Process);
+        await fixture.RestartAsync();
         await load.WaitForMoreAsync(100, TimeSpan.FromSeconds(60));
 
         Guarantees.Held(await load.FinishAsync());
@@ -32,7 +32,7 @@ public sealed class AllInOneRestartTests(AllInOneFixture fixture) : IClassFixtur
 
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         Assert.Equal(0, await Product.Process.TerminateAsync(TimeSpan.FromSeconds(20), deadline.Token));
-        await ClusterFixture.RestartAsync(Product.Process);
+        await fixture.RestartAsync();
         await using var bruno = await ChatClient.JoinAsync(Product.Url, room, "bruno");
         var greeting = await bruno.WaitForAsync("connected");
         var sent = await bruno.SayAsync("after");

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Text.Json.Nodes;
 using Tertulia.Testing;
 
 [assembly: CollectionBehavior(DisableTestParallelization = true)] // One cluster is enough for two cores.
@@ -28,11 +30,35 @@ public abstract class ClusterFixture(ClusterLayout layout) : IAsyncLifetime
         }
     }
 
-    /// <summary>Starts a process that a test has stopped, and waits until it is ready.</summary>
-    public static async Task RestartAsync(ServerProcess process)
+    /// <summary>Starts a process that a test has stopped, and waits until everything works again.</summary>
+    public async Task RestartAsync(ServerProcess process)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         await process.RestartAsync(deadline.Token);
+        await WaitUntilWholeAsync();
+    }
+
+    /// <summary>Every process that runs is ready, and every gateway knows that every node is: what a test leaves to the next one.</summary>
+    private async Task WaitUntilWholeAsync()
+    {
+        using var http = new HttpClient();
+        ServerProcess[] services = [.. Cluster.Messages, .. Cluster.Presences, .. Cluster.Connections, .. Cluster.Gateways];
+        foreach (var process in services.Where(process => !process.HasExited))
+        {
+            await Eventually.EqualsAsync(HttpStatusCode.OK, async () => (await http.GetAsync(new Uri(process.Url, "/health/ready"))).StatusCode);
+        }
+
+        var healthy = string.Join(' ', Cluster.Connections.Select(_ => "healthy"));
+        foreach (var gateway in Gateways)
+        {
+            await Eventually.EqualsAsync(healthy, () => DestinationsAsync(http, gateway));
+        }
+    }
+
+    private static async Task<string> DestinationsAsync(HttpClient http, Uri gateway)
+    {
+        var summary = JsonNode.Parse(await (await http.GetAsync(new Uri(gateway, "/health"))).Content.ReadAsStringAsync())!;
+        return string.Join(' ', summary["destinations"]!.AsArray().Select(node => (string?)node!["health"]));
     }
 }
 

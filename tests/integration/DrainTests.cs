@@ -25,7 +25,7 @@ public sealed class DrainTests(FaultCluster fixture, ITestOutputHelper output)
         using var stop = new CancellationTokenSource(Within);
         var exitCode = await process.TerminateAsync(Within, stop.Token);
         await load.WaitForMoreAsync(100, Within);
-        await ClusterFixture.RestartAsync(process);
+        await fixture.RestartAsync(process);
 
         var closes = load.Clients.SelectMany(client => client.CloseCodes).ToArray();
         Assert.Equal(0, exitCode);

@@ -18,7 +18,7 @@ public sealed class DurabilityTests(FaultCluster fixture, ITestOutputHelper outp
     {
         await Cluster.Connections[0].KillAsync();
         await load.WaitForMoreAsync(300, Within);
-        await ClusterFixture.RestartAsync(Cluster.Connections[0]);
+        await fixture.RestartAsync(Cluster.Connections[0]);
         Assert.Contains(load.Clients, client => client.CloseCodes.Count > 0);
     });
 
@@ -30,7 +30,7 @@ public sealed class DurabilityTests(FaultCluster fixture, ITestOutputHelper outp
         {
             await replica.KillAsync();
             await load.WaitForMoreAsync(300, Within);
-            await ClusterFixture.RestartAsync(replica);
+            await fixture.RestartAsync(replica);
             await load.WaitForMoreAsync(100, Within);
         }
     });
@@ -40,21 +40,21 @@ public sealed class DurabilityTests(FaultCluster fixture, ITestOutputHelper outp
     {
         await Cluster.Presences[0].KillAsync();
         await load.WaitForMoreAsync(300, Within);
-        await ClusterFixture.RestartAsync(Cluster.Presences[0]);
+        await fixture.RestartAsync(Cluster.Presences[0]);
     });
 
     [Fact]
     public Task Nothing_is_lost_shown_twice_or_out_of_order_when_the_broker_is_killed_and_comes_back() => UnderLoadAsync(async load =>
     {
         await Cluster.Broker.KillAsync();
-        await ClusterFixture.RestartAsync(Cluster.Broker);
+        await fixture.RestartAsync(Cluster.Broker);
     });
 
     [Fact]
     public Task Nothing_is_lost_shown_twice_or_out_of_order_when_the_database_is_killed_and_comes_back() => UnderLoadAsync(async load =>
     {
         await Cluster.Store.KillAsync();
-        await ClusterFixture.RestartAsync(Cluster.Store);
+        await fixture.RestartAsync(Cluster.Store);
     });
 
     [Fact]
@@ -62,7 +62,7 @@ public sealed class DurabilityTests(FaultCluster fixture, ITestOutputHelper outp
     {
         await Cluster.Gateways[0].KillAsync();
         await load.WaitForMoreAsync(300, Within);
-        await ClusterFixture.RestartAsync(Cluster.Gateways[0]);
+        await fixture.RestartAsync(Cluster.Gateways[0]);
     });
 
     [Fact]
@@ -75,7 +75,7 @@ public sealed class DurabilityTests(FaultCluster fixture, ITestOutputHelper outp
             var process = processes[random.Next(processes.Length)];
             output.WriteLine($"Kills {process.Name}");
             await process.KillAsync();
-            await ClusterFixture.RestartAsync(process);
+            await fixture.RestartAsync(process);
             await load.WaitForMoreAsync(random.Next(200), Within);
         }
     });

@@ -21,7 +21,7 @@ public sealed class OutageTests(FaultCluster fixture)
         var refused = await ana.AskAsync("\"type\":\"message\",\"content\":\"hola\",\"client_msg_id\":\"c1\"");
         var pong = await ana.AskAsync("\"type\":\"ping\"");
         var history = await ana.AskAsync("\"type\":\"history\"");
-        await ClusterFixture.RestartAsync(Cluster.Broker);
+        await fixture.RestartAsync(Cluster.Broker);
         await SayUntilItIsStoredAsync(ana);
 
         Assert.Equal((50301, "unavailable", true), (refused.Code, refused.Text("name"), refused.Flag("temporary")));
@@ -42,7 +42,7 @@ public sealed class OutageTests(FaultCluster fixture)
         await Cluster.Store.KillAsync();
         await ana.SendAsync("""{"type":"message","content":"hola","client_msg_id":"c1"}""");
         var history = await bruno.AskAsync("\"type\":\"history\"");
-        await ClusterFixture.RestartAsync(Cluster.Store);
+        await fixture.RestartAsync(Cluster.Store);
         await SayUntilItIsStoredAsync(ana);
 
         Assert.Equal((50301, "unavailable", true), (history.Code, history.Text("name"), history.Flag("temporary")));
@@ -61,7 +61,7 @@ public sealed class OutageTests(FaultCluster fixture)
 
         await Cluster.Broker.KillAsync();
         await Eventually.EqualsAsync(HttpStatusCode.ServiceUnavailable, ReadyAsync);
-        await ClusterFixture.RestartAsync(Cluster.Broker);
+        await fixture.RestartAsync(Cluster.Broker);
         await Eventually.EqualsAsync(HttpStatusCode.OK, ReadyAsync);
     }
 

@@ -18,7 +18,7 @@ public sealed class PresenceTests(FaultCluster fixture)
         await fixture.Cluster.Connections[0].KillAsync();
         await ana.WaitForAsync(frame => frame.Type == "user_left" && frame.Text("user_id") == "bruno", "Bruno's leaving", TimeSpan.FromSeconds(25));
 
-        await ClusterFixture.RestartAsync(fixture.Cluster.Connections[0]);
+        await fixture.RestartAsync(fixture.Cluster.Connections[0]);
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class PresenceTests(FaultCluster fixture)
         await bruno.WaitForAsync("message");
         foreach (var replica in fixture.Cluster.Presences)
         {
-            await ClusterFixture.RestartAsync(replica);
+            await fixture.RestartAsync(replica);
         }
 
         await Eventually.EqualsAsync("ana bruno carla", ActiveUsersAsync);

@@ -25,7 +25,7 @@ public sealed class TerminalTests(AllInOneFixture fixture) : IClassFixture<AllIn
         await Product.Process.KillAsync();
         await ana.WaitForLineAsync("not connected");
         await ana.TypeAsync("while it was away");
-        await ClusterFixture.RestartAsync(Product.Process);
+        await fixture.RestartAsync();
         await bruno.WaitForLineAsync("Ana: while it was away", TimeSpan.FromSeconds(40));
         await ana.WaitForLineAsync("Ana: while it was away");
 
