@@ -16,15 +16,15 @@ internal static class FrameJson
     // A buffer that one large history has grown is not kept.
     private const int KeptBytes = 128 * 1024;
 
-    [ThreadStatic] private static ArrayBufferWriter<byte>? s_buffer;
-    [ThreadStatic] private static Utf8JsonWriter? s_writer;
+    [ThreadStatic] private static ArrayBufferWriter<byte>? _threadBuffer;
+    [ThreadStatic] private static Utf8JsonWriter? _threadWriter;
 
     /// <summary>Writes <c>{"type":…,"room_id":…,"seq":…,"epoch":…,"ref":…</c>; what is null is left out.</summary>
     public static Utf8JsonWriter Begin(
         ReadOnlySpan<byte> type, string? roomId = null, long? seq = null, string? epoch = null, string? reference = null)
     {
-        var buffer = s_buffer ??= new ArrayBufferWriter<byte>(1024);
-        var json = s_writer ??= new Utf8JsonWriter(buffer, Options);
+        var buffer = _threadBuffer ??= new ArrayBufferWriter<byte>(1024);
+        var json = _threadWriter ??= new Utf8JsonWriter(buffer, Options);
         buffer.ResetWrittenCount();
         json.Reset(buffer);
         json.WriteStartObject();
@@ -55,10 +55,10 @@ internal static class FrameJson
         json.WriteEndObject();
         json.WriteEndObject();
         json.Flush();
-        var frame = new EncodedFrame(s_buffer!.WrittenMemory, frameClass);
-        if (s_buffer.Capacity > KeptBytes)
+        var frame = new EncodedFrame(_threadBuffer!.WrittenMemory, frameClass);
+        if (_threadBuffer.Capacity > KeptBytes)
         {
-            (s_buffer, s_writer) = (null, null);
+            (_threadBuffer, _threadWriter) = (null, null);
         }
 
         return frame;

@@ -7,7 +7,7 @@ namespace Tertulia.Connections.Protocol;
 /// <summary>As many messages of a page as fit into a frame, encoded. One per thread, used again.</summary>
 internal sealed class MessagePage
 {
-    [ThreadStatic] private static MessagePage? s_page;
+    [ThreadStatic] private static MessagePage? _threadPage;
 
     private readonly ArrayBufferWriter<byte> _buffer = new(16 * 1024);
     private readonly List<(int Start, int Length)> _messages = [];
@@ -23,7 +23,7 @@ internal sealed class MessagePage
     /// <returns>Valid until the next call on this thread.</returns>
     public static MessagePage Encode(IReadOnlyList<Message> messages, int maxBytes, bool fromEnd)
     {
-        var page = s_page ??= new MessagePage();
+        var page = _threadPage ??= new MessagePage();
         page.Fill(messages, maxBytes, fromEnd);
         return page;
     }
