@@ -112,7 +112,8 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
         _sockets[context.TraceIdentifier] = socket;
         try
         {
-            await (context.Request.Query.ContainsKey("flood") ? FloodAsync(stream, _killed.Token) : EchoAsync(socket, _killed.Token));
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(_killed.Token, context.RequestAborted);
+            await (context.Request.Query.ContainsKey("flood") ? FloodAsync(stream, ended.Token) : EchoAsync(socket, ended.Token));
         }
         catch (Exception exception) when (exception is WebSocketException or IOException or OperationCanceledException)
         {
@@ -148,7 +149,7 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
     private async Task FloodAsync(Stream stream, CancellationToken cancellationToken)
     {
         var bytes = new byte[16 * 1024];
-        while (true)
+        while (!cancellationToken.IsCancellationRequested) // A write to an aborted stream completes at once and says nothing.
         {
             var write = stream.WriteAsync(bytes, cancellationToken).AsTask();
             try
