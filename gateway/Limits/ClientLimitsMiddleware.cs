@@ -30,9 +30,9 @@ internal sealed class ClientLimitsMiddleware(RequestDelegate next, ClientLimits 
         }
         else if (limits.TryOpenSocket(address))
         {
+            using var open = sockets.Open(context.Abort); // Ends after the place was given back: who sees it gone finds the place free.
             try
             {
-                using var open = sockets.Open(context.Abort);
                 await next(context);
             }
             finally
