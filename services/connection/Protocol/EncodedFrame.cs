@@ -56,6 +56,10 @@ internal sealed class EncodedFrame
     /// first asked for; the plain frame when compressing gains nothing.</summary>
     public ReadOnlyMemory<byte> Deflated => Volatile.Read(ref _deflated) ?? Interlocked.CompareExchange(ref _deflated, Deflate(), null) ?? _deflated;
 
+    /// <summary>The complete WebSocket frame as one connection gets it.</summary>
+    /// <param name="compressed">The connection has negotiated <c>permessage-deflate</c>.</param>
+    public ReadOnlyMemory<byte> Wire(bool compressed) => compressed ? Deflated : Plain;
+
     private byte[] Deflate()
     {
         // Control frames are never compressed (RFC 7692, 6.1).

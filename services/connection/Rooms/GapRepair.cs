@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Tertulia.Connections.Sessions;
+using Tertulia.Connections.Sockets;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
 
@@ -89,6 +90,7 @@ internal sealed partial class GapRepair(
             }
 
             LogRepaired(room.RoomId, entries.Events.Count, from, to);
+            using var cork = Cork.Begin();
             Acknowledge(entries);
             return room.OnRepaired(entries);
         }

@@ -4,6 +4,7 @@ using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Protocol;
 using Tertulia.Connections.Sessions;
+using Tertulia.Connections.Sockets;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -197,6 +198,7 @@ internal sealed partial class JoinFlow(
             frame = FrameWriter.Gap(view.RoomId, snapshot.Epoch, gap.FromSeq, gap.ToSeq);
         }
 
+        using var cork = Cork.Begin();
         lock (member.Room.Gate)
         {
             member.GoLive(frame, snapshot.Seq);

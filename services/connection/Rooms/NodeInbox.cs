@@ -1,5 +1,6 @@
 using Tertulia.Bus;
 using Tertulia.Connections.Announcing;
+using Tertulia.Connections.Sockets;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -40,7 +41,10 @@ internal sealed partial class NodeInbox(
     {
         try
         {
-            Dispatch(batch);
+            using (Cork.Begin()) // Acknowledgement, event and whatever else the batch has for a client are one write.
+            {
+                Dispatch(batch);
+            }
         }
         catch (Exception exception)
         {

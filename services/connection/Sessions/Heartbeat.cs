@@ -15,6 +15,7 @@ internal sealed partial class Heartbeat(
     /// <summary>One round.</summary>
     internal void Look()
     {
+        using var cork = Cork.Begin();
         foreach (var session in registry.Sessions)
         {
             try

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Tertulia.Connections.Protocol;
 
 namespace Tertulia.Connections.Sockets;
 
@@ -8,23 +9,20 @@ internal struct FrameRing
     // Enough for a quiet room, and kept. A larger ring is rented and given back when it is empty.
     private const int Small = 8;
 
-    private ReadOnlyMemory<byte>[]? _small;
-    private ReadOnlyMemory<byte>[]? _ring;
+    private EncodedFrame?[]? _small;
+    private EncodedFrame?[]? _ring;
     private int _head;
 
     /// <summary>Frames in the ring.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Their bytes together.</summary>
-    public int Bytes { get; private set; }
-
-    /// <summary>Bytes of the first frame; there must be one.</summary>
-    public readonly int FirstBytes => _ring![_head].Length;
+    /// <summary>The first frame; there must be one.</summary>
+    public readonly EncodedFrame First => _ring![_head]!;
 
     /// <summary>Appends a frame.</summary>
-    public void Push(ReadOnlyMemory<byte> frame)
+    public void Push(EncodedFrame frame)
     {
-        _ring ??= _small ??= new ReadOnlyMemory<byte>[Small];
+        _ring ??= _small ??= new EncodedFrame?[Small];
         if (Count == _ring.Length)
         {
             Grow();
@@ -33,16 +31,14 @@ internal struct FrameRing
         var tail = _head + Count;
         _ring[tail < _ring.Length ? tail : tail - _ring.Length] = frame;
         Count++;
-        Bytes += frame.Length;
     }
 
     /// <summary>Takes the first frame; there must be one.</summary>
-    public ReadOnlyMemory<byte> Pop()
+    public EncodedFrame Pop()
     {
-        var frame = _ring![_head];
-        _ring[_head] = default;
+        var frame = _ring![_head]!;
+        _ring[_head] = null;
         _head = _head + 1 < _ring.Length ? _head + 1 : 0;
-        Bytes -= frame.Length;
         if (--Count == 0)
         {
             Empty();
@@ -59,13 +55,13 @@ internal struct FrameRing
             Array.Clear(_ring);
         }
 
-        (Count, Bytes) = (0, 0);
+        Count = 0;
         Empty();
     }
 
     private void Grow()
     {
-        var larger = ArrayPool<ReadOnlyMemory<byte>>.Shared.Rent(_ring!.Length * 2);
+        var larger = ArrayPool<EncodedFrame?>.Shared.Rent(_ring!.Length * 2);
         var untilEnd = Math.Min(Count, _ring.Length - _head);
         Array.Copy(_ring, _head, larger, 0, untilEnd);
         Array.Copy(_ring, 0, larger, untilEnd, Count - untilEnd);
@@ -84,7 +80,7 @@ internal struct FrameRing
     {
         if (_ring is not null && _ring != _small)
         {
-            ArrayPool<ReadOnlyMemory<byte>>.Shared.Return(_ring);
+            ArrayPool<EncodedFrame?>.Shared.Return(_ring);
         }
     }
 }

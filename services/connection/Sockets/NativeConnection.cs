@@ -41,7 +41,6 @@ internal sealed class NativeConnection : IDisposable
     /// <exception cref="Exception">What the flow threw; the client was told <c>internal</c> and closed with 4000.</exception>
     public async Task RunAsync(ISessionFlow flow, CancellationToken cancellationToken)
     {
-        var writing = _outbox.RunAsync();
         try
         {
             await flow.OpenedAsync(Session, cancellationToken);
@@ -56,7 +55,7 @@ internal sealed class NativeConnection : IDisposable
         }
         finally
         {
-            await EndAsync(writing);
+            await EndAsync();
             await flow.ClosedAsync(Session);
         }
     }
@@ -64,11 +63,10 @@ internal sealed class NativeConnection : IDisposable
     /// <summary>Tells a client why it may not come in, and closes.</summary>
     public async Task RefuseAsync(SocketRefusal refusal)
     {
-        var writing = _outbox.RunAsync();
         _outbox.TryEnqueue(FrameWriter.Error(refusal.Error, refusal.Detail, roomId: null));
         _outbox.Close(refusal.Close, ErrorCatalog.Of(refusal.Error).Name);
         await _reader.DiscardUntilCloseAsync(CancellationToken.None);
-        await EndAsync(writing);
+        await EndAsync();
     }
 
     /// <summary>Called every second or so, on any thread.</summary>
@@ -112,10 +110,20 @@ internal sealed class NativeConnection : IDisposable
                 case WebSocketInputKind.Ping when IsFlood():
                     break;
                 case WebSocketInputKind.Ping:
-                    _outbox.TryEnqueue(new EncodedFrame(WebSocketOpcode.Pong, input.Payload.Span, FrameClass.Control));
+                    using (Cork.Begin())
+                    {
+                        _outbox.TryEnqueue(new EncodedFrame(WebSocketOpcode.Pong, input.Payload.Span, FrameClass.Control));
+                    }
+
                     break;
                 case WebSocketInputKind.Text when !_outbox.IsClosing:
-                    await OnTextAsync(flow, input.Payload, cancellationToken);
+                    ValueTask handling;
+                    using (Cork.Begin()) // What is answered at once is written here.
+                    {
+                        handling = OnTextAsync(flow, input.Payload, cancellationToken);
+                    }
+
+                    await handling;
                     break;
             }
         }
@@ -156,7 +164,7 @@ internal sealed class NativeConnection : IDisposable
     }
 
     /// <summary>Nothing more will be read. A close frame that is due is still written, within its time.</summary>
-    private async Task EndAsync(Task writing)
+    private async Task EndAsync()
     {
         if (!_outbox.IsClosing)
         {
@@ -164,7 +172,7 @@ internal sealed class NativeConnection : IDisposable
             _outbox.End();
         }
 
-        await writing;
+        await _outbox.WhenEndedAsync();
         _outbox.End();
     }
 

@@ -3,29 +3,35 @@ using Tertulia.Connections.Protocol;
 
 namespace Tertulia.Connections.Sockets;
 
-/// <summary>The frames that wait for one client's socket, and the one loop that writes them: all that waits goes out in one write.</summary>
+/// <summary>The frames that wait for one client's socket. All that waits goes out in one write, by whoever flushes: an outbox has no writer of its own.</summary>
 /// <remarks>
-/// Any thread may enqueue and close; neither throws, waits for the socket, or allocates for a frame. An idle outbox holds no buffer.
-/// Lock order: room map, room, outbox. Nothing is called back with the outbox's lock held.
+/// <para>Any thread may enqueue and close; neither throws, waits for the socket, writes to it, or allocates for a frame: the outbox is flushed at the end of
+/// the <see cref="Cork"/>, or by the pool. The flush writes on its thread as long as the transport takes everything at once. When it does not,
+/// the write's completion goes on with what has gathered meanwhile.</para>
+/// <para>An idle outbox holds no buffer. Lock order: room map, room, outbox. Nothing is called back with the outbox's lock held.</para>
 /// </remarks>
-/// <param name="transport">Where frames are written.</param>
+/// <param name="transport">Where frames are written; may be an <see cref="ISharedTransport"/>.</param>
 /// <param name="abort">Cuts the transport, so that a write or read under way fails. May be called on any thread, more than once.</param>
 /// <param name="options">Limits.</param>
 /// <param name="time">Measures progress.</param>
 /// <param name="compressed">The connection has negotiated <c>permessage-deflate</c>.</param>
-internal sealed class Outbox(Stream transport, Action abort, SocketOptions options, TimeProvider time, bool compressed = false)
-    : IThreadPoolWorkItem, IValueTaskSource
+internal sealed class Outbox(Stream transport, Action abort, SocketOptions options, TimeProvider time, bool compressed = false) : IThreadPoolWorkItem
 {
+    private const int MaxWritesAtOnce = 4; // By one flush, then the pool goes on: a client that gets much must not hold the thread that others wait for.
+
     private readonly Lock _lock = new();
     private FrameRing _frames;
-    private ManualResetValueTaskSourceCore<bool> _wake; // Completed on the thread pool: the thread that enqueues never runs the writer.
-    private bool _writerWaits;
+    private int _frameBytes;
     private int _writingBytes;
-    private bool _behind;
+    private Writer _writer;
     private State _state;
-    private EncodedFrame? _closeFrame;
+    private bool _behind;
+    private bool _writesClose;
     private bool _sendsWaiting; // While closing: what waits is sent before the close frame.
     private long _since;        // Timestamp: start of the write under way; later of the closing; then of the wait for the client's answer.
+    private EncodedFrame? _closeFrame;
+    private TaskCompletionSource? _ended; // Somebody waits for the end.
+    private Exception? _failure;
 
     private enum State
     {
@@ -35,13 +41,27 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
         Ended,
     }
 
+    /// <summary>At most one at a time writes, or is about to.</summary>
+    private enum Writer
+    {
+        None,
+
+        /// <summary>Noted by a cork, or in the pool's queue: <see cref="Flush"/> will be called.</summary>
+        Due,
+
+        /// <summary>Looks again for what waits after its write.</summary>
+        Writing,
+    }
+
     private enum Step
     {
         Write,
-        WriteClose,
-        Wait,
-        End,
+        Drained,
+        Done,
     }
+
+    /// <summary>The way that the transport shares with others; null when it is a socket of its own.</summary>
+    public ISharedWay? Way => (transport as ISharedTransport)?.Way;
 
     /// <summary>Called by the writer when less than half of the soft limit waits again after a durable frame was left out.</summary>
     public Action? Drained { get; set; }
@@ -53,7 +73,7 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
         {
             lock (_lock)
             {
-                return _frames.Bytes + _writingBytes;
+                return _frameBytes + _writingBytes;
             }
         }
     }
@@ -73,9 +93,9 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
     /// <summary>Queues a frame for the client.</summary>
     public SendOutcome TryEnqueue(EncodedFrame frame)
     {
-        var bytes = compressed ? frame.Deflated : frame.Plain; // Before the lock: the first who asks for it has to compress.
+        var bytes = frame.Wire(compressed).Length; // Before the lock: the first who asks for it has to compress.
         var outcome = SendOutcome.Enqueued;
-        bool wake;
+        bool due;
         lock (_lock)
         {
             if (_state != State.Open)
@@ -83,27 +103,28 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
                 return SendOutcome.Closed;
             }
 
-            var waiting = _frames.Bytes + _writingBytes;
+            var waiting = _frameBytes + _writingBytes;
             if (frame.Class != FrameClass.Control && waiting >= options.SoftLimitBytes)
             {
                 _behind |= frame.Class == FrameClass.Durable;
                 return frame.Class == FrameClass.Durable ? SendOutcome.Behind : SendOutcome.Dropped;
             }
 
-            if (waiting + bytes.Length > options.HardLimitBytes)
+            if (waiting + bytes > options.HardLimitBytes)
             {
                 BeginClose(CloseCode.SlowConsumer, "too far behind", sendsWaiting: false);
                 outcome = SendOutcome.Closed;
             }
             else
             {
-                _frames.Push(bytes);
+                _frames.Push(frame);
+                _frameBytes += bytes;
             }
 
-            wake = TakeWake();
+            due = TakeDue();
         }
 
-        Wake(wake);
+        Note(due);
         return outcome;
     }
 
@@ -114,24 +135,33 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
     /// <summary>The client has closed: it reads nothing more but the answer.</summary>
     public void Answer(CloseCode code) => Close(code, "", sendsWaiting: false);
 
-    /// <summary>The transport is gone: the writer ends.</summary>
+    /// <summary>The transport is gone: nothing more is written, once the write under way is over.</summary>
     public void End()
     {
-        bool wake;
         lock (_lock)
         {
             _state = State.Ended;
-            _frames.Clear();
-            wake = TakeWake();
+            Forget();
+            CompleteEnded();
         }
+    }
 
-        Wake(wake);
+    /// <summary>Completes when the close frame is written or the transport has failed: nothing will be written any more.</summary>
+    /// <exception cref="Exception">What was thrown while writing, except for what transports throw when they are gone.</exception>
+    public Task WhenEndedAsync()
+    {
+        lock (_lock)
+        {
+            _ended ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            CompleteEnded();
+            return _ended.Task;
+        }
     }
 
     /// <summary>Closes a client that takes nothing, cuts a transport that does not end. Called every second or so.</summary>
     public void Sweep()
     {
-        var (wake, cut) = (false, false);
+        var (due, cut) = (false, false);
         lock (_lock)
         {
             var elapsed = time.GetElapsedTime(_since);
@@ -139,7 +169,7 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
             {
                 case State.Open when _writingBytes > 0 && elapsed >= options.StallTimeout:
                     BeginClose(CloseCode.SlowConsumer, "no progress", sendsWaiting: false);
-                    wake = TakeWake();
+                    due = TakeDue();
                     break;
                 case State.Closing when elapsed >= (_sendsWaiting ? options.FlushTimeout : options.CloseTimeout):
                 case State.CloseWritten when elapsed >= options.CloseTimeout:
@@ -148,64 +178,48 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
             }
         }
 
-        Wake(wake);
+        Note(due);
         if (cut)
         {
             abort();
         }
     }
 
-    /// <summary>Writes until the close frame is written or the transport fails; then nothing more is written.</summary>
-    public async Task RunAsync()
+    /// <summary>Writes what waits. Called once by whoever the outbox was noted with, holding no lock; never throws, never waits.</summary>
+    public void Flush()
     {
-        using var batch = new WriteBatch();
+        lock (_lock)
+        {
+            _writer = Writer.Writing;
+        }
+
+        var batch = WriteBatch.Rent();
         try
         {
-            while (true)
+            if (TryWrite(batch, out var writing))
             {
-                switch (Next(batch, out var bytes))
-                {
-                    case Step.Wait:
-                        batch.Release();
-                        await new ValueTask(this, _wake.Version);
-                        break;
-                    case Step.Write:
-                        await transport.WriteAsync(bytes, CancellationToken.None); // Ended by abort.
-                        if (Written())
-                        {
-                            Drained?.Invoke();
-                        }
-
-                        break;
-                    case Step.WriteClose:
-                        await transport.WriteAsync(bytes, CancellationToken.None);
-                        CloseWritten();
-                        return;
-                    default:
-                        return;
-                }
+                batch.Return();
+            }
+            else
+            {
+                _ = GoOnAsync(writing, batch); // WhenEndedAsync waits for it.
             }
         }
-        catch (Exception exception) when (exception is IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception exception)
         {
-            // The peer is gone or was cut; the reader sees the same and ends the session.
-            End();
-            abort();
+            Fail(exception, batch);
         }
     }
 
-    void IThreadPoolWorkItem.Execute() => _wake.SetResult(true);
-
-    void IValueTaskSource.GetResult(short token) => _wake.GetResult(token);
-
-    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _wake.GetStatus(token);
-
-    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _wake.OnCompleted(continuation, state, token, flags);
+    void IThreadPoolWorkItem.Execute()
+    {
+        Flush();
+        Way?.Flush();
+    }
 
     private void Close(CloseCode code, string reason, bool sendsWaiting)
     {
-        bool wake;
+        bool due;
         lock (_lock)
         {
             if (_state != State.Open)
@@ -214,10 +228,10 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
             }
 
             BeginClose(code, reason, sendsWaiting);
-            wake = TakeWake();
+            due = TakeDue();
         }
 
-        Wake(wake);
+        Note(due);
     }
 
     private void BeginClose(CloseCode code, string reason, bool sendsWaiting)
@@ -225,39 +239,117 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
         (_state, _closeFrame, _sendsWaiting, _since) = (State.Closing, WebSocketFrames.Close(code, reason), sendsWaiting, time.GetTimestamp());
         if (!sendsWaiting)
         {
-            _frames.Clear();
+            Forget();
         }
     }
 
-    private bool TakeWake()
+    private void Forget()
     {
-        var wake = _writerWaits;
-        _writerWaits = false;
-        return wake;
+        _frames.Clear();
+        _frameBytes = 0;
     }
 
-    private void Wake(bool wake)
+    /// <returns>Whether the caller has to note the outbox. Otherwise somebody else has, or writes and will look again.</returns>
+    private bool TakeDue()
     {
-        if (wake)
+        if (_writer != Writer.None)
         {
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            return false;
+        }
+
+        _writer = Writer.Due;
+        return true;
+    }
+
+    private void Note(bool due)
+    {
+        if (due)
+        {
+            Cork.Note(this);
         }
     }
 
-    private Step Next(WriteBatch batch, out ReadOnlyMemory<byte> bytes)
+    /// <summary>Writes until nothing waits.</summary>
+    /// <returns>False when the transport does not take more at once: the write is under way.</returns>
+    private bool TryWrite(WriteBatch batch, out ValueTask writing)
+    {
+        for (var writes = 0; ; writes++)
+        {
+            if (writes == MaxWritesAtOnce)
+            {
+                PassOn();
+                break;
+            }
+
+            var step = Next(batch);
+            if (step == Step.Drained)
+            {
+                Drained?.Invoke();
+                step = Next(batch);
+            }
+
+            if (step == Step.Done)
+            {
+                break;
+            }
+
+            writing = transport is ISharedTransport shared ? shared.WriteAsync(batch) : transport.WriteAsync(batch.ToBytes(), CancellationToken.None); // Ended by abort.
+            if (!writing.IsCompletedSuccessfully)
+            {
+                return false;
+            }
+
+            writing.GetAwaiter().GetResult(); // Gives back what the transport may have rented for it.
+        }
+
+        writing = default;
+        return true;
+    }
+
+    private async Task GoOnAsync(ValueTask writing, WriteBatch batch)
+    {
+        try
+        {
+            do
+            {
+                await writing;
+            }
+            while (!TryWrite(batch, out writing));
+
+            batch.Return();
+        }
+        catch (Exception exception)
+        {
+            Fail(exception, batch);
+        }
+    }
+
+    /// <summary>The write before is over, if there was one: what comes now?</summary>
+    private Step Next(WriteBatch batch)
     {
         lock (_lock)
         {
-            bytes = default;
-            if (_state is State.CloseWritten or State.Ended)
+            _writingBytes = 0;
+            if (_writesClose)
             {
-                return Step.End;
+                _writesClose = false;
+                if (_state == State.Closing)
+                {
+                    (_state, _since) = (State.CloseWritten, time.GetTimestamp());
+                }
             }
 
-            if (_frames.Count > 0)
+            if (_behind && _state == State.Open && _frameBytes < options.SoftLimitBytes / 2)
             {
-                bytes = batch.Take(ref _frames);
-                _writingBytes = bytes.Length;
+                _behind = false;
+                return Step.Drained;
+            }
+
+            if (_state is State.Open or State.Closing && _frames.Count > 0)
+            {
+                batch.Take(ref _frames, compressed);
+                _frameBytes -= batch.Length;
+                _writingBytes = batch.Length;
                 if (_state == State.Open)
                 {
                     _since = time.GetTimestamp();
@@ -268,36 +360,62 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
 
             if (_state == State.Closing)
             {
-                bytes = _closeFrame!.Plain;
-                return Step.WriteClose;
+                batch.Take(_closeFrame!);
+                _writesClose = true;
+                return Step.Write;
             }
 
-            _wake.Reset();
-            _writerWaits = true;
-            return Step.Wait;
+            _writer = Writer.None;
+            CompleteEnded();
+            return Step.Done;
         }
     }
 
-    /// <returns>Whether <see cref="Drained"/> is due.</returns>
-    private bool Written()
+    private void PassOn()
     {
         lock (_lock)
         {
-            _writingBytes = 0;
-            var drained = _behind && _state == State.Open && _frames.Bytes < options.SoftLimitBytes / 2;
-            _behind &= !drained;
-            return drained;
+            _writingBytes = 0; // Of the write before; what comes now is still in the ring.
+            _writer = Writer.Due;
         }
+
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
-    private void CloseWritten()
+    private void Fail(Exception exception, WriteBatch batch)
     {
+        batch.Return();
         lock (_lock)
         {
-            if (_state == State.Closing)
+            _writer = Writer.None;
+            _state = State.Ended;
+            Forget();
+            if (exception is not (IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException))
             {
-                (_state, _since) = (State.CloseWritten, time.GetTimestamp());
+                _failure = exception;
             }
+
+            CompleteEnded();
+        }
+
+        abort(); // The peer is gone or was cut; the reader sees the same and ends the session.
+    }
+
+    // Under the lock: who waits goes on by the pool.
+    private void CompleteEnded()
+    {
+        if (_ended is null || _writer != Writer.None || _state is State.Open or State.Closing)
+        {
+            return;
+        }
+
+        if (_failure is null)
+        {
+            _ended.TrySetResult();
+        }
+        else
+        {
+            _ended.TrySetException(_failure);
         }
     }
 }

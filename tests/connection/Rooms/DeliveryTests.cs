@@ -170,6 +170,60 @@ public sealed class DeliveryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task All_that_a_batch_has_for_a_client_is_one_write()
+    {
+        var ana = await _node.JoinedAsync("ana", "lobby", seq: 5);
+        await ana.SayAsync("lobby", "hola");
+        var send = await _node.CommandAsync(Command.BodyOneofCase.Send);
+        var writes = 0;
+        ana.Stream.OnWrite = () => writes++;
+
+        await _node.TellEventsAsync("lobby", _node.Stored(send, 6), TestNode.Message(7), TestNode.Message(8));
+
+        await ana.NextAsync("message_sent", "the acknowledgement");
+        Assert.Equal(["hola", "m7", "m8"], await ana.MessagesAsync(3));
+        Assert.Equal(1, writes);
+    }
+
+    [Fact]
+    public async Task No_socket_is_written_to_under_the_lock_of_its_room()
+    {
+        var ana = await _node.JoinedAsync("ana", "lobby", seq: 5);
+        var bruno = await _node.JoinedAsync("bruno", "lobby", seq: 5);
+        var room = _node.Hub.Find("lobby")!;
+        var (writes, locked) = (0, false);
+        ana.Stream.OnWrite = OnWrite;
+
+        await _node.TellEventsAsync("lobby", TestNode.Message(6));
+        await ana.NextAsync("message", "an event");
+        await bruno.TypeAsync("lobby", isTyping: true);
+        await ana.NextAsync("typing", "typing begins");
+        _node.Time.Advance(TimeSpan.FromSeconds(8));
+        await ana.NextAsync("typing", "typing ends");
+        await _node.TellAsync(new NodeBatch { Presence = { new RoomPresenceChange { RoomId = "lobby", CountsOnly = true, Online = 2 } } });
+        await ana.NextAsync("online_count", "a count");
+        await ana.SayAsync("lobby", "hola");
+        var send = await _node.CommandAsync(Command.BodyOneofCase.Send);
+        await _node.ReplyAsync(send, reply => reply.Refused = new Refusal { Code = ErrorCode.Forbidden });
+        await ana.NextAsync("error", "a refusal");
+        await ana.JoinAsync("lobby");
+        await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 6);
+        await ana.NextAsync("joined", "ana enters again");
+        await ana.SayAsync("lobby", "hola");
+        _node.Time.Advance(TimeSpan.FromSeconds(11));
+        await ana.NextAsync("error", "nobody answers in time");
+
+        Assert.Equal(7, writes);
+        Assert.False(locked);
+
+        void OnWrite()
+        {
+            writes++;
+            locked |= room.Gate.IsHeldByCurrentThread;
+        }
+    }
+
+    [Fact]
     public async Task Nothing_is_allocated_per_recipient()
     {
         var few = await RoomWithMembersAsync("room-a", 1);
@@ -191,7 +245,7 @@ public sealed class DeliveryTests : IAsyncLifetime
         return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
-    // Members whose writers do not run: what is measured is the room's work alone.
+    // Members whose sockets take nothing: what is measured is the room's work alone.
     private async Task<RoomBinding> RoomWithMembersAsync(string roomId, int count)
     {
         RoomBinding room = null!;

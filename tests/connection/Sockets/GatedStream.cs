@@ -11,6 +11,9 @@ internal sealed class GatedStream : Stream
     private TaskCompletionSource? _gate;
     private bool _aborted;
 
+    /// <summary>Called by every write, on its thread.</summary>
+    public Action? OnWrite { get; set; }
+
     /// <summary>Every write so far, also the one that waits.</summary>
     public IReadOnlyList<byte[]> Writes
     {
@@ -61,6 +64,7 @@ internal sealed class GatedStream : Stream
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        OnWrite?.Invoke();
         Task gate;
         lock (_lock)
         {

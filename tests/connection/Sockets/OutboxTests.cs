@@ -21,7 +21,7 @@ public sealed class OutboxTests : IAsyncLifetime
 
     public Task InitializeAsync()
     {
-        _writing = _outbox.RunAsync();
+        _writing = _outbox.WhenEndedAsync();
         return Task.CompletedTask;
     }
 
@@ -29,7 +29,7 @@ public sealed class OutboxTests : IAsyncLifetime
     {
         _outbox.End();
         _socket.Release();
-        await Eventually.CompletesAsync(_writing, "the writer ends");
+        await Eventually.CompletesAsync(_writing, "the outbox ends");
     }
 
     [Fact]
@@ -103,7 +103,7 @@ public sealed class OutboxTests : IAsyncLifetime
         _outbox.TryEnqueue(Frame("a", FrameClass.Durable));
         await _socket.StartedAsync();
         _outbox.Close(CloseCode.Normal, "");
-        await Eventually.CompletesAsync(_writing, "the writer ends");
+        await Eventually.CompletesAsync(_writing, "the outbox ends");
 
         Assert.Equal(0, calls);
     }
@@ -122,7 +122,7 @@ public sealed class OutboxTests : IAsyncLifetime
         Assert.InRange(_outbox.WaitingBytes, 0, large.Plain.Length);
 
         _socket.Release();
-        await Eventually.CompletesAsync(_writing, "the writer ends");
+        await Eventually.CompletesAsync(_writing, "the outbox ends");
 
         Assert.Equal(2, _socket.Writes.Count);
         AssertClose(4003, _socket.Writes[1]);
@@ -144,7 +144,7 @@ public sealed class OutboxTests : IAsyncLifetime
 
         Pass(_options.CloseTimeout);
         Assert.NotEqual(0, _aborts);
-        await Eventually.CompletesAsync(_writing, "the writer ends");
+        await Eventually.CompletesAsync(_writing, "the outbox ends");
         Assert.Single(_socket.Writes);
     }
 
@@ -177,7 +177,7 @@ public sealed class OutboxTests : IAsyncLifetime
         Assert.Equal(SendOutcome.Closed, _outbox.TryEnqueue(Frame("c")));
 
         _socket.Release();
-        await Eventually.CompletesAsync(_writing, "the writer ends");
+        await Eventually.CompletesAsync(_writing, "the outbox ends");
 
         Assert.Equal(3, _socket.Writes.Count);
         Assert.Equal(Frame("b").Plain.ToArray(), _socket.Writes[1]);
@@ -201,7 +201,7 @@ public sealed class OutboxTests : IAsyncLifetime
         Pass(TimeSpan.FromMilliseconds(1));
 
         Assert.NotEqual(0, _aborts);
-        await Eventually.CompletesAsync(_writing, "the writer ends");
+        await Eventually.CompletesAsync(_writing, "the outbox ends");
     }
 
     [Fact]
@@ -214,62 +214,220 @@ public sealed class OutboxTests : IAsyncLifetime
         _outbox.Answer((CloseCode)1001);
 
         _socket.Release();
-        await Eventually.CompletesAsync(_writing, "the writer ends");
+        await Eventually.CompletesAsync(_writing, "the outbox ends");
 
         Assert.Equal(2, _socket.Writes.Count);
         AssertClose(1001, _socket.Writes[1]);
     }
 
     [Fact]
-    public async Task A_transport_that_fails_ends_the_writer_without_an_exception()
+    public async Task A_transport_that_fails_ends_the_outbox_without_an_exception()
     {
         _socket.Abort();
         _outbox.TryEnqueue(Frame("a"));
 
-        await Eventually.CompletesAsync(_writing, "the writer ends");
+        await Eventually.CompletesAsync(_writing, "the outbox ends");
 
         Assert.Equal(SendOutcome.Closed, _outbox.TryEnqueue(Frame("b")));
         Assert.NotEqual(0, _aborts);
     }
 
     [Fact]
-    public async Task A_delivery_allocates_nothing()
+    public void A_delivery_allocates_nothing()
     {
-        const int Bursts = 500;
-        const int BurstFrames = 6;
-        var frame = Frame("{\"type\":\"message\"}", FrameClass.Durable);
-        using var idle = new IdleSocket();
-        var outbox = new Outbox(idle, Abort, _options, TimeProvider.System);
-        var writing = outbox.RunAsync();
+        const int Messages = 500;
+        var (event1, event2) = (Frame("{\"type\":\"message\"}", FrameClass.Durable), Frame("{\"type\":\"message_sent\"}"));
+        var outboxes = Enumerable.Range(0, 50).Select(_ => new Outbox(new IdleSocket(), Abort, _options, TimeProvider.System)).ToArray();
         Deliver(50);
-        await idle.IdleAsync(outbox);
 
-        var allocated = Deliver(Bursts);
+        var allocated = Deliver(Messages);
 
-        Assert.Equal(0, allocated);
-        outbox.End();
-        await Eventually.CompletesAsync(writing, "the writer ends");
+        Assert.Equal(0, allocated); // Neither for a recipient nor for a message: enqueue, cork and write together.
 
-        // Between the bursts the writer empties the outbox, so that each one wakes it again.
-        long Deliver(int bursts)
+        long Deliver(int messages)
         {
-            var spin = new SpinWait();
             var before = GC.GetAllocatedBytesForCurrentThread();
-            for (var burst = 0; burst < bursts; burst++)
+            for (var message = 0; message < messages; message++)
             {
-                for (var i = 0; i < BurstFrames; i++)
+                using var cork = Cork.Begin();
+                foreach (var outbox in outboxes)
                 {
-                    outbox.TryEnqueue(frame);
-                }
-
-                while (outbox.WaitingBytes > 0)
-                {
-                    spin.SpinOnce();
+                    outbox.TryEnqueue(event1);
+                    outbox.TryEnqueue(event2);
                 }
             }
 
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }
+    }
+
+    [Fact]
+    public async Task A_room_that_is_flushed_by_several_threads_allocates_nothing_for_a_recipient()
+    {
+        const int Members = 1000;
+        const int Messages = 100;
+        var frame = Frame("{\"type\":\"message\"}", FrameClass.Durable);
+        var outboxes = Enumerable.Range(0, Members).Select(_ => new Outbox(new IdleSocket(), Abort, _options, TimeProvider.System)).ToArray();
+        await DeliverAsync(50);
+
+        var allocated = await DeliverAsync(Messages);
+
+        Assert.InRange(allocated, 0, Messages * Members / 4); // Of the pool's queue, at most: a quarter of a byte for each.
+
+        async Task<long> DeliverAsync(int messages)
+        {
+            var allocated = 0L;
+            for (var message = 0; message < messages; message++)
+            {
+                var before = GC.GetAllocatedBytesForCurrentThread();
+                using (Cork.Begin())
+                {
+                    foreach (var outbox in outboxes)
+                    {
+                        outbox.TryEnqueue(frame);
+                    }
+                }
+
+                allocated += GC.GetAllocatedBytesForCurrentThread() - before;
+                await Eventually.HoldsAsync(() => outboxes.All(outbox => outbox.WaitingBytes == 0), "all is written");
+            }
+
+            return allocated;
+        }
+    }
+
+    [Fact]
+    public async Task What_a_cork_holds_for_a_client_is_one_write_on_the_thread_that_ends_it()
+    {
+        var thread = 0;
+        _socket.OnWrite = () => thread = Environment.CurrentManagedThreadId;
+        int ended;
+        using (Cork.Begin())
+        {
+            _outbox.TryEnqueue(Frame("ack"));
+            using (Cork.Begin())
+            {
+                _outbox.TryEnqueue(Frame("event", FrameClass.Durable));
+            }
+
+            Assert.Empty(_socket.Writes);
+            _outbox.TryEnqueue(Frame("count", FrameClass.Ephemeral));
+            ended = Environment.CurrentManagedThreadId;
+        }
+
+        Assert.Equal(ended, thread);
+        Assert.Equal(Frame("ack").Plain.ToArray().Concat(Frame("event").Plain.ToArray()).Concat(Frame("count").Plain.ToArray()), Assert.Single(_socket.Writes));
+
+        _outbox.TryEnqueue(Frame("outside"));
+        await _socket.StartedAsync();
+        await _socket.StartedAsync();
+        Assert.NotEqual(ended, thread);
+    }
+
+    [Fact]
+    public async Task A_client_that_takes_nothing_holds_up_nobody_in_its_cork()
+    {
+        _socket.Hold();
+        var other = new GatedStream();
+        var outbox = new Outbox(other, Abort, _options, _time);
+        using (Cork.Begin())
+        {
+            _outbox.TryEnqueue(Frame("1"));
+            outbox.TryEnqueue(Frame("1"));
+        }
+
+        Assert.Single(_socket.Writes);
+        Assert.Single(other.Writes);
+        using (Cork.Begin())
+        {
+            _outbox.TryEnqueue(Frame("2"));
+            outbox.TryEnqueue(Frame("2"));
+            _outbox.TryEnqueue(Frame("3"));
+        }
+
+        Assert.Single(_socket.Writes);
+        Assert.Equal(2, other.Writes.Count);
+
+        await _socket.StartedAsync();
+        _socket.Release();
+        await _socket.StartedAsync();
+        Assert.Equal(Frame("2").Plain.ToArray().Concat(Frame("3").Plain.ToArray()), _socket.Writes[1]);
+    }
+
+    [Fact]
+    public async Task A_transport_that_breaks_disturbs_nobody_in_its_cork()
+    {
+        _socket.OnWrite = () => throw new NotSupportedException("broken");
+        var other = new GatedStream();
+        var outbox = new Outbox(other, Abort, _options, _time);
+        using (Cork.Begin())
+        {
+            _outbox.TryEnqueue(Frame("1"));
+            outbox.TryEnqueue(Frame("1"));
+        }
+
+        Assert.Single(other.Writes);
+        Assert.NotEqual(0, _aborts);
+        var thrown = await Assert.ThrowsAsync<NotSupportedException>(() => Eventually.CompletesAsync(_writing, "the outbox ends"));
+        Assert.Equal("broken", thrown.Message);
+        _writing = Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task Corks_of_several_threads_write_every_clients_frames_once_and_in_order()
+    {
+        const int Threads = 4;
+        const int Rounds = 300;
+        var sockets = Enumerable.Range(0, 200).Select(_ => new GatedStream()).ToArray();
+        var outboxes = sockets.Select(socket => new Outbox(socket, Abort, _options, TimeProvider.System)).ToArray();
+        using var start = new Barrier(Threads);
+        var senders = Enumerable.Range(0, Threads).Select(thread => Task.Run(() =>
+        {
+            start.SignalAndWait();
+            for (var round = 0; round < Rounds; round++)
+            {
+                using var cork = Cork.Begin();
+                var frame = Frame($"{thread}:{round:000} ");
+                foreach (var outbox in outboxes)
+                {
+                    Assert.Equal(SendOutcome.Enqueued, outbox.TryEnqueue(frame));
+                }
+            }
+        })).ToArray();
+        await Eventually.CompletesAsync(Task.WhenAll(senders), "all is sent");
+        await Eventually.HoldsAsync(() => outboxes.All(outbox => outbox.WaitingBytes == 0), "all is written");
+
+        foreach (var socket in sockets)
+        {
+            var received = Texts(socket.Writes);
+            for (var thread = 0; thread < Threads; thread++)
+            {
+                Assert.Equal(
+                    Enumerable.Range(0, Rounds).Select(round => $"{thread}:{round:000} "),
+                    received.Where(text => text.StartsWith($"{thread}:", StringComparison.Ordinal)));
+            }
+        }
+    }
+
+    [Fact]
+    public void Outboxes_that_share_a_way_hand_over_their_frames_and_let_it_go_once()
+    {
+        var way = new SharedWay();
+        var outboxes = Enumerable.Range(0, 10).Select(client => new Outbox(new SharedSocket(way, client), Abort, _options, _time)).ToArray();
+        var (own, everybodys) = (Frame("own"), Frame("everybodys"));
+        using (Cork.Begin())
+        {
+            outboxes[0].TryEnqueue(own);
+            foreach (var outbox in outboxes)
+            {
+                outbox.TryEnqueue(everybodys);
+            }
+        }
+
+        Assert.Equal(1, way.Flushes);
+        Assert.Equal(Enumerable.Range(0, 10), way.Written.Select(write => write.Client));
+        Assert.Equal([own, everybodys], way.Written[0].Frames);
+        Assert.All(way.Written.Skip(1), write => Assert.Same(everybodys, Assert.Single(write.Frames)));
     }
 
     [Fact]
@@ -289,15 +447,9 @@ public sealed class OutboxTests : IAsyncLifetime
         }));
         await Eventually.CompletesAsync(Task.WhenAll(senders), "all is sent");
         _outbox.Close(CloseCode.Normal, "");
-        await Eventually.CompletesAsync(_writing, "the writer ends");
+        await Eventually.CompletesAsync(_writing, "the outbox ends");
 
-        var bytes = _socket.Writes.SkipLast(1).SelectMany(write => write).ToArray();
-        var received = new List<string>();
-        for (var at = 0; at < bytes.Length; at += 2 + bytes[at + 1])
-        {
-            received.Add(Encoding.UTF8.GetString(bytes, at + 2, bytes[at + 1]));
-        }
-
+        var received = Texts(_socket.Writes.SkipLast(1));
         for (var sender = 0; sender < Senders; sender++)
         {
             Assert.Equal(
@@ -306,6 +458,18 @@ public sealed class OutboxTests : IAsyncLifetime
     }
 
     private static EncodedFrame Frame(string json, FrameClass frameClass = FrameClass.Control) => new(Encoding.UTF8.GetBytes(json), frameClass);
+
+    private static List<string> Texts(IEnumerable<byte[]> writes)
+    {
+        var bytes = writes.SelectMany(write => write).ToArray();
+        var texts = new List<string>();
+        for (var at = 0; at < bytes.Length; at += 2 + bytes[at + 1])
+        {
+            texts.Add(Encoding.UTF8.GetString(bytes, at + 2, bytes[at + 1]));
+        }
+
+        return texts;
+    }
 
     private static void AssertClose(int code, byte[] frame)
     {
@@ -329,7 +493,25 @@ public sealed class OutboxTests : IAsyncLifetime
     private sealed class IdleSocket : MemoryStream
     {
         public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
+    }
 
-        public Task IdleAsync(Outbox outbox) => Eventually.HoldsAsync(() => outbox.WaitingBytes == 0, "the outbox is empty");
+    private sealed class SharedWay : ISharedWay
+    {
+        public List<(int Client, EncodedFrame[] Frames)> Written { get; } = [];
+
+        public int Flushes { get; private set; }
+
+        public void Flush() => Flushes++;
+    }
+
+    private sealed class SharedSocket(SharedWay way, int client) : MemoryStream, ISharedTransport
+    {
+        public ISharedWay Way => way;
+
+        public ValueTask WriteAsync(WriteBatch batch)
+        {
+            way.Written.Add((client, batch.Frames.ToArray()));
+            return ValueTask.CompletedTask;
+        }
     }
 }

@@ -22,6 +22,9 @@ internal sealed class ClientStream : Stream
     /// <summary>Ping frames that came.</summary>
     public int Pings => Volatile.Read(ref _pings);
 
+    /// <summary>Called by every write, on its thread.</summary>
+    public Action? OnWrite { get; set; }
+
     /// <summary>Takes nothing any more.</summary>
     public void Stall() => _stalled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -40,6 +43,7 @@ internal sealed class ClientStream : Stream
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        OnWrite?.Invoke();
         if (_stalled is { } stalled)
         {
             await stalled.Task;

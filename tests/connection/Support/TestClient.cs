@@ -11,7 +11,6 @@ namespace Tertulia.Connections.Tests.Support;
 internal sealed class TestClient : IAsyncDisposable
 {
     private readonly ISessionFlow _flow;
-    private readonly Task _writing;
     private bool _gone;
 
     public TestClient(ISessionFlow flow, SocketOpening opening, TimeProvider time, SocketOptions? options = null)
@@ -19,7 +18,6 @@ internal sealed class TestClient : IAsyncDisposable
         _flow = flow;
         var outbox = new Outbox(Stream, () => { }, options ?? new SocketOptions(), time);
         Session = new Session(Guid.NewGuid().ToString("N"), opening, outbox);
-        _writing = outbox.RunAsync();
     }
 
     public ClientStream Stream { get; } = new();
@@ -84,7 +82,7 @@ internal sealed class TestClient : IAsyncDisposable
             _gone = true;
             Stream.Resume();
             Session.Outbox.End();
-            await _writing;
+            await Session.Outbox.WhenEndedAsync();
             await _flow.ClosedAsync(Session);
         }
     }

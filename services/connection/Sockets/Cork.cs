@@ -1,0 +1,142 @@
+using System.Collections.Concurrent;
+
+namespace Tertulia.Connections.Sockets;
+
+/// <summary>A stretch of synchronous work that sends frames, often several to the same client: they leave when it ends, each client's in one write.</summary>
+/// <remarks>
+/// <para>To be begun where no lock is held, and never across an <c>await</c>. Within another one it does nothing. Frames that are sent outside of any leave
+/// on a thread of the pool, because their sender may hold a room's lock.</para>
+/// <para>The end writes on the spot. When there are many outboxes, all but the last of them go to the pool in chunks: writing is mostly system calls,
+/// and a room of a thousand should not wait for one core.</para>
+/// </remarks>
+internal readonly ref struct Cork
+{
+    [ThreadStatic]
+    private static Corked? t_current;
+
+    private readonly Corked _corked;
+
+    private Cork(Corked corked) => _corked = corked;
+
+    /// <summary>Begins one; its end is <see cref="Dispose"/>.</summary>
+    public static Cork Begin()
+    {
+        var corked = t_current ??= new Corked();
+        corked.Depth++;
+        return new Cork(corked);
+    }
+
+    /// <summary>Flushes every outbox that was noted, unless an outer one does.</summary>
+    public void Dispose()
+    {
+        if (--_corked.Depth > 0)
+        {
+            return;
+        }
+
+        t_current = null; // What a write may run on this thread has corks of its own.
+        _corked.Flush();
+        t_current = _corked;
+    }
+
+    /// <summary>The outbox has something to write; flushes it once, later. Any thread, any lock; allocates nothing.</summary>
+    internal static void Note(Outbox outbox)
+    {
+        if (t_current is { Depth: > 0 } corked)
+        {
+            corked.Add(outbox);
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(outbox, preferLocal: false);
+        }
+    }
+
+    /// <summary>What one thread has noted.</summary>
+    private sealed class Corked
+    {
+        private readonly List<Chunk> _full = [];
+        private Chunk? _last;
+
+        public int Depth { get; set; }
+
+        public void Add(Outbox outbox)
+        {
+            _last ??= Chunk.Rent();
+            if (!_last.TryAdd(outbox))
+            {
+                _full.Add(_last);
+                _last = Chunk.Rent();
+                _last.TryAdd(outbox);
+            }
+        }
+
+        public void Flush()
+        {
+            if (_last is not { } last)
+            {
+                return;
+            }
+
+            foreach (var chunk in _full)
+            {
+                if (Environment.ProcessorCount > 1)
+                {
+                    ThreadPool.UnsafeQueueUserWorkItem(chunk, preferLocal: false);
+                }
+                else
+                {
+                    chunk.Execute();
+                }
+            }
+
+            _full.Clear();
+            _last = null;
+            last.Execute();
+        }
+    }
+
+    /// <summary>Outboxes that one thread flushes.</summary>
+    private sealed class Chunk : IThreadPoolWorkItem
+    {
+        private const int Size = 64; // Some hundreds of microseconds of writing: far more than it costs to wake a thread.
+
+        private static readonly ConcurrentQueue<Chunk> Free = [];
+
+        private readonly Outbox?[] _outboxes = new Outbox?[Size];
+        private int _count;
+
+        public static Chunk Rent() => Free.TryDequeue(out var chunk) ? chunk : new Chunk();
+
+        public bool TryAdd(Outbox outbox)
+        {
+            if (_count == Size)
+            {
+                return false;
+            }
+
+            _outboxes[_count++] = outbox;
+            return true;
+        }
+
+        public void Execute()
+        {
+            ISharedWay? way = null;
+            foreach (var outbox in _outboxes.AsSpan(0, _count))
+            {
+                if (outbox!.Way != way)
+                {
+                    way?.Flush();
+                    way = outbox.Way;
+                }
+
+                outbox.Flush();
+            }
+
+            way?.Flush();
+            _outboxes.AsSpan(0, _count).Clear();
+            _count = 0;
+            Free.Enqueue(this);
+        }
+    }
+}
