@@ -9,7 +9,7 @@ public sealed class GatewayOptions
 {
     internal const string Section = "Gateway";
 
-    /// <summary>The nodes' cleartext HTTP/2 addresses, separated by <c>;</c>: <c>http://10.0.0.5:5201;http://10.0.0.6:5201</c>.</summary>
+    /// <summary>The nodes' internal addresses (<c>Listen__Http2</c>), separated by <c>;</c>: <c>http://10.0.0.5:5201;http://10.0.0.6:5201</c>.</summary>
     /// <value>No default: there is no gateway without nodes.</value>
     [Required]
     public string Nodes { get; set; } = "";
@@ -28,6 +28,11 @@ public sealed class GatewayOptions
     /// <value>50 seconds to 1 hour; default 2 minutes.</value>
     [Range(typeof(TimeSpan), "00:00:50", "01:00:00")]
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Connections to each node that its clients' WebSockets share.</summary>
+    /// <value>1 to 64; absent: half as many as there are cores, 1 to 8.</value>
+    [Range(1, 64)]
+    public int? LinksPerNode { get; set; }
 
     /// <summary>Largest request body. WebSocket messages have their own limit on the nodes.</summary>
     /// <value>Bytes, 1,024 to 104,857,600; default 1,048,576.</value>

@@ -1,7 +1,7 @@
 using System.Net;
+using Tertulia.Gateway.Links;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
-using Yarp.ReverseProxy.LoadBalancing;
 
 namespace Tertulia.Gateway;
 
@@ -37,7 +37,7 @@ internal static class GatewayRoutes
         ClusterId = Cluster,
         Destinations = options.NodeList.ToDictionary(
             address => address, address => new DestinationConfig { Address = address }, StringComparer.OrdinalIgnoreCase),
-        LoadBalancingPolicy = LoadBalancingPolicies.PowerOfTwoChoices,
+        LoadBalancingPolicy = FewestClients.PolicyName,
         HealthCheck = new HealthCheckConfig
         {
             AvailableDestinationsPolicy = "HealthyAndUnknown",
@@ -50,10 +50,9 @@ internal static class GatewayRoutes
                 Path = HealthPath,
             },
         },
-        HttpClient = new HttpClientConfig { EnableMultipleHttp2Connections = true },
         HttpRequest = new ForwarderRequestConfig
         {
-            // Prior knowledge: the nodes' port speaks nothing else, and WebSockets go as extended CONNECT (RFC 8441).
+            // Prior knowledge: beside links the nodes' port speaks nothing else.
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
             ActivityTimeout = options.IdleTimeout,

@@ -2,9 +2,11 @@ using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Options;
 using Tertulia.Gateway.Draining;
 using Tertulia.Gateway.Limits;
+using Tertulia.Gateway.Links;
 using Tertulia.Hosting;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Health;
+using Yarp.ReverseProxy.LoadBalancing;
 
 namespace Tertulia.Gateway;
 
@@ -33,6 +35,9 @@ public static class GatewaySetup
         services.AddSingleton<IReadinessCheck, NodesReadiness>();
         services.AddHostedService<DrainOnStop>();
 
+        services.AddSingleton<AllLinks>();
+        services.AddHostedService(provider => provider.GetRequiredService<AllLinks>());
+        services.AddSingleton<ILoadBalancingPolicy, FewestClients>();
         services.AddSingleton<IActiveHealthCheckPolicy, DrainAwareHealth>();
         services.AddSingleton<IProxyConfigProvider>(provider => new InMemoryConfigProvider(
             GatewayRoutes.Routes(provider.GetRequiredService<ProcessIdentity>().Id),
@@ -47,6 +52,8 @@ public static class GatewaySetup
         services.AddOptions<Microsoft.AspNetCore.Cors.Infrastructure.CorsOptions>()
             .Configure<IOptions<GatewayOptions>>((cors, options) => cors.AddDefaultPolicy(CorsPolicies.Of(options.Value)));
         services.AddOptions<ForwardedHeadersOptions>().Configure<IOptions<GatewayOptions>>(Believe);
+        // What a client gets is written by the thread that has read it from the node's link: nothing here waits, so that no other one need be woken.
+        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
         // The server is made before the options are checked, so it takes them unchecked; the start goes no further with bad ones.
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
         {
@@ -75,6 +82,7 @@ public static class GatewaySetup
         {
             proxy.UseMiddleware<AnotherNodeMiddleware>();
             proxy.UseLoadBalancing();
+            proxy.UseMiddleware<LinkMiddleware>();
         });
         return app;
     }

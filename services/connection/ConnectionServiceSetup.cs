@@ -9,6 +9,7 @@ using Tertulia.Connections.Sockets;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Link.Node;
 
 namespace Tertulia.Connections;
 
@@ -24,7 +25,8 @@ public static class ConnectionServiceSetup
         .AddRooms()
         .AddSubmitting()
         .AddSessions()
-        .AddSockets();
+        .AddSockets()
+        .AddLinks();
 
     /// <summary>Maps the ways in.</summary>
     public static WebApplication MapConnectionService(this WebApplication app)

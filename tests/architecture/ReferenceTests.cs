@@ -22,7 +22,7 @@ public sealed class ReferenceTests
     {
         var folders = Projects.All.Select(project => project.Folder).ToArray();
 
-        Assert.All(["contracts", "gateway", "services/connection", "services/message", "services/presence", "services/shared/bus", "services/shared/hosting"],
+        Assert.All(["contracts", "gateway", "services/connection", "services/message", "services/presence", "services/shared/bus", "services/shared/hosting", "services/shared/link"],
             folder => Assert.Contains(folder, folders));
     }
 

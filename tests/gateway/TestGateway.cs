@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Tertulia.Gateway.Draining;
+using Tertulia.Gateway.Links;
 using Tertulia.Hosting;
 using Tertulia.Testing;
 using Yarp.ReverseProxy;
@@ -28,6 +29,8 @@ internal sealed class TestGateway : IAsyncDisposable
     public HttpClient Http { get; }
 
     private IProxyStateLookup State => _app.Services.GetRequiredService<IProxyStateLookup>();
+
+    public AllLinks Links => _app.Services.GetRequiredService<AllLinks>();
 
     public int OpenSockets => _app.Services.GetRequiredService<OpenSockets>().Count;
 

@@ -11,6 +11,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Link.Node;
 using Tertulia.Testing;
 
 namespace Tertulia.Gateway.Tests;
@@ -33,6 +34,7 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
         builder.AddDefaults("connection");
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(this);
+        builder.Services.AddLinks();
         _app = builder.Build();
         _app.MapGet("/health/ready", () => Results.StatusCode(IsReady ? 200 : 503));
         _app.MapGrpcService<TestNode>();
@@ -95,6 +97,13 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
         UpstreamConnections.AddOrUpdate(context.Connection.Id, 1, (_, requests) => requests + 1);
         using var killing = _killed.Token.Register(() => context.Features.Get<IConnectionLifetimeFeature>()?.Abort());
         context.Response.Headers["X-Node"] = Name;
+        if (context.Request.Query.ContainsKey("refuse"))
+        {
+            context.Response.StatusCode = StatusCodes.Status418ImATeapot;
+            await context.Response.WriteAsync("not today");
+            return;
+        }
+
         if (context.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true } connect)
         {
             await context.Response.WriteAsJsonAsync(context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString()));

@@ -3,6 +3,7 @@ using Microsoft.Net.Http.Headers;
 using Tertulia.Connections.Limits;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
+using Tertulia.Link;
 
 namespace Tertulia.Connections.Sockets;
 

@@ -1,5 +1,6 @@
 using System.Threading.Tasks.Sources;
 using Tertulia.Connections.Protocol;
+using Tertulia.Link;
 
 namespace Tertulia.Connections.Sockets;
 
@@ -293,7 +294,7 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
                 break;
             }
 
-            writing = transport is ISharedTransport shared ? shared.WriteAsync(batch) : transport.WriteAsync(batch.ToBytes(), CancellationToken.None); // Ended by abort.
+            writing = transport is ISharedTransport shared ? shared.WriteAsync(batch.Pieces) : transport.WriteAsync(batch.ToBytes(), CancellationToken.None); // Ended by abort.
             if (!writing.IsCompletedSuccessfully)
             {
                 return false;
@@ -310,11 +311,14 @@ internal sealed class Outbox(Stream transport, Action abort, SocketOptions optio
     {
         try
         {
+            bool done;
             do
             {
                 await writing;
+                done = TryWrite(batch, out writing);
+                Way?.Flush();
             }
-            while (!TryWrite(batch, out writing));
+            while (!done);
 
             batch.Return();
         }

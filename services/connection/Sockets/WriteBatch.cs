@@ -1,5 +1,6 @@
 using System.Buffers;
 using Tertulia.Connections.Protocol;
+using Tertulia.Link;
 
 namespace Tertulia.Connections.Sockets;
 
@@ -15,9 +16,8 @@ internal sealed class WriteBatch
     [ThreadStatic]
     private static WriteBatch? t_free;
 
-    private EncodedFrame?[] _frames = new EncodedFrame?[16];
+    private ReadOnlyMemory<byte>[] _pieces = new ReadOnlyMemory<byte>[16];
     private int _count;
-    private bool _compressed;
     private byte[] _buffer = [];
 
     /// <summary>One that nobody uses.</summary>
@@ -28,11 +28,8 @@ internal sealed class WriteBatch
         return batch;
     }
 
-    /// <summary>The frames, in their order. The same objects for everybody who gets them.</summary>
-    public ReadOnlySpan<EncodedFrame> Frames => _frames.AsSpan(0, _count)!;
-
-    /// <summary>The connection has negotiated <c>permessage-deflate</c>.</summary>
-    public bool Compressed => _compressed;
+    /// <summary>The frames, in their order: the same bytes for everybody who gets them. Valid until others are taken.</summary>
+    public ReadOnlyMemory<ReadOnlyMemory<byte>> Pieces => _pieces.AsMemory(0, _count);
 
     /// <summary>Bytes of the frames together.</summary>
     public int Length { get; private set; }
@@ -41,10 +38,9 @@ internal sealed class WriteBatch
     public void Take(ref FrameRing frames, bool compressed)
     {
         Forget();
-        _compressed = compressed;
         do
         {
-            Add(frames.Pop());
+            Add(frames.Pop().Wire(compressed));
         }
         while (frames.Count > 0 && _count < MaxFrames && Length + frames.First.Wire(compressed).Length <= MaxBytes);
     }
@@ -53,8 +49,7 @@ internal sealed class WriteBatch
     public void Take(EncodedFrame frame)
     {
         Forget();
-        _compressed = false;
-        Add(frame);
+        Add(frame.Plain);
     }
 
     /// <summary>The bytes of all frames, valid until others are taken.</summary>
@@ -62,7 +57,7 @@ internal sealed class WriteBatch
     {
         if (_count == 1)
         {
-            return _frames[0]!.Wire(_compressed);
+            return _pieces[0];
         }
 
         if (_buffer.Length < Length)
@@ -72,11 +67,10 @@ internal sealed class WriteBatch
         }
 
         var length = 0;
-        foreach (var frame in Frames)
+        foreach (var piece in _pieces.AsSpan(0, _count))
         {
-            var bytes = frame.Wire(_compressed);
-            bytes.Span.CopyTo(_buffer.AsSpan(length));
-            length += bytes.Length;
+            piece.Span.CopyTo(_buffer.AsSpan(length));
+            length += piece.Length;
         }
 
         return _buffer.AsMemory(0, length);
@@ -90,20 +84,20 @@ internal sealed class WriteBatch
         t_free = this;
     }
 
-    private void Add(EncodedFrame frame)
+    private void Add(ReadOnlyMemory<byte> piece)
     {
-        if (_count == _frames.Length)
+        if (_count == _pieces.Length)
         {
-            Array.Resize(ref _frames, _count * 2);
+            Array.Resize(ref _pieces, _count * 2);
         }
 
-        _frames[_count++] = frame;
-        Length += frame.Wire(_compressed).Length;
+        _pieces[_count++] = piece;
+        Length += piece.Length;
     }
 
     private void Forget()
     {
-        _frames.AsSpan(0, _count).Clear();
+        _pieces.AsSpan(0, _count).Clear();
         (_count, Length) = (0, 0);
     }
 

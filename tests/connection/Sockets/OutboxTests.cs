@@ -1,6 +1,7 @@
 using System.Text;
 using Tertulia.Connections.Protocol;
 using Tertulia.Connections.Sockets;
+using Tertulia.Link;
 using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Sockets;
@@ -426,8 +427,8 @@ public sealed class OutboxTests : IAsyncLifetime
 
         Assert.Equal(1, way.Flushes);
         Assert.Equal(Enumerable.Range(0, 10), way.Written.Select(write => write.Client));
-        Assert.Equal([own, everybodys], way.Written[0].Frames);
-        Assert.All(way.Written.Skip(1), write => Assert.Same(everybodys, Assert.Single(write.Frames)));
+        Assert.Equal([own.Plain, everybodys.Plain], way.Written[0].Pieces); // As memory: the same bytes, not equal ones.
+        Assert.All(way.Written.Skip(1), write => Assert.Equal(everybodys.Plain, Assert.Single(write.Pieces)));
     }
 
     [Fact]
@@ -497,7 +498,7 @@ public sealed class OutboxTests : IAsyncLifetime
 
     private sealed class SharedWay : ISharedWay
     {
-        public List<(int Client, EncodedFrame[] Frames)> Written { get; } = [];
+        public List<(int Client, ReadOnlyMemory<byte>[] Pieces)> Written { get; } = [];
 
         public int Flushes { get; private set; }
 
@@ -508,9 +509,9 @@ public sealed class OutboxTests : IAsyncLifetime
     {
         public ISharedWay Way => way;
 
-        public ValueTask WriteAsync(WriteBatch batch)
+        public ValueTask WriteAsync(ReadOnlyMemory<ReadOnlyMemory<byte>> pieces)
         {
-            way.Written.Add((client, batch.Frames.ToArray()));
+            way.Written.Add((client, pieces.ToArray()));
             return ValueTask.CompletedTask;
         }
     }

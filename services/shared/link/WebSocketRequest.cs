@@ -1,13 +1,14 @@
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Net.Http.Headers;
 
-namespace Tertulia.Connections.Sockets;
+namespace Tertulia.Link;
 
 /// <summary>A request for a WebSocket, over HTTP/1.1 (RFC 6455, 4.2) or HTTP/2 (RFC 8441).</summary>
-internal sealed class WebSocketRequest
+public sealed class WebSocketRequest
 {
     private const string Version = "13";
     private const int KeyBytes = 16;

@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Options;
+
+namespace Tertulia.Gateway.Links;
+
+/// <summary>The links to all nodes, and the one clock of all clients.</summary>
+internal sealed class AllLinks(IOptions<GatewayOptions> options, TimeProvider time, ILogger<NodeLink> logger) : BackgroundService
+{
+    /// <summary>Between two looks at every link.</summary>
+    internal static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<string, NodeLinks> _nodes = new(StringComparer.OrdinalIgnoreCase);
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly int _perNode = options.Value.LinksPerNode ?? Math.Clamp(Environment.ProcessorCount / 2, 1, 8);
+
+    /// <summary>The links to one node.</summary>
+    /// <param name="node">Its address.</param>
+    public NodeLinks To(string node) => _nodes.GetOrAdd(node, static (node, all) => new NodeLinks(node, all._perNode, all.Logger), this);
+
+    /// <summary>Cancelled when no link is made any more.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
+    private ILogger Logger => logger;
+
+    /// <summary>Clients that a node has through this gateway.</summary>
+    public int ClientsOf(string node) => _nodes.TryGetValue(node, out var links) ? links.Clients : 0;
+
+    public override void Dispose()
+    {
+        _stopping.Dispose();
+        base.Dispose();
+    }
+
+    /// <summary>One look at all of them.</summary>
+    internal void Look()
+    {
+        var idleLooks = (int)Math.Ceiling(options.Value.IdleTimeout / LookInterval);
+        foreach (var link in Up())
+        {
+            link.Look(idleLooks);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(LookInterval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                Look();
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The server has stopped before: no client is left.
+            await _stopping.CancelAsync();
+            var links = Up().ToArray();
+            Array.ForEach(links, link => link.Cut());
+            await Task.WhenAll(links.Select(link => link.Ended));
+        }
+    }
+
+    private IEnumerable<NodeLink> Up() => _nodes.Values.SelectMany(node => node.Up());
+}

@@ -1,0 +1,37 @@
+using System.Net;
+using Microsoft.Net.Http.Headers;
+using Tertulia.Contracts;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Tertulia.Gateway.Links;
+
+/// <summary>What a node is told of a client: as the forwarder would tell it, with the transforms of the route.</summary>
+internal static class LinkRequests
+{
+    public static async ValueTask<LinkOpen> OfAsync(HttpContext context, HttpTransformer transformer, string node)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Get, (Uri?)null) { Version = HttpVersion.Version20 };
+        await transformer.TransformRequestAsync(context, message, node, context.RequestAborted);
+        var open = new LinkOpen
+        {
+            Path = context.Request.Path.Value ?? "/",
+            Query = context.Request.QueryString.Value ?? "",
+            Host = message.Headers.Host ?? new Uri(node).Authority,
+        };
+        foreach (var (name, values) in message.Headers.NonValidated)
+        {
+            // Of the hop to the client: its handshake is completed here.
+            if (string.Equals(name, HeaderNames.SecWebSocketKey, StringComparison.OrdinalIgnoreCase) || string.Equals(name, HeaderNames.Host, StringComparison.OrdinalIgnoreCase))
+            {
+                continue;
+            }
+
+            foreach (var value in values)
+            {
+                open.Headers.Add(new LinkHeader { Name = name, Value = value });
+            }
+        }
+
+        return open;
+    }
+}

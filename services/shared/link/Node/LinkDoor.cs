@@ -1,0 +1,71 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Tertulia.Hosting;
+
+namespace Tertulia.Link.Node;
+
+/// <summary>The way in of gateways' links, on the internal port.</summary>
+internal sealed class LinkDoor(RequestPipeline pipeline, IServiceScopeFactory scopes, TimeProvider time, ILogger<NodeLink> logger) : IInternalProtocol
+{
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(10);
+
+    public ReadOnlyMemory<byte> Preface { get; } = LinkFormat.Preface.ToArray();
+
+    public async Task ServeAsync(ConnectionContext connection)
+    {
+        // Written past the server's pipe, which would wake another thread for each write.
+        await using Stream stream = connection.Features.Get<IConnectionSocketFeature>() is { } socket
+            ? new NetworkStream(socket.Socket, ownsSocket: false)
+            : connection.Transport.Output.AsStream(leaveOpen: true);
+        var output = new LinkOutput(stream);
+        await stream.WriteAsync(Preface, connection.ConnectionClosed);
+        var link = new NodeLink(
+            connection.Transport.Input.AsStream(leaveOpen: true), output, connection.ConnectionId, connection.RemoteEndPoint as IPEndPoint, connection.Abort,
+            pipeline.Application, scopes, logger);
+        await using var looking = time.CreateTimer(_ => Look(link, connection), null, LookInterval, LookInterval);
+        await using var ending = connection.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime
+            ? lifetime.ConnectionClosedRequested.UnsafeRegister(static link => ((NodeLink)link!).EndWhenEmpty(), link)
+            : default;
+        await link.RunAsync(connection.ConnectionClosed);
+    }
+
+    private static void Look(NodeLink link, ConnectionContext connection)
+    {
+        if (!link.Look())
+        {
+            connection.Abort(new ConnectionAbortedException("The gateway was silent"));
+        }
+    }
+}
+
+/// <summary>The node's own request pipeline, for requests that do not come through the server.</summary>
+internal sealed class RequestPipeline : IStartupFilter
+{
+    private RequestDelegate? _application;
+
+    /// <summary>All of it. Set before the server starts.</summary>
+    public RequestDelegate Application => _application ?? throw new InvalidOperationException("The pipeline is not built");
+
+    public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+    {
+        app.Use(pipeline => _application = pipeline);
+        next(app);
+    };
+}
+
+/// <summary>What a node needs to be reached by links.</summary>
+public static class LinkSetup
+{
+    /// <summary>Lets gateways' links in, beside HTTP/2 on the internal port.</summary>
+    public static IServiceCollection AddLinks(this IServiceCollection services) => services
+        .AddSingleton<RequestPipeline>()
+        .AddSingleton<IStartupFilter>(provider => provider.GetRequiredService<RequestPipeline>())
+        .AddSingleton<IInternalProtocol, LinkDoor>();
+}

@@ -1,0 +1,195 @@
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Primitives;
+using Tertulia.Contracts;
+
+namespace Tertulia.Link.Node;
+
+/// <summary>A gateway's client as a request of this node: an extended CONNECT (RFC 8441), as if it had come over HTTP/2.</summary>
+internal sealed class LinkedRequest :
+    IHttpRequestFeature, IHttpResponseFeature, IHttpExtendedConnectFeature, IHttpRequestLifetimeFeature, IHttpConnectionFeature, IHttpRequestIdentifierFeature
+{
+    private const int FeatureCount = 12;
+
+    private readonly LinkedClient _client;
+    private readonly LinkOutput _output;
+    private readonly IPEndPoint? _peer;
+    private List<(Func<object, Task> Callback, object State)>? _onStarting;
+    private List<(Func<object, Task> Callback, object State)>? _onCompleted;
+    private StreamResponseBodyFeature? _body;
+    private bool _accepted;
+
+    /// <param name="client">Who asks.</param>
+    /// <param name="output">Of the link.</param>
+    /// <param name="connection">Id of the link's connection.</param>
+    /// <param name="peer">The gateway.</param>
+    /// <param name="open">What is asked.</param>
+    public LinkedRequest(LinkedClient client, LinkOutput output, string connection, IPEndPoint? peer, LinkOpen open)
+    {
+        (_client, _output, _peer, ConnectionId) = (client, output, peer, connection);
+        (Path, QueryString, RawTarget) = (open.Path, open.Query, open.Path + open.Query);
+        foreach (var header in open.Headers)
+        {
+            Headers.Append(header.Name, header.Value);
+        }
+
+        Headers.Host = open.Host;
+    }
+
+    public string Protocol { get; set; } = HttpProtocol.Http2;
+
+    public string Scheme { get; set; } = "http";
+
+    public string Method { get; set; } = HttpMethods.Connect;
+
+    public string PathBase { get; set; } = "";
+
+    public string Path { get; set; }
+
+    public string QueryString { get; set; }
+
+    public string RawTarget { get; set; }
+
+    public IHeaderDictionary Headers { get; set; } = new HeaderDictionary();
+
+    Stream IHttpRequestFeature.Body { get; set; } = Stream.Null;
+
+    public int StatusCode { get; set; } = StatusCodes.Status200OK;
+
+    public string? ReasonPhrase { get; set; }
+
+    IHeaderDictionary IHttpResponseFeature.Headers { get; set; } = new HeaderDictionary();
+
+    Stream IHttpResponseFeature.Body { get; set; } = Stream.Null;
+
+    public bool HasStarted => _accepted;
+
+    public bool IsExtendedConnect => true;
+
+    string? IHttpExtendedConnectFeature.Protocol => "websocket";
+
+    public CancellationToken RequestAborted
+    {
+        get => _client.Aborted;
+        set => throw new NotSupportedException();
+    }
+
+    public string ConnectionId { get; set; }
+
+    public IPAddress? RemoteIpAddress
+    {
+        get => _peer?.Address;
+        set => throw new NotSupportedException();
+    }
+
+    public IPAddress? LocalIpAddress { get; set; }
+
+    public int RemotePort
+    {
+        get => _peer?.Port ?? 0;
+        set => throw new NotSupportedException();
+    }
+
+    public int LocalPort { get; set; }
+
+    public string TraceIdentifier { get => field ??= $"{ConnectionId}:{_client.Client}:{Guid.CreateVersion7():N}"; set; }
+
+    private IHttpResponseFeature Response => this;
+
+    /// <summary>Runs the request until it is over: the client is refused, or was accepted and closed.</summary>
+    public async Task RunAsync(RequestDelegate application, IServiceScopeFactory scopes)
+    {
+        var failed = true;
+        try
+        {
+            await application(Context(scopes));
+            failed = false;
+        }
+        finally
+        {
+            await FinishAsync(failed);
+        }
+    }
+
+    public void OnStarting(Func<object, Task> callback, object state) => (_onStarting ??= []).Add((callback, state));
+
+    public void OnCompleted(Func<object, Task> callback, object state) => (_onCompleted ??= []).Add((callback, state));
+
+    public void Abort() => _client.Abort();
+
+    public async ValueTask<Stream> AcceptAsync()
+    {
+        await StartAsync();
+        var accept = new LinkAccept { Client = _client.Client };
+        accept.Headers.AddRange(ResponseHeaders());
+        _client.Accept(accept);
+        _accepted = true;
+        return new LinkedStream(_client);
+    }
+
+    private DefaultHttpContext Context(IServiceScopeFactory scopes)
+    {
+        var features = new FeatureCollection(FeatureCount);
+        features.Set<IHttpRequestFeature>(this);
+        features.Set<IHttpResponseFeature>(this);
+        features.Set<IHttpResponseBodyFeature>(_body = new StreamResponseBodyFeature(new MemoryStream(0)));
+        features.Set<IHttpExtendedConnectFeature>(this);
+        features.Set<IHttpRequestLifetimeFeature>(this);
+        features.Set<IHttpConnectionFeature>(this);
+        features.Set<IHttpRequestIdentifierFeature>(this);
+        return new DefaultHttpContext(features) { ServiceScopeFactory = scopes };
+    }
+
+    private async Task FinishAsync(bool failed)
+    {
+        if (_accepted)
+        {
+            _client.Close(failed);
+        }
+        else if (failed)
+        {
+            Refuse(StatusCodes.Status500InternalServerError, []);
+        }
+        else
+        {
+            await StartAsync();
+            await _body!.CompleteAsync();
+            var body = (MemoryStream)_body.Stream;
+            Refuse(StatusCode, body.GetBuffer().AsSpan(0, (int)body.Length));
+        }
+
+        _client.Release();
+        for (var i = (_onCompleted?.Count ?? 0) - 1; i >= 0; i--)
+        {
+            await _onCompleted![i].Callback(_onCompleted[i].State);
+        }
+    }
+
+    private void Refuse(int status, ReadOnlySpan<byte> body)
+    {
+        if (_client.TryClose())
+        {
+            var refuse = new LinkRefuse { Client = _client.Client, Status = (uint)status };
+            refuse.Headers.AddRange(ResponseHeaders());
+            refuse.Body = Google.Protobuf.ByteString.CopyFrom(body[..Math.Min(body.Length, LinkFormat.WindowBytes)]);
+            _output.Write(LinkRecordKind.Refuse, refuse);
+            _output.Flush();
+        }
+    }
+
+    private async Task StartAsync()
+    {
+        for (var i = (_onStarting?.Count ?? 0) - 1; i >= 0; i--)
+        {
+            await _onStarting![i].Callback(_onStarting[i].State);
+        }
+    }
+
+    private IEnumerable<LinkHeader> ResponseHeaders() =>
+        from header in Response.Headers
+        from value in header.Value
+        where value is not null
+        select new LinkHeader { Name = header.Key, Value = value };
+}
