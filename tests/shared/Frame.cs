@@ -78,7 +78,8 @@ public sealed class Frame
 /// <summary>A message as a user saw it.</summary>
 public sealed record ShownMessage(long Seq, string Id, string ClientMsgId, string UserId, string Content)
 {
-    internal static ShownMessage From(JsonElement message) => new(
+    /// <summary>Reads the <c>data</c> of a frame, or an entry of a page.</summary>
+    public static ShownMessage From(JsonElement message) => new(
         Frame.NumberOf(message, "seq"),
         Frame.TextOf(message, "id"),
         Frame.TextOf(message, "client_msg_id"),

@@ -14,6 +14,9 @@ internal sealed class Contender(
 {
     public Dialect Dialect { get; } = dialect;
 
+    /// <summary>For calls that are not part of the load.</summary>
+    public Uri Url { get; } = doors[0];
+
     public IReadOnlyList<ushort> Ports { get; } = [.. doors.Select(door => checked((ushort)door.Port))];
 
     public IReadOnlyList<ServerProcess> Processes { get; } = processes;

@@ -23,6 +23,10 @@ internal abstract class Dialect
     /// <param name="text">The text; needs no escaping.</param>
     public abstract void SendMessage(ChatClient client, int number, ReadOnlySpan<byte> text);
 
+    /// <summary>Joins a further room on a connection that has one.</summary>
+    /// <exception cref="NotSupportedException">Nothing that is measured needs it of this server.</exception>
+    public virtual void JoinFurther(ChatClient client) => throw new NotSupportedException($"{GetType().Name} has one room per connection");
+
     /// <summary>Called every 10 seconds.</summary>
     public virtual void KeepAlive(ChatClient client)
     {

@@ -6,6 +6,7 @@ namespace Tertulia.Load.Dialects;
 /// <summary>Plain WebSocket frames with a Development identity: one room, joined on connect.</summary>
 internal sealed class TertuliaDialect : Dialect
 {
+    private const int RoomDigits = 6;
     private const int NumberDigits = 8;
 
     // How far into a frame its type stands at the latest.
@@ -27,16 +28,18 @@ internal sealed class TertuliaDialect : Dialect
         }
         else if (head.IndexOf("\"type\":\"message_sent\""u8) >= 0)
         {
-            var key = "\"client_msg_id\":\"n"u8;
-            var start = payload.IndexOf(key);
-            if (start >= 0)
+            if (After(payload, "\"client_msg_id\":\"n"u8) is { Length: > RoomDigits + NumberDigits } id)
             {
-                client.OnAcknowledged((int)Stamp.ReadHex(payload.Slice(start + key.Length, NumberDigits)));
+                client.In((int)Stamp.ReadHex(id[..RoomDigits])).OnAcknowledged((int)Stamp.ReadHex(id.Slice(RoomDigits, NumberDigits)), payload);
             }
         }
         else if (head.IndexOf("\"type\":\"connected\""u8) >= 0)
         {
-            client.OnJoined();
+            client.OnJoined(ReadSeq(payload));
+        }
+        else if (head.IndexOf("\"type\":\"joined\""u8) >= 0 && After(payload, "\"ref\":\"j"u8) is { Length: > RoomDigits } room)
+        {
+            client.In((int)Stamp.ReadHex(room[..RoomDigits])).OnJoined(ReadSeq(payload));
         }
         else if (head.IndexOf("\"type\":\"error\""u8) >= 0 || head.IndexOf("\"type\":\"gap\""u8) >= 0)
         {
@@ -47,21 +50,42 @@ internal sealed class TertuliaDialect : Dialect
     public override void SendMessage(ChatClient client, int number, ReadOnlySpan<byte> text)
     {
         Span<byte> frame = stackalloc byte[MaxAround + text.Length];
-        Span<byte> id = stackalloc byte[NumberDigits];
-        Stamp.WriteHex(id, number);
+        Span<byte> id = stackalloc byte[RoomDigits + NumberDigits];
+        Stamp.WriteHex(id[..RoomDigits], client.Room.Number);
+        Stamp.WriteHex(id[RoomDigits..], number);
         var rest = frame;
         Put(ref rest, "{\"type\":\"message\",\"client_msg_id\":\"n"u8);
         Put(ref rest, id);
+        if (client.IsCarried)
+        {
+            Put(ref rest, "\",\"room_id\":\""u8);
+            Put(ref rest, client.Room.Name);
+        }
+
         Put(ref rest, "\",\"content\":\""u8);
         Put(ref rest, text);
         Put(ref rest, "\"}"u8);
         client.SendText(frame[..^rest.Length]);
     }
 
-    private static long ReadSeq(ReadOnlySpan<byte> payload)
+    public override void JoinFurther(ChatClient client)
     {
-        var key = "\"seq\":"u8;
-        var start = payload.IndexOf(key);
-        return start >= 0 && Utf8Parser.TryParse(payload[(start + key.Length)..], out long seq, out _) ? seq : -1;
+        Span<byte> frame = stackalloc byte[MaxAround];
+        Span<byte> room = stackalloc byte[RoomDigits];
+        Stamp.WriteHex(room, client.Room.Number);
+        var rest = frame;
+        Put(ref rest, "{\"type\":\"join\",\"ref\":\"j"u8);
+        Put(ref rest, room);
+        Put(ref rest, "\",\"room_id\":\""u8);
+        Put(ref rest, client.Room.Name);
+        Put(ref rest, "\"}"u8);
+        client.SendText(frame[..^rest.Length]);
     }
+
+    private static long ReadSeq(ReadOnlySpan<byte> payload) =>
+        Utf8Parser.TryParse(After(payload, "\"seq\":"u8), out long seq, out _) ? seq : -1;
+
+    /// <returns>What follows the key; empty when it is not there.</returns>
+    private static ReadOnlySpan<byte> After(ReadOnlySpan<byte> payload, ReadOnlySpan<byte> key) =>
+        payload.IndexOf(key) is var start and >= 0 ? payload[(start + key.Length)..] : [];
 }

@@ -38,6 +38,9 @@ internal sealed record Window(
 
     public double CpuMicrosPerMessage => Math.Round(CpuSeconds.Values.Sum() * 1e6 / Math.Max(1, Messages), 1);
 
+    /// <summary>Cores that the servers kept busy.</summary>
+    public double CoresUsed => Math.Round(CpuSeconds.Values.Sum() / Seconds, 3);
+
     /// <summary>Whether nothing went wrong.</summary>
     public bool IsClean => Lost == 0 && Duplicates == 0 && Reordered == 0 && Disconnects == 0 && Errors == 0;
 }
@@ -50,8 +53,18 @@ internal sealed record Window(
 internal sealed record IdleCost(
     int Connections, IReadOnlyDictionary<string, double> BytesPerConnection, IReadOnlyDictionary<string, long> ResidentBytes, double CpuShare);
 
+/// <summary>What the history checker said.</summary>
+/// <param name="Messages">Messages sent, all rooms together.</param>
+/// <param name="Acknowledged">Messages that the server said are durable.</param>
+/// <param name="Shown">Deliveries, all clients together.</param>
+/// <param name="Read">Messages read back from the history; each room is read by two of its members.</param>
+/// <param name="Violations">How many there are; 0 is a pass.</param>
+/// <param name="Examples">The first few.</param>
+internal sealed record CheckResult(long Messages, long Acknowledged, long Shown, long Read, int Violations, IReadOnlyList<string> Examples);
+
 /// <summary>One scenario against one contender.</summary>
 /// <param name="Steps">Of a ramp: every rate that was tried, in order.</param>
+/// <param name="Check">Of a check: its verdict.</param>
 internal sealed record Measurement(
     string Scenario, string Contender, int Repeat, DateTimeOffset StartedAt, int Clients, int Rooms, int TextBytes,
-    Window? Window, IdleCost? Idle, IReadOnlyList<Window>? Steps);
+    Window? Window, IdleCost? Idle, IReadOnlyList<Window>? Steps, CheckResult? Check = null);

@@ -1,66 +1,94 @@
 using System.Globalization;
 using Tertulia.Load.Contenders;
 using Tertulia.Load.Measuring;
+using Tertulia.Load.Profiling;
 using Tertulia.Load.Traffic;
 using Tertulia.Load.Wire;
 
 namespace Tertulia.Load.Scenarios;
 
 /// <summary>Runs one scenario against one contender that has been started for it.</summary>
+/// <param name="known">Of a ramp and a check: the highest rate that earlier repeats found; null when there are none.</param>
 /// <param name="profileFolder">Where samples are kept during the run; null takes none.</param>
 internal sealed class ScenarioRun(
-    Scenario scenario, Contender contender, Pace pace, string? profileFolder, Action<string> say, CancellationToken cancellationToken)
+    Scenario scenario, Contender contender, Pace pace, double? known, string? profileFolder, Action<string> say, CancellationToken cancellationToken)
 {
     private const double MaxP99 = 200;
-    private const double Growth = 1.5;
-    private const int MaxSteps = 14;
+
+    // Steps of a search from nothing, and from what earlier repeats found.
+    private const double FirstGrowth = 2;
+    private const double LaterGrowth = 1.25;
+    private const double StartBelowKnown = 0.8;
+    private const int MaxSteps = 20;
 
     // The search ends when the highest rate that holds and the lowest that does not are this close.
-    private const double CloseEnough = 1.06;
+    private const double CloseEnough = 1.12;
     private static readonly TimeSpan OpenWithin = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan ProfilerStart = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan SettleWithin = TimeSpan.FromSeconds(10);
 
     /// <summary>Of idle connections: how many are open before the first look, so that code and pools are there already.</summary>
     private const int IdleBase = 500;
 
+    private readonly ServerWatch _watch = new(contender);
+    private int _crowds;
+
     /// <summary>What the samples say, when they were wanted.</summary>
-    public string? Profile { get; private set; }
+    public Profile? Profile { get; private set; }
 
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public Measurement Run(int repeat)
     {
-        var startedAt = DateTimeOffset.UtcNow;
         var shape = scenario.Shape;
-        using var crowd = new Crowd(shape, contender.Dialect, contender.Ports, cancellationToken);
-        var blank = new Measurement(scenario.Name, "", repeat, startedAt, shape.Clients, shape.Rooms, shape.TextBytes, null, null, null);
+        var blank = new Measurement(scenario.Name, "", repeat, DateTimeOffset.UtcNow, shape.Clients, shape.Rooms, shape.TextBytes, null, null, null);
         switch (scenario.Course)
         {
             case Course.Idle:
-                return blank with { Idle = RunIdle(crowd) };
+                return blank with { Idle = RunIdle() };
             case Course.Steady:
-                crowd.Open(shape.Clients, OpenWithin);
-                crowd.Send(scenario.Rate, pace.WarmUp);
-                return blank with { Window = profileFolder is null ? Measure(crowd, scenario.Rate, pace.Window) : MeasureProfiled(crowd) };
+                using (var crowd = NewCrowd(scenario.Rate))
+                {
+                    return blank with { Window = profileFolder is null ? _watch.Measure(crowd, scenario.Rate, pace.Window) : MeasureProfiled(crowd) };
+                }
+
+            case Course.Check:
+                var checking = new HistoryRun(contender, shape, pace, cancellationToken);
+                return checking.Run(known ?? scenario.Rate, blank);
             default:
-                crowd.Open(shape.Clients, OpenWithin);
-                crowd.Send(scenario.Rate, pace.WarmUp);
-                var steps = Ramp(crowd);
+                var steps = Ramp();
                 return blank with { Steps = steps, Window = steps.Where(Holds).MaxBy(step => step.OfferedRate) };
         }
     }
 
     private static bool Holds(Window window) => window.IsClean && window.Latency?.P99 < MaxP99;
 
-    private IdleCost RunIdle(Crowd crowd)
+    /// <summary>Everybody in their rooms, and everything warm.</summary>
+    private Crowd NewCrowd(double rate)
     {
+        var crowd = new Crowd(
+            scenario.Shape, contender.Dialect, contender.Ports, new CrowdIdentity($"room{++_crowds}"), cancellationToken);
+        try
+        {
+            crowd.Open(OpenWithin);
+            crowd.Send(rate, pace.WarmUp);
+            return crowd;
+        }
+        catch
+        {
+            crowd.Dispose();
+            throw;
+        }
+    }
+
+    private IdleCost RunIdle()
+    {
+        using var crowd = new Crowd(scenario.Shape, contender.Dialect, contender.Ports, new CrowdIdentity(), cancellationToken);
         var clients = scenario.Shape.Clients;
         var first = Math.Min(IdleBase, clients / 2);
         crowd.Open(first, OpenWithin);
-        crowd.Idle(pace.Idle / 3);
+        crowd.Idle(pace.Settle);
         var before = contender.ResidentBytes();
         crowd.Open(clients, OpenWithin);
-        crowd.Idle(pace.Idle / 3);
+        crowd.Idle(pace.Settle);
 
         var (from, cpuBefore) = (Loop.Now, contender.CpuSeconds());
         crowd.Idle(pace.Idle);
@@ -75,74 +103,50 @@ internal sealed class ScenarioRun(
             clients,
             after.ToDictionary(process => process.Key, process => Math.Round((double)(process.Value - before[process.Key]) / (clients - first))),
             after,
-            Math.Round(Subtract(cpuAfter, cpuBefore).Values.Sum() / ((until - from) / 1e9), 4));
+            Math.Round(ServerWatch.Subtract(cpuAfter, cpuBefore).Values.Sum() / ((until - from) / 1e9), 4));
     }
 
-    /// <summary>Up by a factor until a step fails, then between the two until they are close.</summary>
-    private List<Window> Ramp(Crowd crowd)
+    /// <summary>Up by a factor until a step fails twice, then between the two until they are close.</summary>
+    private List<Window> Ramp()
     {
+        var search = new RateSearch(known is { } rate ? rate * StartBelowKnown : scenario.Rate, known is null ? FirstGrowth : LaterGrowth, CloseEnough);
         List<Window> steps = [];
-        double? holds = null;
-        double? fails = null;
-        var rate = scenario.Rate;
-        while (steps.Count < MaxSteps && !(fails / holds < CloseEnough) && crowd.Tally.Disconnects == 0)
+        var crowd = NewCrowd(search.Next);
+        try
         {
-            crowd.Send(rate, pace.Step / 3);
-            var step = Measure(crowd, rate, pace.Step);
-            steps.Add(step);
-            say(string.Create(CultureInfo.InvariantCulture,
-                $"    {rate,8:0} msg/s  {step.DeliveriesPerSecond,9:0} deliveries/s  p99 {step.Latency?.P99,8:0.0} ms  generator {step.GeneratorBusy:0%}  {(Holds(step) ? "holds" : "fails")}"));
-            if (Holds(step))
+            while (!search.IsDone && steps.Count < MaxSteps)
             {
-                holds = rate;
-            }
-            else
-            {
-                fails = rate;
-                crowd.Settle(SettleWithin);
+                if (crowd.Tally.Disconnects > 0)
+                {
+                    // The server gave clients up, as it may when they are far behind: go on with new ones.
+                    crowd.Dispose();
+                    crowd = NewCrowd(search.Next / 2);
+                    crowd.Settle(pace.Step, pace.Step);
+                }
+
+                crowd.Send(search.Next, pace.Step / 3);
+                var step = _watch.Measure(crowd, search.Next, pace.Step);
+                steps.Add(step);
+                say(string.Create(CultureInfo.InvariantCulture,
+                    $"    {step.OfferedRate,8:0} msg/s  {step.DeliveriesPerSecond,9:0} deliveries/s  p99 {step.Latency?.P99,8:0.0} ms  {step.CoresUsed:0.00} cores  generator {step.GeneratorBusy:0%}  {(Holds(step) ? "holds" : "fails")}"));
+                search.Tell(Holds(step));
                 crowd.Tally.Forget();
             }
 
-            rate = (holds, fails) switch
-            {
-                (null, { } bad) => bad / 2,
-                ({ } good, null) => good * Growth,
-                ({ } good, { } bad) => Math.Sqrt(good * bad),
-                _ => rate,
-            };
+            return steps;
         }
-
-        return steps;
+        finally
+        {
+            crowd.Dispose();
+        }
     }
 
     private Window MeasureProfiled(Crowd crowd)
     {
-        using var profile = new Profile(contender.Processes, profileFolder!);
+        using var sampling = new Sampling(contender.Processes, profileFolder!);
         crowd.Send(scenario.Rate, ProfilerStart);
-        var window = Measure(crowd, scenario.Rate, pace.Window);
-        Profile = profile.Stop();
+        var window = _watch.Measure(crowd, scenario.Rate, pace.Window);
+        Profile = sampling.Stop(window);
         return window;
     }
-
-    private Window Measure(Crowd crowd, double rate, TimeSpan duration)
-    {
-        var tally = crowd.Tally;
-        var cpuBefore = contender.CpuSeconds();
-        var (start, busy) = (Loop.Now, crowd.Busy);
-        tally.OpenWindow(start);
-        crowd.Send(rate, duration);
-        var end = Loop.Now;
-        tally.CloseWindow(end);
-        var seconds = (end - start) / 1e9;
-        var generator = (crowd.Busy - busy) / 1e9 / seconds;
-        var cpu = Subtract(contender.CpuSeconds(), cpuBefore);
-        string[] missing = crowd.Settle(SettleWithin) ? [] : [crowd.DescribeMissing()];
-        return new Window(
-            rate, Math.Round(seconds, 3), tally.WindowSent, tally.WindowDelivered, Percentiles.Of(tally.Latency), Percentiles.Of(tally.Acknowledgement),
-            cpu, tally.Outstanding, tally.Duplicates, tally.Reordered, tally.Disconnects, tally.Errors, [.. tally.Complaints, .. missing],
-            Math.Round(generator, 3), Percentiles.Of(tally.Lag));
-    }
-
-    private static Dictionary<string, double> Subtract(Dictionary<string, double> after, Dictionary<string, double> before) =>
-        after.ToDictionary(process => process.Key, process => Math.Round(process.Value - before[process.Key], 2));
 }

@@ -1,16 +1,24 @@
 using System.Text;
 using Tertulia.Load.Dialects;
 using Tertulia.Load.Wire;
+using Tertulia.Testing;
 
 namespace Tertulia.Load.Traffic;
 
 /// <summary>One user in one room: sends stamped messages and checks each one that arrives.</summary>
-internal sealed class ChatClient(int number, Room room, int place, Dialect dialect, Tally tally) : IConnectionHandler
+/// <param name="number">Number of the user.</param>
+/// <param name="room">The room.</param>
+/// <param name="place">Place among the room's members.</param>
+/// <param name="dialect">How the server is spoken to.</param>
+/// <param name="tally">Where results go.</param>
+/// <param name="carrier">Whose connection it uses, when one user is in several rooms; null for one of its own.</param>
+internal sealed class ChatClient(int number, Room room, int place, Dialect dialect, Tally tally, ChatClient? carrier = null) : IConnectionHandler
 {
     private const int RememberedSends = 1024;
     private readonly int[] _next = new int[room.Members.Length];
     private readonly long[] _scheduled = new long[RememberedSends];
     private HashSet<(int Sender, int Number)>? _missing;
+    private Dictionary<int, ChatClient>? _carried;
     private Connection? _connection;
     private long _lastSeq;
 
@@ -29,9 +37,29 @@ internal sealed class ChatClient(int number, Room room, int place, Dialect diale
     /// <summary>Whether it has been closed.</summary>
     public bool IsClosed => _connection?.IsClosed ?? false;
 
-    /// <summary>Connects and asks for the upgrade.</summary>
+    /// <summary>Whether its room is one of several of a connection.</summary>
+    public bool IsCarried => carrier is not null;
+
+    /// <summary>For the history checker: the room's seq when it came.</summary>
+    public long Since { get; private set; }
+
+    /// <summary>For the history checker: what it was shown.</summary>
+    public List<ShownMessage> Shown { get; } = [];
+
+    /// <summary>For the history checker: what the server said is durable.</summary>
+    public List<AcknowledgedMessage> Acknowledged { get; } = [];
+
+    /// <summary>Connects and asks for the upgrade; on another's connection, joins.</summary>
     public void Open(Loop loop, ushort source, ushort port)
     {
+        if (carrier is not null)
+        {
+            (carrier._carried ??= []).Add(Room.Number, this);
+            _connection = carrier._connection;
+            dialect.JoinFurther(this);
+            return;
+        }
+
         _connection = loop.Connect(source, port, this);
         _connection.Upgrade(dialect.Target(this));
     }
@@ -54,12 +82,21 @@ internal sealed class ChatClient(int number, Room room, int place, Dialect diale
     /// <summary>For dialects: sends a text frame.</summary>
     public void SendText(ReadOnlySpan<byte> payload) => _connection!.SendText(payload);
 
+    /// <summary>For dialects: the one on this connection who is in a room; itself where there is no other.</summary>
+    public ChatClient In(int room) => _carried?.GetValueOrDefault(room) ?? this;
+
     /// <summary>For dialects: it is in its room.</summary>
-    public void OnJoined() => IsJoined = true;
+    /// <param name="seq">The room's seq, 0 where the server has none.</param>
+    public void OnJoined(long seq = 0) => (IsJoined, Since) = (true, seq);
 
     /// <summary>For dialects: the server has answered one of its messages.</summary>
-    public void OnAcknowledged(int message)
+    public void OnAcknowledged(int message, ReadOnlySpan<byte> frame)
     {
+        if (Room.Record is not null)
+        {
+            Acknowledged.Add(RoomRecord.Acknowledgement(frame));
+        }
+
         if (message >= 0 && message < Sent && message >= Sent - RememberedSends)
         {
             tally.OnAcknowledged(_scheduled[message % RememberedSends], Loop.Now);
@@ -71,10 +108,27 @@ internal sealed class ChatClient(int number, Room room, int place, Dialect diale
     /// <param name="seq">Its position in the room, 0 where the server has none.</param>
     public void OnMessage(ReadOnlySpan<byte> frame, long seq)
     {
-        if (!Stamp.TryRead(frame, out var stamp) || stamp.Room != Room.Number || stamp.Sender >= _next.Length)
+        if (!Stamp.TryRead(frame, out var stamp))
+        {
+            tally.OnError("no stamp: " + Encoding.UTF8.GetString(frame[..Math.Min(frame.Length, 200)]));
+            return;
+        }
+
+        if (_carried?.GetValueOrDefault(stamp.Room) is { } carried)
+        {
+            carried.OnMessage(frame, seq);
+            return;
+        }
+
+        if (stamp.Room != Room.Number || stamp.Sender >= _next.Length)
         {
             tally.OnError("not ours: " + Encoding.UTF8.GetString(frame[..Math.Min(frame.Length, 200)]));
             return;
+        }
+
+        if (Room.Record is { } record)
+        {
+            Shown.Add(record.Shown(seq, frame));
         }
 
         var now = Loop.Now;

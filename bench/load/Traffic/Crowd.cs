@@ -8,11 +8,19 @@ namespace Tertulia.Load.Traffic;
 /// <param name="Clients">Connections; a multiple of the rooms.</param>
 /// <param name="Rooms">Rooms of equal size.</param>
 /// <param name="TextBytes">Length of a message's text.</param>
-internal sealed record CrowdShape(int Clients, int Rooms, int TextBytes)
+/// <param name="RoomsPerClient">Rooms that each connection is in.</param>
+internal sealed record CrowdShape(int Clients, int Rooms, int TextBytes, int RoomsPerClient = 1)
 {
     /// <summary>Members of each room.</summary>
-    public int Members => Clients / Rooms;
+    public int Members => Clients * RoomsPerClient / Rooms;
 }
+
+/// <summary>What tells a crowd from others that meet the same server.</summary>
+/// <param name="Series">Names its rooms: <c>series-0</c>, …</param>
+/// <param name="FirstNumber">Number of its first user, which also chooses the source addresses.</param>
+/// <param name="IsRecorded">Whether all that it sees is kept for the history checker.</param>
+/// <param name="IsRoomByRoom">Whether one room is full before the next one is opened; else all rooms fill at the same pace.</param>
+internal sealed record CrowdIdentity(string Series = "room", int FirstNumber = 0, bool IsRecorded = false, bool IsRoomByRoom = false);
 
 /// <summary>All clients of a run: opens them, and sends on a fixed schedule whatever the server does.</summary>
 internal sealed class Crowd : IDisposable
@@ -24,6 +32,7 @@ internal sealed class Crowd : IDisposable
     private static readonly long KeepAliveEvery = TimeSpan.FromSeconds(10).Ticks * 100;
     private static readonly long LookEvery = TimeSpan.FromMilliseconds(50).Ticks * 100;
     private readonly Loop _loop = new();
+    private readonly CrowdIdentity _identity;
     private readonly ChatClient[] _clients;
     private readonly Room[] _rooms;
     private readonly IReadOnlyList<ushort> _ports;
@@ -34,31 +43,42 @@ internal sealed class Crowd : IDisposable
     private long _keptAliveUntil;
     private long _keptAlive;
 
-    public Crowd(CrowdShape shape, Dialect dialect, IReadOnlyList<ushort> ports, CancellationToken cancellationToken)
+    public Crowd(CrowdShape shape, Dialect dialect, IReadOnlyList<ushort> ports, CrowdIdentity identity, CancellationToken cancellationToken)
     {
-        if (shape.Rooms < 1 || shape.Clients % shape.Rooms != 0)
+        if (shape.Rooms < 1 || shape.Clients * shape.RoomsPerClient % shape.Rooms != 0 || shape.Members > shape.Clients)
         {
-            throw new ArgumentException($"{shape.Clients} clients cannot be shared out evenly to {shape.Rooms} rooms");
+            throw new ArgumentException($"{shape.Clients} clients, each in {shape.RoomsPerClient}, cannot be shared out evenly to {shape.Rooms} rooms");
         }
 
+        _identity = identity;
         _ports = ports;
         _cancellationToken = cancellationToken;
         _text = new byte[Math.Max(Stamp.Length, shape.TextBytes)];
-        _rooms = [.. Enumerable.Range(0, shape.Rooms).Select(number => new Room(number, shape.Members))];
-        _clients = new ChatClient[shape.Clients];
-        for (var i = 0; i < _clients.Length; i++)
+        _rooms =
+        [
+            .. Enumerable.Range(0, shape.Rooms).Select(number =>
+                new Room(number, shape.Members, identity.Series) { Record = identity.IsRecorded ? new RoomRecord() : null }),
+        ];
+        _clients = new ChatClient[shape.Clients * shape.RoomsPerClient];
+        Fill(shape, dialect);
+        if (identity.IsRoomByRoom)
         {
-            var room = _rooms[i % _rooms.Length];
-            var place = i / _rooms.Length;
-            _clients[i] = room.Members[place] = new ChatClient(i, room, place, dialect, Tally);
+            _clients = [.. _rooms.SelectMany(room => room.Members)];
         }
     }
+
+    /// <summary>The rooms, with their members.</summary>
+    public IReadOnlyList<Room> Rooms => _rooms;
 
     /// <summary>What was sent and what arrived.</summary>
     public Tally Tally { get; } = new();
 
     /// <summary>Time the generator worked, in nanoseconds.</summary>
     public long Busy => _loop.Busy;
+
+    /// <summary>Opens everything.</summary>
+    /// <exception cref="TimeoutException">Not all were in time.</exception>
+    public void Open(TimeSpan within) => Open(_clients.Length, within);
 
     /// <summary>Opens clients until there are <paramref name="count"/>, and waits until all of them are in their rooms.</summary>
     /// <exception cref="TimeoutException">Not all were in time.</exception>
@@ -77,7 +97,7 @@ internal sealed class Crowd : IDisposable
             {
                 // Multiplied, so that the members of a room do not all meet on one server.
                 var port = _ports[(int)((uint)_opened * 2654435761u >> 16) % _ports.Count];
-                _clients[_opened].Open(_loop, (ushort)(2 + _opened / ClientsPerAddress), port);
+                _clients[_opened].Open(_loop, (ushort)(2 + (_identity.FirstNumber + _opened) / ClientsPerAddress), port);
                 _opened++;
             }
 
@@ -112,11 +132,22 @@ internal sealed class Crowd : IDisposable
     }
 
     /// <summary>Waits for what is outstanding.</summary>
+    /// <param name="within">How long at most.</param>
+    /// <param name="quiet">Gives up sooner when nothing at all arrived for so long.</param>
     /// <returns>Whether everything arrived.</returns>
-    public bool Settle(TimeSpan within)
+    public bool Settle(TimeSpan within, TimeSpan quiet)
     {
         var deadline = Loop.Now + within.Ticks * 100;
-        Run(now => Tally.Outstanding <= 0 || now > deadline ? null : now + LookEvery);
+        var (delivered, changedAt) = (Tally.Delivered, Loop.Now);
+        Run(now =>
+        {
+            if (Tally.Delivered != delivered)
+            {
+                (delivered, changedAt) = (Tally.Delivered, now);
+            }
+
+            return Tally.Outstanding <= 0 || now > deadline || now - changedAt > quiet.Ticks * 100 ? null : now + LookEvery;
+        });
         return Tally.Outstanding <= 0;
     }
 
@@ -138,6 +169,25 @@ internal sealed class Crowd : IDisposable
     }
 
     public void Dispose() => _loop.Dispose();
+
+    /// <summary>Connections first; then the further rooms of each, so that nobody is in one twice.</summary>
+    private void Fill(CrowdShape shape, Dialect dialect)
+    {
+        var (opened, carried) = (0, shape.Clients);
+        var carriers = new ChatClient?[shape.Clients];
+        var apart = Math.Max(1, shape.Clients / shape.Members);
+        for (var place = 0; place < shape.Members; place++)
+        {
+            foreach (var room in _rooms)
+            {
+                var user = (shape.RoomsPerClient == 1 ? opened : room.Number + place * apart) % shape.Clients;
+                var client = new ChatClient(_identity.FirstNumber + user, room, place, dialect, Tally, carriers[user]);
+                room.Members[place] = client;
+                _clients[carriers[user] is null ? opened++ : carried++] = client;
+                carriers[user] ??= client;
+            }
+        }
+    }
 
     private void Run(Func<long, long?> step) => _loop.Run(now =>
     {

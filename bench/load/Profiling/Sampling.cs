@@ -1,25 +1,24 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text;
+using Tertulia.Load.Measuring;
 using Tertulia.Testing;
 
-namespace Tertulia.Load.Measuring;
+namespace Tertulia.Load.Profiling;
 
 /// <summary>Samples of where server processes spend their CPU, taken by <c>perf</c>.</summary>
 /// <remarks>The runtimes name their compiled code in <c>/tmp/perf-PID.map</c> when <see cref="Environment"/> is set for them.</remarks>
-internal sealed partial class Profile : IDisposable
+internal sealed partial class Sampling : IDisposable
 {
     private const int SignalInterrupt = 2;
     private const int Frequency = 499;
-    private const int Rows = 40;
-    private const int MaxLine = 220;
+    private const char Separator = '|';
     private readonly IReadOnlyList<ServerProcess> _processes;
     private readonly string _data;
     private readonly Process _perf;
 
     /// <summary>Starts to sample.</summary>
-    public Profile(IReadOnlyList<ServerProcess> processes, string folder)
+    public Sampling(IReadOnlyList<ServerProcess> processes, string folder)
     {
         _processes = processes;
         _data = Path.Combine(folder, "perf.data");
@@ -37,7 +36,8 @@ internal sealed partial class Profile : IDisposable
     };
 
     /// <summary>Stops, and tells for each process which functions took how much of it.</summary>
-    public string Stop()
+    /// <param name="window">What was measured meanwhile.</param>
+    public Profile Stop(Window window)
     {
         if (Interrupt(_perf.Id, SignalInterrupt) != 0)
         {
@@ -47,30 +47,29 @@ internal sealed partial class Profile : IDisposable
         _perf.StandardError.ReadToEnd();
         _perf.WaitForExit();
         var times = ProcessTimes.Read();
-        var text = new StringBuilder();
-        foreach (var process in _processes)
-        {
-            var ids = string.Join(',', times.Tree(process.Id));
-            text.AppendLine(CultureInfo.InvariantCulture, $"== {process.Name}: by thread and image").AppendLine(Report(ids, 12, "--no-children", "--sort", "comm,dso"));
-            text.AppendLine(CultureInfo.InvariantCulture, $"== {process.Name}: by function, alone").AppendLine(Report(ids, Rows, "--no-children", "--sort", "dso,symbol"));
-            text.AppendLine(CultureInfo.InvariantCulture, $"== {process.Name}: by function, with what it called").AppendLine(Report(ids, 2 * Rows, "--children", "--sort", "symbol"));
-        }
-
-        return text.ToString();
-    }
-
-    private string Report(string ids, int rows, params string[] options)
-    {
-        using var report = Start(["report", "-i", _data, "--stdio", "-g", "none", "--percentage", "relative", "--pid", ids, .. options]);
-        _ = report.StandardError.ReadToEndAsync();
-        var lines = report.StandardOutput.ReadToEnd().Split('\n')
-            .Where(line => line.Length > 0 && line[0] != '#' && !(options[0] == "--children" && line.Contains("] 0x", StringComparison.Ordinal)))
-            .Select(line => line.TrimEnd(' ', '-')[..Math.Min(line.TrimEnd(' ', '-').Length, MaxLine)]);
-        report.WaitForExit();
-        return string.Join('\n', lines.Take(rows)) + "\n";
+        return new Profile(window,
+        [
+            .. _processes.Select(process => (process.Name, Ids: string.Join(',', times.Tree(process.Id)))).Select(process => new ProcessProfile(
+                process.Name,
+                Report(process.Ids, "--no-children", "--sort", "comm,dso"),
+                Report(process.Ids, "--no-children", "--sort", "dso,symbol"),
+                Report(process.Ids, "--children", "--sort", "symbol"))),
+        ]);
     }
 
     public void Dispose() => _perf.Dispose();
+
+    /// <returns>Rows of shares of all samples and names, the largest first.</returns>
+    private string[][] Report(string ids, params string[] options)
+    {
+        using var report = Start(
+            ["report", "-i", _data, "--stdio", "-g", "none", "--percentage", "absolute", "-t", Separator.ToString(), "--pid", ids, .. options]);
+        _ = report.StandardError.ReadToEndAsync();
+        var rows = report.StandardOutput.ReadToEnd().Split('\n').Where(line => line.Length > 0 && line[0] != '#')
+            .Select(line => line.Split(Separator, StringSplitOptions.TrimEntries)).Where(row => row.Length > 1).ToArray();
+        report.WaitForExit();
+        return rows;
+    }
 
     private static Process Start(params string[] arguments) =>
         Process.Start(new ProcessStartInfo("perf", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })

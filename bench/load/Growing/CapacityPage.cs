@@ -1,0 +1,137 @@
+using System.Globalization;
+using System.Text;
+using Tertulia.Load.Contenders;
+using Tertulia.Load.Reporting;
+
+namespace Tertulia.Load.Growing;
+
+/// <summary>The part of docs/capacity.md that is computed: fits, the sizing formula and worked examples.</summary>
+internal static class CapacityPage
+{
+    private const string Begin = "<!-- computed by ./dev bench plot: begin -->";
+    private const string End = "<!-- computed by ./dev bench plot: end -->";
+
+    // A process is given two cores and planned to be half busy: one core each.
+    private const double CoresPerProcess = 1;
+    private const int FewestProcesses = 2;
+
+    /// <summary>What the page works through.</summary>
+    public static IReadOnlyList<Demand> Examples { get; } =
+    [
+        new("a company: 2,000 online in rooms of 10, a message a minute each", 2000, 2000 / 60.0, 10, 100),
+        new("a community: 20,000 online in rooms of 50, a message every two minutes each", 20_000, 20_000 / 120.0, 50, 200),
+        new("a crowd: 100,000 online in rooms of 100, a message every five minutes each", 100_000, 100_000 / 300.0, 100, 200),
+    ];
+
+    /// <summary>Puts what is computed between the marks of the page.</summary>
+    /// <exception cref="InvalidDataException">The page has no marks.</exception>
+    public static string Fill(string page, GrowthReport report)
+    {
+        var (begin, end) = (page.IndexOf(Begin, StringComparison.Ordinal), page.IndexOf(End, StringComparison.Ordinal));
+        return begin >= 0 && end > begin
+            ? page[..(begin + Begin.Length)] + "\n" + Computed(report) + page[end..]
+            : throw new InvalidDataException($"The page needs the marks {Begin} and {End}");
+    }
+
+    /// <summary>Everything between the marks.</summary>
+    public static string Computed(GrowthReport report)
+    {
+        var text = new StringBuilder();
+        foreach (var session in report.Sessions)
+        {
+            Line(text, $"Measured by `{session.Command}`, revision {session.Revision}, {session.StartedAt:yyyy-MM-dd}.");
+        }
+
+        Line(text, $"Machine: {report.Machine.Summary}.");
+        Line(text, $"");
+        Line(text, $"### The curves as straight lines");
+        Line(text, $"");
+        Line(text, $"| curve | | figure | fit | typical error | largest error | points |");
+        Line(text, $"|---|---|---|---|--:|--:|--:|");
+        foreach (var fit in Fits(report))
+        {
+            Line(text, $"{fit.Row()}");
+        }
+
+        var models = Curve.All.SelectMany(curve => curve.Contenders).Distinct().Select(contender => SizeModel.Of(contender, report)).OfType<SizeModel>().ToArray();
+        Line(text, $"");
+        Line(text, $"### One formula for all of them");
+        foreach (var model in models)
+        {
+            AppendModel(text, model);
+        }
+
+        Line(text, $"");
+        Line(text, $"### Worked examples");
+        foreach (var demand in Examples)
+        {
+            AppendExample(text, demand, models);
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>All lines that can be fitted.</summary>
+    public static IEnumerable<CurveFit> Fits(GrowthReport report) =>
+        from curve in Curve.All
+        from contender in curve.Contenders
+        let points = report.Of(curve, contender)
+        from fit in (CurveFit?[])[CurveFit.OfCpu(curve, contender, points), curve.IsIdle ? CurveFit.OfMemory(curve, contender, points) : null]
+        where fit is not null
+        select fit;
+
+    private static void AppendModel(StringBuilder text, SizeModel model)
+    {
+        Line(text, $"");
+        Line(text, $"{Lineup.Titles[model.Contender]}, all processes of a kind together:");
+        Line(text, $"");
+        Line(text, $"| | {string.Join(" | ", SizeModel.TermNames.Select(term => term.Name))} | error, typical / largest | MiB at rest | KiB per connection |");
+        Line(text, $"|---|{string.Concat(SizeModel.TermNames.Select(_ => "--:|"))}--:|--:|--:|");
+        foreach (var kind in model.Kinds)
+        {
+            var coefficients = kind.Cpu.Coefficients.Zip(SizeModel.TermNames, (coefficient, term) =>
+                coefficient == 0 ? "–" : (coefficient * term.Factor).ToString(term.Format, CultureInfo.InvariantCulture));
+            var memory = kind.Memory is { } fit ? Text($"{fit.Coefficients[0]:0} | {fit.Coefficients[1] * 1024 / 1000:0.0}") : "– | –";
+            Line(text, $"| {kind.Kind} | {string.Join(" | ", coefficients)} | {kind.Cpu.TypicalError:0%} / {kind.Cpu.LargestError:0%} | {memory} |");
+        }
+    }
+
+    private static void AppendExample(StringBuilder text, Demand demand, SizeModel[] models)
+    {
+        Line(text, $"");
+        Line(text, $"**{demand.Name}**: {demand.MessagesPerSecond:0} messages/s, {demand.MessagesPerSecond * demand.Members:0} deliveries/s, {demand.TextBytes:0} bytes.");
+        Line(text, $"");
+        Line(text, $"| | process | cores | processes, half busy on 2 cores each | MiB of all |");
+        Line(text, $"|---|---|--:|--:|--:|");
+        foreach (var model in models)
+        {
+            var nodes = Nodes(demand, model);
+            foreach (var kind in model.Kinds)
+            {
+                var cores = kind.Cores(demand, nodes);
+                var processes = kind.Kind is "allinone" or "postgres" or "rabbitmq" ? "1" : Text($"{Math.Max(FewestProcesses, Math.Ceiling(cores / CoresPerProcess)):0}");
+                Line(text, $"| {Lineup.Titles[model.Contender]} | {kind.Kind} | {cores:0.00} | {processes} | {kind.Mebibytes(demand):0} |");
+            }
+
+            Line(text, $"| {Lineup.Titles[model.Contender]} | **all** | **{model.Kinds.Sum(kind => kind.Cores(demand, nodes)):0.00}** | | **{model.Kinds.Sum(kind => kind.Mebibytes(demand)):0}** |");
+        }
+    }
+
+    /// <summary>More nodes make each message cost more: counted up until they are enough.</summary>
+    private static int Nodes(Demand demand, SizeModel model)
+    {
+        const int Most = 100;
+        var nodes = model.Kinds.FirstOrDefault(kind => kind.Kind == "connection");
+        var count = nodes is null ? 1 : FewestProcesses;
+        while (nodes is not null && count < Most && nodes.Cores(demand, Math.Min(count, demand.Members)) > count * CoresPerProcess)
+        {
+            count++;
+        }
+
+        return (int)Math.Min(count, demand.Members);
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    private static void Line(StringBuilder text, FormattableString line) => text.Append(Text(line)).Append('\n');
+}
