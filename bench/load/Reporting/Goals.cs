@@ -5,13 +5,13 @@ using Tertulia.Load.Measuring;
 namespace Tertulia.Load.Reporting;
 
 /// <summary>What a contender is to reach in a scenario.</summary>
-/// <param name="Figure">What is compared, with its unit.</param>
+/// <param name="Unit">What is compared, with its unit.</param>
 /// <param name="Of">The figure of one measurement; null when it has none.</param>
 /// <param name="Bound">The limit; with a rival, a factor of the rival's median.</param>
 /// <param name="Rival">Compared with whom; null for an absolute limit.</param>
 /// <param name="IsAtLeast">Whether more is better.</param>
 internal sealed record Goal(
-    string Scenario, string Contender, string Figure, Func<Measurement, double?> Of, double Bound, string? Rival = null, bool IsAtLeast = false)
+    string Scenario, string Contender, string Unit, Func<Measurement, double?> Of, double Bound, string? Rival = null, bool IsAtLeast = false)
 {
     private const string PerDelivery = "CPU µs per delivery";
     private const string PerMessage = "CPU µs per message";
@@ -51,9 +51,9 @@ internal sealed record Goal(
             var limit = goal.Rival is null ? goal.Bound : goal.Bound * rival;
             var sign = goal.IsAtLeast ? "≥" : "≤";
             var wanted = goal.Rival is null ? Text($"{sign} {goal.Bound:0.##}") : Text($"{sign} {goal.Bound:0.0#} × {Lineup.Titles[goal.Rival]}");
-            var ratio = rival is { } other ? Text($"{own / other:0.00} × {other:0.#}") : "–";
+            var ratio = rival is { } other ? Text($"{own / other:0.00} × {Figure(other)}") : "–";
             var verdict = limit is not { } bound ? "not measured" : (goal.IsAtLeast ? own >= bound : own <= bound) ? "**holds**" : "misses";
-            yield return Text($"| {goal.Scenario} | {Lineup.Titles[goal.Contender]} | {goal.Figure} | {own:0.0#} | {ratio} | {wanted} | {verdict} |");
+            yield return Text($"| {goal.Scenario} | {Lineup.Titles[goal.Contender]} | {goal.Unit} | {Figure(own)} | {ratio} | {wanted} | {verdict} |");
         }
     }
 
@@ -62,6 +62,8 @@ internal sealed record Goal(
     private static double? Kibibytes(Measurement row, params string[] kinds) => row.Idle is { } idle
         ? idle.BytesPerConnection.Where(process => kinds.Any(kind => process.Key.StartsWith(kind, StringComparison.Ordinal))).Sum(process => process.Value) / 1024
         : null;
+
+    private static string Figure(double value) => value.ToString(value >= 1000 ? "0" : "0.0#", CultureInfo.InvariantCulture);
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

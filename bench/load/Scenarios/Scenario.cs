@@ -58,7 +58,7 @@ internal sealed record Pace(TimeSpan WarmUp, TimeSpan Window, TimeSpan Step, Tim
 {
     /// <summary>For figures.</summary>
     public static Pace Normal { get; } = new(
-        TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(25));
+        TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(25));
 
     /// <summary>For a look.</summary>
     public static Pace Quick { get; } = new(
