@@ -98,12 +98,9 @@ internal sealed class GrowthCommand(BenchOptions options, string command)
     private static void Draw(BenchOptions options, GrowthReport report)
     {
         Directory.CreateDirectory(options.PlotFolder);
-        foreach (var curve in options.Curves)
+        foreach (var curve in Curve.All)
         {
-            if (CurvePlot.Of(curve, report) is { } plot)
-            {
-                File.WriteAllText(Path.Combine(options.PlotFolder, curve.Name + ".svg"), plot.ToSvg());
-            }
+            File.WriteAllText(Path.Combine(options.PlotFolder, curve.Name + ".svg"), CurvePlot.Of(curve, report).ToSvg());
         }
 
         var page = File.Exists(options.CapacityPage) ? options.CapacityPage : Path.Combine(Repository.Root, "docs", "capacity.md");

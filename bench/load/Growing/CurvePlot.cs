@@ -8,13 +8,13 @@ internal static class CurvePlot
 {
     private const int FitSteps = 60;
 
-    /// <summary>The plot of a curve; null when nothing of it was measured.</summary>
-    public static Plot? Of(Curve curve, GrowthReport report)
+    /// <summary>The plot of a curve; one that says so when nothing of it was measured.</summary>
+    public static Plot Of(Curve curve, GrowthReport report)
     {
-        var rows = curve.Contenders.Select((name, colour) => (Name: name, Colour: colour, Points: report.Of(curve, name))).Where(row => row.Points.Count > 0).ToArray();
+        var rows = curve.Contenders.Select(name => (Name: name, Colour: name == "cluster" ? 1 : 0, Points: report.Of(curve, name))).Where(row => row.Points.Count > 0).ToArray();
         if (rows.Length == 0)
         {
-            return null;
+            return new Plot(curve.Title, []);
         }
 
         Series Line(string contender, string suffix, int colour, bool isDashed, IReadOnlyList<GrowthPoint> points, Func<GrowthPoint, double> value) =>

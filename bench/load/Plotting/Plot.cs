@@ -44,12 +44,17 @@ internal sealed class Plot(string title, IReadOnlyList<Panel> panels)
     public string ToSvg()
     {
         var text = new StringBuilder();
-        var legend = panels.Max(panel => panel.Series.Count(series => !series.IsFit));
-        var (width, height) = (panels.Count * PanelWidth + 10, Top + Height + Bottom + legend * LegendLine + 8);
+        var legend = panels.Select(panel => panel.Series.Count(series => !series.IsFit)).DefaultIfEmpty(0).Max();
+        var (width, height) = (Math.Max(2, panels.Count) * PanelWidth + 10, Top + Height + Bottom + legend * LegendLine + 8);
         Line(text, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{Escape(title)}\">");
         Line(text, $"<style>{Style}</style>");
         Line(text, $"<rect class=\"back\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>");
         Line(text, $"<text class=\"text title\" x=\"14\" y=\"24\">{Escape(title)}</text>");
+        if (panels.Count == 0)
+        {
+            Line(text, $"<text class=\"soft\" x=\"14\" y=\"{Top}\">not measured yet</text>");
+        }
+
         for (var i = 0; i < panels.Count; i++)
         {
             AppendPanel(text, panels[i], Left + i * PanelWidth);

@@ -47,23 +47,29 @@ internal sealed partial class Sampling : IDisposable
         _perf.StandardError.ReadToEnd();
         _perf.WaitForExit();
         var times = ProcessTimes.Read();
+        var (images, alone, withCallees) = (Report("--no-children", "pid,comm,dso"), Report("--no-children", "pid,dso,symbol"), Report("--children", "pid,symbol"));
         return new Profile(window,
         [
-            .. _processes.Select(process => (process.Name, Ids: string.Join(',', times.Tree(process.Id)))).Select(process => new ProcessProfile(
-                process.Name,
-                Report(process.Ids, "--no-children", "--sort", "comm,dso"),
-                Report(process.Ids, "--no-children", "--sort", "dso,symbol"),
-                Report(process.Ids, "--children", "--sort", "symbol"))),
+            .. _processes.Select(process => (process.Name, Ids: times.Tree(process.Id).ToHashSet())).Select(process => new ProcessProfile(
+                process.Name, Of(process.Ids, images, 1), Of(process.Ids, alone, 1), Of(process.Ids, withCallees, 2))),
         ]);
     }
+
+    /// <summary>The rows of some processes, without the process.</summary>
+    /// <remarks>Not perf's own filter: it lets rows of equal names pass or not as a whole, whichever processes they came from.</remarks>
+    private static string[][] Of(HashSet<int> ids, string[][] rows, int column) =>
+    [
+        .. rows.Where(row => row.Length > column + 1 && int.TryParse(row[column].Split(':')[0], CultureInfo.InvariantCulture, out var id) && ids.Contains(id))
+            .Select(row => (string[])[.. row[..column], .. row[(column + 1)..]]),
+    ];
 
     public void Dispose() => _perf.Dispose();
 
     /// <returns>Rows of shares of all samples and names, the largest first.</returns>
-    private string[][] Report(string ids, params string[] options)
+    private string[][] Report(string callees, string sort)
     {
         using var report = Start(
-            ["report", "-i", _data, "--stdio", "-g", "none", "--percentage", "absolute", "-t", Separator.ToString(), "--pid", ids, .. options]);
+            ["report", "-i", _data, "--stdio", "-g", "none", "--percentage", "absolute", "-t", Separator.ToString(), callees, "--sort", sort]);
         _ = report.StandardError.ReadToEndAsync();
         var rows = report.StandardOutput.ReadToEnd().Split('\n').Where(line => line.Length > 0 && line[0] != '#')
             .Select(line => line.Split(Separator, StringSplitOptions.TrimEntries)).Where(row => row.Length > 1).ToArray();
