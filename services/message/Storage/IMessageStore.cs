@@ -25,7 +25,7 @@ internal interface IMessageStore : IAsyncDisposable
     /// <returns><paramref name="nowMs"/>, or one more than the last owner's epoch when that is larger.</returns>
     Task<long> TakePartitionAsync(int partition, long nowMs, CancellationToken cancellationToken);
 
-    /// <summary>Appends all entries and applies them to rooms, members and messages; or does nothing of it.</summary>
+    /// <summary>Appends all entries and applies them to rooms and members; or does nothing of it.</summary>
     /// <param name="entries">Of any number of rooms, each room's in the order of its seqs. At least one.</param>
     /// <exception cref="StoreRejectedException">An entry holds what the store can never take.</exception>
     Task<AppendOutcome> AppendAsync(IReadOnlyList<LogEntry> entries, CancellationToken cancellationToken);

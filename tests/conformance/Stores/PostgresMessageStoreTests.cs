@@ -15,7 +15,7 @@ public sealed class PostgresMessageStoreTests(PostgresServer server) : MessageSt
         await store.InitializeAsync(Deadline);
         var lobby = new RoomScript("lobby");
 
-        await Assert.ThrowsAsync<StoreRejectedException>(() => store.AppendAsync([lobby.Created(), lobby.Said("ana", "m1", "a\0b")], Deadline));
+        await Assert.ThrowsAsync<StoreRejectedException>(() => store.AppendAsync([lobby.Created(), lobby.Said("ana", "m\01")], Deadline));
 
         Assert.Null(await store.ReadEventsAsync("lobby", 1, 10, 10, Deadline));
     }

@@ -15,13 +15,6 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
         select * from unnest($1, $2, $3, $4, $5, $6, $7)
         """;
 
-    private const string InsertMessages = """
-        insert into messages (room_id, created_seq, updated_seq, message_id, user_id, username, content, created_at_ms, client_msg_id, reply_to, metadata)
-        select room_id, seq, seq, message_id, user_id, username, content, created_at_ms, client_msg_id, reply_to, metadata
-        from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-          as m(room_id, seq, message_id, user_id, username, content, created_at_ms, client_msg_id, reply_to, metadata)
-        """;
-
     private const string InsertRooms = """
         insert into rooms (room_id, kind, members, created_at_ms)
         select room_id, kind, 0, created_at_ms from unnest($1, $2, $3) as r(room_id, kind, created_at_ms)
@@ -47,8 +40,7 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
     {
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
         await using var batch = new NpgsqlBatch(connection);
-        AddLog(batch, entries, out var messages, out var members, out var rooms);
-        AddMessages(batch, entries, messages);
+        AddLog(batch, entries, out var members, out var rooms);
         AddRooms(batch, entries, rooms);
         AddMembers(batch, entries, members);
         try
@@ -64,7 +56,7 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
         }
     }
 
-    private static void AddLog(NpgsqlBatch batch, IReadOnlyList<LogEntry> entries, out int messages, out int members, out int rooms)
+    private static void AddLog(NpgsqlBatch batch, IReadOnlyList<LogEntry> entries, out int members, out int rooms)
     {
         var count = entries.Count;
         var roomIds = new string[count];
@@ -74,7 +66,7 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
         var keys = new string[count];
         var times = new long[count];
         var bodies = new byte[count][];
-        (messages, members, rooms) = (0, 0, 0);
+        (members, rooms) = (0, 0);
         for (var i = 0; i < count; i++)
         {
             var entry = entries[i];
@@ -88,7 +80,6 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
             bodies[i] = roomEvent.ToByteArray();
             switch (roomEvent.BodyCase)
             {
-                case RoomEvent.BodyOneofCase.Message: messages++; break;
                 case RoomEvent.BodyOneofCase.Member: members++; break;
                 case RoomEvent.BodyOneofCase.Room: rooms++; break;
             }
@@ -102,57 +93,6 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
         Bind(command, NpgsqlDbType.Text, keys);
         Bind(command, NpgsqlDbType.Bigint, times);
         Bind(command, NpgsqlDbType.Bytea, bodies);
-    }
-
-    private static void AddMessages(NpgsqlBatch batch, IReadOnlyList<LogEntry> entries, int count)
-    {
-        if (count == 0)
-        {
-            return;
-        }
-
-        var roomIds = new string[count];
-        var seqs = new long[count];
-        var messageIds = new string[count];
-        var userIds = new string[count];
-        var usernames = new string[count];
-        var contents = new string[count];
-        var times = new long[count];
-        var clientMsgIds = new string[count];
-        var repliesTo = new string[count];
-        var metadata = new ReadOnlyMemory<byte>[count];
-        var row = 0;
-        for (var i = 0; i < entries.Count; i++)
-        {
-            var roomEvent = entries[i].Event;
-            if (roomEvent.BodyCase == RoomEvent.BodyOneofCase.Message)
-            {
-                var message = roomEvent.Message;
-                roomIds[row] = entries[i].RoomId;
-                seqs[row] = roomEvent.Seq;
-                messageIds[row] = message.MessageId;
-                userIds[row] = roomEvent.UserId;
-                usernames[row] = roomEvent.Username;
-                contents[row] = message.Content;
-                times[row] = roomEvent.CreatedAtMs;
-                clientMsgIds[row] = message.ClientMsgId;
-                repliesTo[row] = message.ReplyTo;
-                metadata[row] = message.Metadata.Memory;
-                row++;
-            }
-        }
-
-        var command = Add(batch, InsertMessages);
-        Bind(command, NpgsqlDbType.Text, roomIds);
-        Bind(command, NpgsqlDbType.Bigint, seqs);
-        Bind(command, NpgsqlDbType.Text, messageIds);
-        Bind(command, NpgsqlDbType.Text, userIds);
-        Bind(command, NpgsqlDbType.Text, usernames);
-        Bind(command, NpgsqlDbType.Text, contents);
-        Bind(command, NpgsqlDbType.Bigint, times);
-        Bind(command, NpgsqlDbType.Text, clientMsgIds);
-        Bind(command, NpgsqlDbType.Text, repliesTo);
-        Bind(command, NpgsqlDbType.Bytea, metadata);
     }
 
     private static void AddRooms(NpgsqlBatch batch, IReadOnlyList<LogEntry> entries, int count)

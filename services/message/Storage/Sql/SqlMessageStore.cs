@@ -79,10 +79,10 @@ internal sealed class SqlMessageStore(ISqlDialect dialect) : IMessageStore
     });
 
     public Task<RoomView?> ReadChangesAsync(MemberKey reader, long sinceSeq, int limit, CancellationToken cancellationToken) =>
-        ReadViewAsync(SqlText.Changes, reader, sinceSeq, limit, cancellationToken);
+        ReadViewAsync(SqlText.Newer, reader, sinceSeq, limit, cancellationToken);
 
     public Task<RoomView?> ReadPageAsync(MemberKey reader, HistoryRange range, int limit, CancellationToken cancellationToken) =>
-        ReadViewAsync(range.After ? SqlText.PageAfter : SqlText.PageBefore, reader, range.Seq, limit, cancellationToken);
+        ReadViewAsync(range.After ? SqlText.Newer : SqlText.Older, reader, range.Seq, limit, cancellationToken);
 
     public Task<LogView?> ReadEventsAsync(
         string roomId, long fromSeq, long toSeq, int limit, CancellationToken cancellationToken) => TryAsync(async () =>
@@ -142,19 +142,24 @@ internal sealed class SqlMessageStore(ISqlDialect dialect) : IMessageStore
         return view;
     });
 
-    private static Message ReadMessage(DbDataReader reader, int column) => new()
+    private static Message ReadMessage(DbDataReader reader, int column)
     {
-        MessageId = reader.GetString(column),
-        Seq = reader.GetInt64(column + 1),
-        UpdatedSeq = reader.GetInt64(column + 2),
-        UserId = reader.GetString(column + 3),
-        Username = reader.GetString(column + 4),
-        Content = reader.GetString(column + 5),
-        CreatedAtMs = reader.GetInt64(column + 6),
-        ClientMsgId = reader.GetString(column + 7),
-        ReplyTo = reader.GetString(column + 8),
-        Metadata = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(reader.GetFieldValue<byte[]>(column + 9)),
-    };
+        var entry = ReadEvent(reader, column);
+        var message = entry.Message;
+        return new Message
+        {
+            MessageId = message.MessageId,
+            Seq = entry.Seq,
+            UpdatedSeq = entry.Seq,
+            UserId = entry.UserId,
+            Username = entry.Username,
+            Content = message.Content,
+            CreatedAtMs = entry.CreatedAtMs,
+            ClientMsgId = message.ClientMsgId,
+            ReplyTo = message.ReplyTo,
+            Metadata = message.Metadata,
+        };
+    }
 
     private static RoomEvent ReadEvent(DbDataReader reader, int column) => RoomEvent.Parser.ParseFrom(reader.GetFieldValue<byte[]>(column));
 

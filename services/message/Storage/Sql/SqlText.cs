@@ -29,11 +29,9 @@ internal static class SqlText
         order by e.seq
         """;
 
-    public static readonly string Changes = View("updated_seq > @seq order by updated_seq limit @limit", "updated_seq");
+    public static readonly string Newer = View("seq > @seq", "seq limit @limit");
 
-    public static readonly string PageBefore = View("created_seq < @seq order by created_seq desc limit @limit", "created_seq");
-
-    public static readonly string PageAfter = View("created_seq > @seq order by created_seq limit @limit", "created_seq");
+    public static readonly string Older = View("seq < @seq", "seq desc limit @limit");
 
     public static string FindByKeys(string keys) => $"""
         select l.room_id, l.sender_id, l.idempotency_key, l.body
@@ -50,15 +48,15 @@ internal static class SqlText
         join members m on m.room_id = k.room_id and m.user_id = k.user_id
         """;
 
-    // The inner select has its own limit, so that the index gives exactly these rows. A room without them gives one row of nulls.
+    // The inner select has its own limit, so that the log gives exactly these rows and what lies between. A room without messages there gives one
+    // row whose body is null. 20: RoomEvent.message.
     private static string View(string range, string order) => $"""
-        select r.kind, r.members, h.last_seq, coalesce(b.role, ''), coalesce(b.banned, false),
-               m.message_id, m.created_seq, m.updated_seq, m.user_id, m.username, m.content, m.created_at_ms, m.client_msg_id, m.reply_to, m.metadata
+        select r.kind, r.members, h.last_seq, coalesce(b.role, ''), coalesce(b.banned, false), m.body
         from rooms r
         join (select coalesce(max(seq), 0) as last_seq from room_log where room_id = @room) h on 1 = 1
         left join members b on b.room_id = r.room_id and b.user_id = @user
-        left join (select * from messages where room_id = @room and {range}) m on 1 = 1
+        left join (select seq, body from room_log where room_id = @room and kind = 20 and {range} order by {order}) m on 1 = 1
         where r.room_id = @room
-        order by m.{order}
+        order by m.seq
         """;
 }
