@@ -9,15 +9,22 @@ namespace Tertulia.Link.Node;
 
 /// <summary>A gateway's client as a request of this node: an extended CONNECT (RFC 8441), as if it had come over HTTP/2.</summary>
 internal sealed class LinkedRequest :
-    IHttpRequestFeature, IHttpResponseFeature, IHttpExtendedConnectFeature, IHttpRequestLifetimeFeature, IHttpConnectionFeature, IHttpRequestIdentifierFeature
+    IFeatureCollection, IHttpRequestFeature, IHttpResponseFeature, IHttpExtendedConnectFeature, IHttpRequestLifetimeFeature, IHttpConnectionFeature,
+    IHttpRequestIdentifierFeature
 {
-    private const int FeatureCount = 12;
+    // What a request is made of, besides the body of its answer: this object, so that it is a small one.
+    private static readonly Type[] Own =
+    [
+        typeof(IHttpRequestFeature), typeof(IHttpResponseFeature), typeof(IHttpExtendedConnectFeature), typeof(IHttpRequestLifetimeFeature),
+        typeof(IHttpConnectionFeature), typeof(IHttpRequestIdentifierFeature),
+    ];
 
     private readonly LinkedClient _client;
     private readonly LinkOutput _output;
     private readonly IPEndPoint? _peer;
     private List<(Func<object, Task> Callback, object State)>? _onStarting;
     private List<(Func<object, Task> Callback, object State)>? _onCompleted;
+    private (Type Key, object Feature)[] _features = []; // Set by others: few.
     private StreamResponseBodyFeature? _body;
     private bool _accepted;
 
@@ -96,6 +103,29 @@ internal sealed class LinkedRequest :
 
     public string TraceIdentifier { get => field ??= $"{ConnectionId}:{_client.Client}:{Guid.CreateVersion7():N}"; set; }
 
+    public bool IsReadOnly => false;
+
+    public int Revision { get; private set; }
+
+    public object? this[Type key]
+    {
+        get
+        {
+            foreach (var (set, feature) in _features)
+            {
+                if (set == key)
+                {
+                    return feature;
+                }
+            }
+
+            return Array.IndexOf(Own, key) >= 0 ? this
+                : key == typeof(IHttpResponseBodyFeature) ? _body ??= new StreamResponseBodyFeature(new MemoryStream())
+                : null;
+        }
+        set => Set(key, value);
+    }
+
     private IHttpResponseFeature Response => this;
 
     /// <summary>Runs the request until it is over: the client is refused, or was accepted and closed.</summary>
@@ -104,7 +134,7 @@ internal sealed class LinkedRequest :
         var failed = true;
         try
         {
-            await application(Context(scopes));
+            await application(new DefaultHttpContext(this) { ServiceScopeFactory = scopes });
             failed = false;
         }
         finally
@@ -129,17 +159,33 @@ internal sealed class LinkedRequest :
         return new LinkedStream(_client);
     }
 
-    private DefaultHttpContext Context(IServiceScopeFactory scopes)
+    TFeature? IFeatureCollection.Get<TFeature>()
+        where TFeature : default => (TFeature?)this[typeof(TFeature)];
+
+    void IFeatureCollection.Set<TFeature>(TFeature? instance)
+        where TFeature : default => this[typeof(TFeature)] = instance;
+
+    public IEnumerator<KeyValuePair<Type, object>> GetEnumerator() =>
+        _features.Select(feature => KeyValuePair.Create(feature.Key, feature.Feature)).Concat(Own.Select(key => KeyValuePair.Create(key, (object)this))).GetEnumerator();
+
+    System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private void Set(Type key, object? feature)
     {
-        var features = new FeatureCollection(FeatureCount);
-        features.Set<IHttpRequestFeature>(this);
-        features.Set<IHttpResponseFeature>(this);
-        features.Set<IHttpResponseBodyFeature>(_body = new StreamResponseBodyFeature(new MemoryStream(0)));
-        features.Set<IHttpExtendedConnectFeature>(this);
-        features.Set<IHttpRequestLifetimeFeature>(this);
-        features.Set<IHttpConnectionFeature>(this);
-        features.Set<IHttpRequestIdentifierFeature>(this);
-        return new DefaultHttpContext(features) { ServiceScopeFactory = scopes };
+        Revision++;
+        var index = Array.FindIndex(_features, entry => entry.Key == key);
+        if (feature is null)
+        {
+            _features = [.. _features.Where(entry => entry.Key != key)];
+        }
+        else if (index >= 0)
+        {
+            _features[index].Feature = feature;
+        }
+        else
+        {
+            _features = [.. _features, (key, feature)];
+        }
     }
 
     private async Task FinishAsync(bool failed)
@@ -155,9 +201,7 @@ internal sealed class LinkedRequest :
         else
         {
             await StartAsync();
-            await _body!.CompleteAsync();
-            var body = (MemoryStream)_body.Stream;
-            Refuse(StatusCode, body.GetBuffer().AsSpan(0, (int)body.Length));
+            Refuse(StatusCode, await BodyAsync());
         }
 
         _client.Release();
@@ -165,6 +209,17 @@ internal sealed class LinkedRequest :
         {
             await _onCompleted![i].Callback(_onCompleted[i].State);
         }
+    }
+
+    private async Task<byte[]> BodyAsync()
+    {
+        if (_body is null)
+        {
+            return [];
+        }
+
+        await _body.CompleteAsync();
+        return ((MemoryStream)_body.Stream).ToArray();
     }
 
     private void Refuse(int status, ReadOnlySpan<byte> body)
