@@ -24,7 +24,7 @@ public static class MessageServiceSetup
         services.AddRooms();
         services.AddHistory();
         services.AddSending();
-        services.AddPartitions(); // Last: what starts last stops first, so the lanes end while everything they need still runs.
+        services.AddPartitions(); // Last: what starts last stops first, so the partitions are given up while everything they need still runs.
         return services;
     }
 
@@ -91,6 +91,7 @@ public static class MessageServiceSetup
             provider.GetRequiredService<ILiveBus>(), Service, provider.GetRequiredService<ProcessIdentity>().Id, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredKeyedService<Replicas>(Service));
         services.AddSingleton<Takeovers>();
+        services.AddSingleton<OwnedPartitions>();
         services.AddSingleton<PartitionOwnership>();
         services.AddSingleton<IHostedService, OwnerAnnouncer>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<PartitionOwnership>());

@@ -9,7 +9,7 @@ namespace Tertulia.Connections.Rooms;
 
 /// <summary>What comes to this node through the bus, given to whom it concerns.</summary>
 internal sealed partial class NodeInbox(
-    ILiveBus bus, ProcessIdentity node, RoomHub hub, PendingAcks pending, GapRepair repair, Subscriptions subscriptions, TypingTracker typing,
+    ILiveBus bus, ProcessIdentity node, RoomHub hub, PendingAcks pending, GapRepair repair, Subscriptions subscriptions, SubmitBatcher batcher, TypingTracker typing,
     PresenceReporter reporter, RateExchange rates, ILogger<NodeInbox> logger) : BackgroundService, IReadinessCheck
 {
     private volatile bool _receiving;
@@ -101,9 +101,9 @@ internal sealed partial class NodeInbox(
         }
 
         rates.OnBatch(batch);
-        if (batch.Owners.Count > 0)
+        if (batch.Owners.Count > 0 && batcher.OnOwners(batch.From, batch.Owners))
         {
-            subscriptions.OnOwners(batch.Owners);
+            subscriptions.OnNewOwners();
         }
 
         if (batch.Announce is { } request)

@@ -1,7 +1,4 @@
 using System.Collections.Concurrent;
-using Google.Protobuf.Collections;
-using Microsoft.Extensions.Options;
-using Tertulia.Bus;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
 
@@ -9,8 +6,7 @@ namespace Tertulia.Connections.Rooms;
 
 /// <summary>Keeps this node subscribed to the rooms that have members here: again after every change of a partition's owner and every loss of
 /// the node's queue, and no longer some time after the last member left.</summary>
-internal sealed class Subscriptions(
-    RoomHub hub, SubmitBatcher batcher, IOptions<LiveBusOptions> bus, TimeProvider time) : BackgroundService
+internal sealed class Subscriptions(RoomHub hub, SubmitBatcher batcher, TimeProvider time) : BackgroundService
 {
     /// <summary>Time for which a room without members is kept: whoever reconnects or looks in again finds it subscribed.</summary>
     public static readonly TimeSpan Linger = TimeSpan.FromSeconds(30);
@@ -21,21 +17,12 @@ internal sealed class Subscriptions(
     private readonly ConcurrentQueue<RoomBinding> _due = [];
     private int _underWay;
 
-    /// <summary>Owners of partitions say that they are alive.</summary>
-    public void OnOwners(RepeatedField<PartitionOwner> owners)
+    /// <summary>Partitions have new owners, who do not know this node.</summary>
+    public void OnNewOwners()
     {
-        var epochs = new long[bus.Value.Partitions];
-        foreach (var owner in owners)
-        {
-            if (owner.Partition < epochs.Length)
-            {
-                epochs[owner.Partition] = owner.OwnerEpoch;
-            }
-        }
-
         foreach (var room in hub.Rooms)
         {
-            if (epochs[Contracts.Partitioner.PartitionOf(room.RoomId, epochs.Length)] is > 0 and var epoch && room.OnOwner(epoch))
+            if (room.OnOwner(batcher.OwnerEpochOf(room.RoomId)))
             {
                 _due.Enqueue(room);
             }
@@ -65,7 +52,7 @@ internal sealed class Subscriptions(
             {
                 hub.Forget(room);
             }
-            else if (room.OnOwner(0))
+            else if (room.OnOwner(batcher.OwnerEpochOf(room.RoomId)))
             {
                 _due.Enqueue(room);
             }

@@ -1,3 +1,4 @@
+using Google.Protobuf.Collections;
 using Microsoft.Extensions.Options;
 using Tertulia.Bus;
 using Tertulia.Contracts;
@@ -5,24 +6,30 @@ using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Submitting;
 
-/// <summary>Takes the commands of this node's clients to their rooms' partitions, and gives up on those that stay without an outcome.</summary>
+/// <summary>Takes the commands of this node's clients to the owners of their rooms' partitions, again when a partition has a new owner, and gives up on
+/// those that stay without an outcome.</summary>
 internal sealed class SubmitBatcher : BackgroundService
 {
     private static readonly TimeSpan ExpiryInterval = TimeSpan.FromMilliseconds(500);
 
-    private readonly PartitionLane[] _lanes;
+    private readonly PartitionRoute[] _routes;
+    private readonly Dictionary<string, (ReplicaLane Lane, Task Run)> _lanes = new(StringComparer.Ordinal); // Also the lock of their changes.
+    private readonly Func<string, ReplicaLane> _newLane;
     private readonly PendingAcks _pending;
     private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _stopping = new();
+    private bool _isComplete;
 
     public SubmitBatcher(ISubmitQueue queue, PendingAcks pending, ProcessIdentity node, IOptions<SubmitOptions> options,
-        IOptions<LiveBusOptions> bus, TimeProvider time, ILogger<PartitionLane> logger)
+        IOptions<LiveBusOptions> bus, TimeProvider time, ILogger<ReplicaLane> logger)
     {
         _pending = pending;
         _time = time;
-        _lanes = new PartitionLane[bus.Value.Partitions];
-        for (var partition = 0; partition < _lanes.Length; partition++)
+        _newLane = replicaId => new ReplicaLane(replicaId, queue, pending, node.Id, options.Value, time, logger);
+        _routes = new PartitionRoute[bus.Value.Partitions];
+        for (var partition = 0; partition < _routes.Length; partition++)
         {
-            _lanes[partition] = new PartitionLane(partition, queue, pending, node, options, time, logger);
+            _routes[partition] = new PartitionRoute(partition, options.Value.Capacity, pending);
         }
     }
 
@@ -34,7 +41,7 @@ internal sealed class SubmitBatcher : BackgroundService
     {
         command.SubmittedAtMs = _time.GetUtcNow().ToUnixTimeMilliseconds();
         command.CommandId = waiter is null ? _pending.NewId() : _pending.Add(waiter);
-        if (_lanes[Partitioner.PartitionOf(command.RoomId, _lanes.Length)].TryWrite(command))
+        if (!Volatile.Read(ref _isComplete) && RouteOf(command.RoomId).TryAdd(command))
         {
             return true;
         }
@@ -43,46 +50,112 @@ internal sealed class SubmitBatcher : BackgroundService
         return false;
     }
 
+    /// <summary>Since when the owner of the room's partition, the newest this node has heard of, owns it; 0 when none was heard of.</summary>
+    public long OwnerEpochOf(string roomId) => RouteOf(roomId).Epoch;
+
+    /// <summary>A message replica says what it owns.</summary>
+    /// <returns>True when some of it is news.</returns>
+    public bool OnOwners(string replicaId, RepeatedField<PartitionOwner> owners)
+    {
+        if (!IsNews(owners))
+        {
+            return false;
+        }
+
+        lock (_lanes)
+        {
+            if (_isComplete)
+            {
+                return false;
+            }
+
+            if (!_lanes.TryGetValue(replicaId, out var known))
+            {
+                var lane = _newLane(replicaId);
+                _lanes[replicaId] = known = (lane, Task.Run(() => lane.RunAsync(_stopping.Token)));
+            }
+
+            foreach (var owner in owners)
+            {
+                if (owner.Partition < _routes.Length)
+                {
+                    _routes[owner.Partition].MoveTo(known.Lane, owner.OwnerEpoch);
+                }
+            }
+
+            ForgetLanes();
+            return true;
+        }
+    }
+
     /// <inheritdoc />
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        foreach (var lane in _lanes)
+        Task[] runs;
+        lock (_lanes)
         {
-            lane.Complete();
+            Volatile.Write(ref _isComplete, true);
+            runs = [.. _lanes.Values.Select(known => known.Run)];
+            foreach (var (lane, _) in _lanes.Values)
+            {
+                lane.Complete();
+            }
         }
 
-        if (ExecuteTask is { } running)
-        {
-            // What waits is published, unless the broker is away for longer than the host is willing to wait.
-            await running.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-
+        // What waits is sent, unless the broker is away for longer than the host is willing to wait.
+        await Task.WhenAll(runs).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _stopping.CancelAsync();
         await base.StopAsync(cancellationToken);
+    }
+
+    /// <inheritdoc />
+    public override void Dispose()
+    {
+        _stopping.Dispose();
+        base.Dispose();
     }
 
     /// <inheritdoc />
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var stopExpiring = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        var expiring = ExpireAsync(stopExpiring.Token);
-        await Task.WhenAll(_lanes.Select(lane => lane.RunAsync(stoppingToken)));
-        await stopExpiring.CancelAsync();
-        await expiring;
-    }
-
-    private async Task ExpireAsync(CancellationToken cancellationToken)
-    {
         using var timer = new PeriodicTimer(ExpiryInterval, _time);
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken))
+            while (await timer.WaitForNextTickAsync(stoppingToken))
             {
                 _pending.Expire();
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            return; // The lanes are empty, or the host stops.
+            return; // The host stops.
+        }
+    }
+
+    private PartitionRoute RouteOf(string roomId) => _routes[Partitioner.PartitionOf(roomId, _routes.Length)];
+
+    private bool IsNews(RepeatedField<PartitionOwner> owners)
+    {
+        for (var index = 0; index < owners.Count; index++)
+        {
+            if (owners[index].Partition < _routes.Length && owners[index].OwnerEpoch > _routes[owners[index].Partition].Epoch)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    // A replica that owns nothing any more is gone, or gets a new lane when it owns something again.
+    private void ForgetLanes()
+    {
+        foreach (var (replicaId, (lane, _)) in _lanes)
+        {
+            if (!Array.Exists(_routes, route => route.LeadsTo(lane)) && _lanes.Remove(replicaId))
+            {
+                lane.Complete();
+            }
         }
     }
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace Tertulia.Connections.Submitting;
 
-/// <summary>Commands on their way to the partitions.</summary>
+/// <summary>Commands on their way to the owners of their partitions.</summary>
 public sealed class SubmitOptions
 {
     internal const string Section = "Connections:Submit";
@@ -13,7 +13,7 @@ public sealed class SubmitOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Commands that may wait for one partition before a client is answered <c>overloaded</c>.</summary>
+    /// <summary>Commands of one partition that may be without an outcome before a client is answered <c>overloaded</c>.</summary>
     /// <value>Commands, 16 to 1 048 576; default 4096.</value>
     [Range(16, 1_048_576)]
     public int Capacity { get; set; } = 4096;

@@ -5,12 +5,12 @@ using Tertulia.Hosting;
 namespace Tertulia.Messages.Partitions;
 
 /// <summary>Tells all nodes which partitions this replica owns since when: at once when it took one, then again and again, so that a node
-/// that missed it subscribes a little later.</summary>
+/// that missed it, or is new, knows a little later.</summary>
 internal sealed partial class OwnerAnnouncer(
-    PartitionOwnership ownership, Takeovers takeovers, ILiveBus bus, ProcessIdentity identity, ILogger<OwnerAnnouncer> logger) : BackgroundService
+    OwnedPartitions owned, Takeovers takeovers, ILiveBus bus, ProcessIdentity identity, ILogger<OwnerAnnouncer> logger) : BackgroundService
 {
     /// <summary>Time between announcements.</summary>
-    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -31,7 +31,7 @@ internal sealed partial class OwnerAnnouncer(
     private async Task AnnounceAsync(CancellationToken cancellationToken)
     {
         var batch = new NodeBatch { From = identity.Id };
-        batch.Owners.AddRange(ownership.Owned());
+        batch.Owners.AddRange(owned.Owned());
         if (batch.Owners.Count == 0)
         {
             return;

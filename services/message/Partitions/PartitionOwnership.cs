@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Options;
+using System.Collections.Concurrent;
 using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -7,108 +7,120 @@ using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.Partitions;
 
-/// <summary>Consumes the partitions that rendezvous hashing gives to this replica, and only these.</summary>
-/// <remarks>The broker's single active consumer is the first fence while replicas disagree, the log's primary key the second.</remarks>
+/// <summary>Receives the commands of the nodes and decides which partitions this replica writes: those that rendezvous hashing gives to it.</summary>
+/// <remarks>
+/// Nodes follow the largest owner epoch, which the store gives out. So a replica that took a partition gets its commands, and whoever still holds it
+/// under an older epoch gets none; what was on the way to them is sent again by the nodes. While two replicas write the same room
+/// for a moment, the log's primary key keeps one order.
+/// </remarks>
 internal sealed partial class PartitionOwnership(
-    [FromKeyedServices(MessageServiceSetup.Service)] Replicas replicas, ISubmitQueue queue, SubmitConsumer consumer, StoreStart store,
-    ProcessIdentity identity, IOptions<LiveBusOptions> options, TimeProvider time, ILogger<PartitionOwnership> logger) : BackgroundService
+    [FromKeyedServices(MessageServiceSetup.Service)] Replicas replicas, ISubmitQueue queue, SubmitConsumer consumer, OwnedPartitions owned,
+    StoreStart store, ProcessIdentity identity, TimeProvider time, ILogger<PartitionOwnership> logger) : BackgroundService
 {
-    /// <summary>How often a lane that has no delivery yet asks for one, and a failed registration is tried again.</summary>
+    /// <summary>How often the replicas are looked at when nothing is said to have changed.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    private readonly PartitionLane?[] _lanes = new PartitionLane?[options.Value.Partitions];
-
-    /// <summary>The partitions this replica is the active consumer of, with their owner epochs.</summary>
-    public IEnumerable<PartitionOwner> Owned()
-    {
-        for (var partition = 0; partition < _lanes.Length; partition++)
-        {
-            if (Volatile.Read(ref _lanes[partition]) is { IsGone: false, OwnerEpoch: > 0 } lane)
-            {
-                yield return new PartitionOwner { Partition = (uint)partition, OwnerEpoch = lane.OwnerEpoch };
-            }
-        }
-    }
+    private readonly bool[] _held = new bool[owned.Count]; // As the flush loop was asked.
+    private readonly ConcurrentQueue<int> _superseded = [];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var pulse = new Pulse(time, Interval);
         replicas.Changed += pulse.Signal;
+        replicas.Heard += OnHeard;
+        replicas.Describe = heartbeat => heartbeat.Owners.AddRange(owned.Owned());
+        IAsyncDisposable? reception = null;
         try
         {
             await store.Initialized.WaitAsync(stoppingToken);
+            reception = await queue.ReceiveAsync(identity.Id, ReceiveAsync, RestoredAsync, stoppingToken);
             while (true)
             {
-                await ReconcileAsync(stoppingToken);
+                await ReconcileAsync();
                 await pulse.WaitAsync(stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            await Task.WhenAll(Enumerable.Range(0, _lanes.Length).Select(EndAsync));
+            await GiveUpAllAsync();
         }
         finally
         {
             replicas.Changed -= pulse.Signal;
+            replicas.Heard -= OnHeard;
+            if (reception is not null)
+            {
+                await reception.DisposeAsync();
+            }
         }
     }
 
-    private async Task ReconcileAsync(CancellationToken cancellationToken)
+    private ValueTask ReceiveAsync(SubmitBatch batch) => consumer.Work.WriteAsync(new FlushWork(batch));
+
+    // What waited in the queue is lost. Under a newer epoch the nodes send it again, before anything that comes after it.
+    private async ValueTask RestoredAsync()
     {
+        LogRestored();
+        for (var partition = 0; partition < _held.Length; partition++)
+        {
+            if (Volatile.Read(ref _held[partition]))
+            {
+                await MoveAsync(partition, take: true);
+            }
+        }
+    }
+
+    // Another replica has taken over what this one still holds: it took it for dead.
+    private void OnHeard(ReplicaHeartbeat heartbeat)
+    {
+        foreach (var other in heartbeat.Owners)
+        {
+            if (other.Partition < owned.Count && owned.EpochOf((int)other.Partition) is > 0 and var epoch && epoch < other.OwnerEpoch)
+            {
+                _superseded.Enqueue((int)other.Partition);
+            }
+        }
+    }
+
+    private async Task ReconcileAsync()
+    {
+        HashSet<int> superseded = [];
+        while (_superseded.TryDequeue(out var partition))
+        {
+            superseded.Add(partition);
+        }
+
         var live = replicas.Live;
-        await Task.WhenAll(Enumerable.Range(0, _lanes.Length).Select(partition => ReconcileAsync(partition, live, cancellationToken)));
-    }
-
-    private async Task ReconcileAsync(int partition, IReadOnlyList<string> live, CancellationToken cancellationToken)
-    {
-        var mine = Rendezvous.OwnerOf($"partition-{partition}", live) == identity.Id;
-        if (_lanes[partition] is { } current && (!mine || current.IsLost))
+        for (var partition = 0; partition < _held.Length; partition++)
         {
-            await EndAsync(partition);
-        }
-
-        if (!mine)
-        {
-            return;
-        }
-
-        try
-        {
-            if (_lanes[partition] is null)
+            var mine = Rendezvous.OwnerOf($"partition-{partition}", live) == identity.Id;
+            if (mine != _held[partition] || (mine && superseded.Contains(partition)))
             {
-                var lane = new PartitionLane(partition, consumer.Work, time);
-                await lane.StartAsync(queue, cancellationToken);
-                Volatile.Write(ref _lanes[partition], lane);
-            }
-
-            if (_lanes[partition] is { OwnerEpoch: 0 })
-            {
-                // An idle partition would never prove who is active: whoever gets this is.
-                await queue.PublishAsync(new SubmitBatch { Partition = (uint)partition, NodeId = identity.Id }, cancellationToken);
+                Volatile.Write(ref _held[partition], mine);
+                await MoveAsync(partition, mine);
             }
         }
-        catch (BusUnavailableException exception)
-        {
-            LogNoBroker(exception, partition);
-        }
-        catch (QueueFullException)
-        {
-            LogQueueFull(partition); // Then there is enough to be delivered without a marker.
-        }
     }
 
-    private async Task EndAsync(int partition)
+    private async Task GiveUpAllAsync()
     {
-        if (_lanes[partition] is { } lane)
+        for (var partition = 0; partition < _held.Length; partition++)
         {
-            await lane.EndAsync();
-            Volatile.Write(ref _lanes[partition], null);
+            if (_held[partition])
+            {
+                Volatile.Write(ref _held[partition], false);
+                await MoveAsync(partition, take: false);
+            }
         }
+
+        var settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await consumer.Work.WriteAsync(new FlushWork(Batch: null, Settled: settled));
+        await settled.Task;
     }
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Partition {Partition} cannot be consumed yet")]
-    private partial void LogNoBroker(Exception exception, int partition);
+    private ValueTask MoveAsync(int partition, bool take) =>
+        consumer.Work.WriteAsync(new FlushWork(Batch: null, new PartitionMove(partition, take)), CancellationToken.None);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Partition {Partition} is full")]
-    private partial void LogQueueFull(int partition);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The replica's queue was lost and is there again: its partitions are taken again")]
+    private partial void LogRestored();
 }

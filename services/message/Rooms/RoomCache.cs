@@ -1,5 +1,3 @@
-using Tertulia.Contracts;
-
 namespace Tertulia.Messages.Rooms;
 
 /// <summary>The rooms of the partitions this replica owns. Touched by the flush loop only.</summary>
@@ -11,18 +9,15 @@ internal sealed class RoomCache(int partitions, int maxRooms, int maxMembers)
     private readonly Dictionary<string, RoomState>[] _rooms = [.. Enumerable.Range(0, partitions).Select(_ => new Dictionary<string, RoomState>(StringComparer.Ordinal))];
     private int _count;
 
-    /// <summary>The room, loaded or not; null when it belongs to another partition: then it has another writer.</summary>
-    public RoomState? Find(int partition, string roomId)
+    /// <summary>The room, loaded or not.</summary>
+    /// <param name="partition">Its partition.</param>
+    /// <param name="roomId">The room.</param>
+    public RoomState Find(int partition, string roomId)
     {
         var rooms = _rooms[partition];
         if (rooms.TryGetValue(roomId, out var room))
         {
             return room;
-        }
-
-        if (Partitioner.PartitionOf(roomId, partitions) != partition)
-        {
-            return null;
         }
 
         _count++;

@@ -8,12 +8,7 @@ internal sealed class RoomState(string roomId, int partition)
 {
     private readonly Dictionary<string, MemberState> _members = new(StringComparer.Ordinal);
 
-    /// <summary>A room that a node put into the wrong partition: it has another writer, so nothing may be done to it here.</summary>
-    public static RoomState Foreign(string roomId) => new(roomId, partition: -1) { IsLoaded = true };
-
     public string RoomId { get; } = roomId;
-
-    public bool IsForeign => Partition < 0;
 
     public int Partition { get; } = partition;
 

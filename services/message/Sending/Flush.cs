@@ -6,17 +6,17 @@ using Tertulia.Messages.Storage;
 namespace Tertulia.Messages.Sending;
 
 /// <summary>All that waited, decided together and written at once. One object, used again and again by the flush loop.</summary>
-internal sealed class Flush(string epoch)
+internal sealed class Flush(string epoch, OwnedPartitions owned)
 {
     private readonly List<(Submitted Submitted, RoomEvent Event)> _messages = [];
     private readonly Dictionary<EntryKey, RoomEvent> _sent = [];
     private readonly List<RoomState> _touched = [];
     private readonly Dictionary<string, long> _lastSubscribed = new(StringComparer.Ordinal);
 
-    /// <summary>Deliveries whose lanes may still want them.</summary>
-    public List<LaneItem> Deliveries { get; } = [];
+    /// <summary>What the nodes sent.</summary>
+    public List<SubmitBatch> Batches { get; } = [];
 
-    /// <summary>Their commands, in the order of the queues.</summary>
+    /// <summary>Their commands that are this replica's to decide, in the order of the queue.</summary>
     public List<Submitted> Commands { get; } = [];
 
     /// <summary>What is to be appended, decided so far.</summary>
@@ -25,7 +25,7 @@ internal sealed class Flush(string epoch)
     /// <summary>Answers to nodes, decided so far.</summary>
     public List<NodeReply> Replies { get; } = [];
 
-    /// <summary>Deliveries that go to the dead-letter queue, by index, with the reason.</summary>
+    /// <summary>Batches that go to the dead-letter queue, by index, with the reason.</summary>
     public Dictionary<int, string> Poison { get; } = [];
 
     /// <summary>Rooms whose topology goes to one node again, because that node may have missed it.</summary>
@@ -126,7 +126,7 @@ internal sealed class Flush(string epoch)
     {
         ResetDecisions(0);
         Number++;
-        Deliveries.Clear();
+        Batches.Clear();
         Commands.Clear();
         Known.Clear();
     }
@@ -141,13 +141,12 @@ internal sealed class Flush(string epoch)
             ReplyUnlessSubscribed(submitted, roomEvent);
         }
 
-        var outgoing = new Outgoing(Number, [.. Replies], [.. Deliveries], new Dictionary<int, string>(Poison));
-        var windows = WindowsOf(Deliveries);
+        var outgoing = new Outgoing(Number) { Replies = [.. Replies], Poison = [.. Poison.Select(poison => (Batches[poison.Key], poison.Value))] };
         foreach (var room in _touched)
         {
             if (room.Pending is { } events)
             {
-                outgoing.Rooms.Add(new RoomSend(InOrder(events), room.Subscribers, windows.Contains(room.Partition)));
+                outgoing.Rooms.Add(new RoomSend(InOrder(events), room.Subscribers, owned.InWindow(room.Partition)));
             }
 
             if (!ReferenceEquals(room.Subscribers, room.AnnouncedSubscribers))
@@ -179,23 +178,6 @@ internal sealed class Flush(string epoch)
         roomEvent.CommandId = submitted.Command.CommandId;
         roomEvent.SubmittedAtMs = submitted.Command.SubmittedAtMs;
         roomEvent.Traceparent = submitted.Command.Traceparent;
-    }
-
-    private static HashSet<int> WindowsOf(List<LaneItem> deliveries)
-    {
-        HashSet<int> partitions = [];
-        PartitionLane? last = null;
-        foreach (var (lane, _) in deliveries)
-        {
-            if (!ReferenceEquals(lane, last) && lane.InWindow)
-            {
-                partitions.Add(lane.Partition);
-            }
-
-            last = lane;
-        }
-
-        return partitions;
     }
 
     // Only events that were published again can be out of order.

@@ -24,7 +24,7 @@ internal sealed partial class FlushDecider(SendHandler sends, JoinHandler joins,
             {
                 LogFailed(exception, submitted.Room.RoomId, submitted.Command.BodyCase);
                 flush.Refuse(submitted, ErrorCode.Internal);
-                flush.Poison[submitted.Delivery] = exception.GetType().Name;
+                flush.Poison[submitted.Batch] = exception.GetType().Name;
             }
         }
     }
@@ -35,7 +35,7 @@ internal sealed partial class FlushDecider(SendHandler sends, JoinHandler joins,
         HashSet<EntryKey> keys = [];
         foreach (var submitted in flush.Commands)
         {
-            if (submitted.Room.IsForeign || !IsComplete(submitted.Command))
+            if (!IsComplete(submitted.Command))
             {
                 continue;
             }
@@ -63,13 +63,6 @@ internal sealed partial class FlushDecider(SendHandler sends, JoinHandler joins,
 
     private void Decide(in Submitted submitted, Flush flush)
     {
-        if (submitted.Room.IsForeign)
-        {
-            flush.Refuse(submitted, ErrorCode.BadRequest);
-            flush.Poison[submitted.Delivery] = "room of another partition";
-            return;
-        }
-
         switch (submitted.Command.BodyCase)
         {
             case Command.BodyOneofCase.Send or Command.BodyOneofCase.Join when submitted.Member is null:
@@ -90,7 +83,7 @@ internal sealed partial class FlushDecider(SendHandler sends, JoinHandler joins,
             default:
                 // From a node that is newer than this service: kept for the replica that knows it.
                 flush.Refuse(submitted, ErrorCode.UnknownType);
-                flush.Poison[submitted.Delivery] = "unknown command";
+                flush.Poison[submitted.Batch] = "unknown command";
                 break;
         }
     }

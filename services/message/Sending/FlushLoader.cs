@@ -1,33 +1,31 @@
 using Tertulia.Contracts;
+using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.Sending;
 
 /// <summary>Brings what a flush needs to know into memory: nothing, in the usual case.</summary>
-internal sealed class FlushLoader(IMessageStore store, RoomCache rooms)
+internal sealed class FlushLoader(IMessageStore store, RoomCache rooms, OwnedPartitions owned)
 {
+    private readonly long[] _epochs = new long[owned.Count]; // Of the batch that is being read.
     private readonly HashSet<RoomState> _rooms = [];
     private readonly HashSet<(RoomState Room, MemberState Member)> _members = [];
 
-    /// <summary>Makes the flush's commands from its deliveries and reads the rooms and members that are not in memory, together.</summary>
+    /// <summary>Makes the flush's commands from its batches and reads the rooms and members that are not in memory, together.</summary>
     public async Task LoadAsync(Flush flush, CancellationToken cancellationToken)
     {
         flush.Commands.Clear();
         _rooms.Clear();
         _members.Clear();
-        var isRedelivered = false;
-        for (var i = 0; i < flush.Deliveries.Count; i++)
+        var isAgain = false;
+        for (var i = 0; i < flush.Batches.Count; i++)
         {
-            var (lane, delivery) = flush.Deliveries[i];
-            isRedelivered |= delivery!.Redelivered;
-            foreach (var command in delivery.Batch.Commands)
-            {
-                Add(flush, command, delivery.Batch.NodeId, i, lane.Partition, lane.OwnerEpoch);
-            }
+            isAgain |= flush.Batches[i].Again;
+            Add(flush, flush.Batches[i], i);
         }
 
-        if (isRedelivered && flush.Known.Count == 0)
+        if (isAgain && flush.Known.Count == 0)
         {
             await FindKnownAsync(flush, cancellationToken);
         }
@@ -60,15 +58,30 @@ internal sealed class FlushLoader(IMessageStore store, RoomCache rooms)
         }
     }
 
-    private void Add(Flush flush, Command command, string nodeId, int delivery, int partition, long ownerEpoch)
+    /// <summary>What the node meant for another owner is passed over: the node sends it again when it hears who that is, in its order.</summary>
+    private void Add(Flush flush, SubmitBatch batch, int index)
     {
-        var room = rooms.Find(partition, command.RoomId);
-        if (room is null)
+        Array.Clear(_epochs);
+        foreach (var owner in batch.Owners)
         {
-            flush.Commands.Add(new Submitted(command, nodeId, RoomState.Foreign(command.RoomId), Member: null, delivery, ownerEpoch));
-            return;
+            if (owner.Partition < _epochs.Length)
+            {
+                _epochs[owner.Partition] = owner.OwnerEpoch;
+            }
         }
 
+        foreach (var command in batch.Commands)
+        {
+            var partition = Partitioner.PartitionOf(command.RoomId, _epochs.Length);
+            if (owned.EpochOf(partition) is > 0 and var epoch && epoch == _epochs[partition])
+            {
+                Add(flush, command, batch.NodeId, index, rooms.Find(partition, command.RoomId), epoch);
+            }
+        }
+    }
+
+    private void Add(Flush flush, Command command, string nodeId, int batch, RoomState room, long ownerEpoch)
+    {
         MemberState? member = null;
         if (command.BodyCase is Command.BodyOneofCase.Send or Command.BodyOneofCase.Join && FlushDecider.IsComplete(command))
         {
@@ -84,7 +97,7 @@ internal sealed class FlushLoader(IMessageStore store, RoomCache rooms)
             _rooms.Add(room);
         }
 
-        flush.Commands.Add(new Submitted(command, nodeId, room, member, delivery, ownerEpoch));
+        flush.Commands.Add(new Submitted(command, nodeId, room, member, batch, ownerEpoch));
     }
 
     private async Task ReadAsync(CancellationToken cancellationToken)

@@ -1,10 +1,10 @@
 using Tertulia.Contracts;
-using Tertulia.Messages.Partitions;
 
 namespace Tertulia.Messages.Sending;
 
-/// <summary>What one flush has for the nodes and the queue. Not changed any more.</summary>
-internal sealed class Outgoing(long number, NodeReply[] replies, LaneItem[] deliveries, Dictionary<int, string> poison)
+/// <summary>What one flush has for the nodes. Not changed any more.</summary>
+/// <param name="number">Number of the flush.</param>
+internal sealed class Outgoing(long number)
 {
     /// <summary>Number of the flush.</summary>
     public long Number { get; } = number;
@@ -13,19 +13,15 @@ internal sealed class Outgoing(long number, NodeReply[] replies, LaneItem[] deli
 
     public List<TopologySend> Topologies { get; } = [];
 
-    public NodeReply[] Replies { get; } = replies;
+    public NodeReply[] Replies { get; init; } = [];
 
-    /// <summary>To be acknowledged when everything above is confirmed.</summary>
-    public LaneItem[] Deliveries { get; } = deliveries;
+    /// <summary>Batches that go to the dead-letter queue, with the reason.</summary>
+    public (SubmitBatch Batch, string Reason)[] Poison { get; init; } = [];
 
-    /// <summary>Deliveries that are moved to the dead-letter queue instead, by index, with the reason.</summary>
-    public Dictionary<int, string> Poison { get; } = poison;
+    /// <summary>Completed when this and all before it is published; null when nobody waits for that.</summary>
+    public TaskCompletionSource? Settled { get; init; }
 
-    /// <summary>Lanes that have nothing any more after this.</summary>
-    public List<PartitionLane> Ended { get; } = [];
-
-    /// <summary>There is nothing to acknowledge any more: the broker delivers all of it again.</summary>
-    public bool IsAbandoned => Array.TrueForAll(Deliveries, item => item.Lane.IsLost);
+    public bool IsEmpty => Rooms.Count == 0 && Topologies.Count == 0 && Replies.Length == 0 && Poison.Length == 0 && Settled is null;
 }
 
 /// <summary>A node whose queue did not exist.</summary>

@@ -3,14 +3,13 @@ using System.Threading.Channels;
 using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
-using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.Sending;
 
-/// <summary>Tells the nodes what was written, waits until the broker has confirmed it, and only then acknowledges the batches.</summary>
+/// <summary>Tells the nodes what was written, until the broker has confirmed it.</summary>
 /// <remarks>All flushes that wait go out together: one message to each node.</remarks>
-internal sealed partial class Publisher(ILiveBus bus, ProcessIdentity identity, TimeProvider time, ILogger<Publisher> logger) : BackgroundService
+internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, ProcessIdentity identity, TimeProvider time, ILogger<Publisher> logger) : BackgroundService
 {
     // One is published, the others wait while the flush loop is at the next: more would only hide that the broker is slow.
     private const int WaitingFlushes = 4;
@@ -46,7 +45,7 @@ internal sealed partial class Publisher(ILiveBus bus, ProcessIdentity identity, 
                 await PublishAsync(flushes, stoppingToken);
                 foreach (var outgoing in flushes)
                 {
-                    await AcknowledgeAsync(outgoing, stoppingToken);
+                    await SettleAsync(outgoing, stoppingToken);
                 }
 
                 flushes.Clear();
@@ -67,7 +66,7 @@ internal sealed partial class Publisher(ILiveBus bus, ProcessIdentity identity, 
         }
 
         var backoff = new Backoff(time);
-        while (!flushes.TrueForAll(outgoing => outgoing.IsAbandoned))
+        while (true)
         {
             try
             {
@@ -100,51 +99,21 @@ internal sealed partial class Publisher(ILiveBus bus, ProcessIdentity identity, 
         await toAll;
     }
 
-    private async Task AcknowledgeAsync(Outgoing outgoing, CancellationToken cancellationToken)
+    private async Task SettleAsync(Outgoing outgoing, CancellationToken cancellationToken)
     {
-        for (var i = 0; i < outgoing.Deliveries.Length; i++)
+        foreach (var (batch, reason) in outgoing.Poison)
         {
-            var (lane, delivery) = outgoing.Deliveries[i];
-            if (outgoing.Poison.TryGetValue(i, out var reason))
+            try
             {
-                await TryAsync(lane, consumer => consumer.DeadLetterAsync(delivery!, reason, cancellationToken));
+                await queue.DeadLetterAsync(batch, reason, cancellationToken);
             }
-            else if (IsLastOfRun(outgoing, i))
+            catch (BusUnavailableException exception)
             {
-                await TryAsync(lane, consumer => consumer.AcknowledgeAsync(delivery!, cancellationToken));
-            }
-        }
-
-        foreach (var lane in outgoing.Ended)
-        {
-            lane.SetEnded();
-        }
-    }
-
-    /// <summary>One acknowledgement covers all that came before in the partition, up to a delivery that is dead-lettered.</summary>
-    private static bool IsLastOfRun(Outgoing outgoing, int index)
-    {
-        for (var next = index + 1; next < outgoing.Deliveries.Length; next++)
-        {
-            if (ReferenceEquals(outgoing.Deliveries[next].Lane, outgoing.Deliveries[index].Lane))
-            {
-                return outgoing.Poison.ContainsKey(next);
+                LogNotKept(exception, batch.NodeId, reason);
             }
         }
 
-        return true;
-    }
-
-    private async Task TryAsync(PartitionLane lane, Func<IPartitionConsumer, ValueTask> settle)
-    {
-        try
-        {
-            await settle(await lane.Consumer);
-        }
-        catch (Exception exception) when (exception is not OperationCanceledException)
-        {
-            LogNotSettled(exception, lane.Partition);
-        }
+        outgoing.Settled?.SetResult();
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The broker did not confirm; published again until it does")]
@@ -153,9 +122,9 @@ internal sealed partial class Publisher(ILiveBus bus, ProcessIdentity identity, 
     [LoggerMessage(Level = LogLevel.Information, Message = "Node {NodeId} is gone")]
     private partial void LogGone(string nodeId);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Partition {Partition}: a batch was not acknowledged and comes again")]
-    private partial void LogNotSettled(Exception exception, int partition);
+    [LoggerMessage(Level = LogLevel.Error, Message = "A batch of node {NodeId} that can never be handled could not be kept: {Reason}")]
+    private partial void LogNotKept(Exception exception, string nodeId, string reason);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Stopped with flushes that are not published; they are delivered again")]
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Stopped with flushes that are not published; the nodes ask again")]
     private partial void LogStopped();
 }

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Options;
+using Tertulia.Bus;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
@@ -8,14 +9,14 @@ namespace Tertulia.Messages.Sending;
 
 /// <summary>The flush loop: takes all that waits, decides it, writes it at once and hands it to the publisher. The only writer of room state.</summary>
 /// <remarks>
-/// While one flush is being written the next one gathers, and while one is being published the next one is written: no timer, no lookup
-/// before a write. Rooms, members and subscribers in memory belong to this loop alone. Nothing is acknowledged before it is published, so
-/// that whatever happens in between is done again by whoever gets the batch next, with the same result.
+/// While one flush is being written the next one gathers, and while one is being published the next one is written; no lookup
+/// before a write. Rooms, members and subscribers in memory belong to this loop alone. A node keeps every command until it hears of its
+/// outcome: what is lost here in between is sent again to whoever owns the partition then, with the same result.
 /// </remarks>
 internal sealed partial class SubmitConsumer : BackgroundService
 {
-    // Deliveries are bounded by the adapters, this only by memory: when it is full, the queues wait.
-    private const int WaitingDeliveries = 4096;
+    // When it is full the replica's queue waits, and when that is full nodes are refused.
+    private const int WaitingBatches = 512;
     private static readonly TimeSpan TrimInterval = TimeSpan.FromSeconds(10);
 
     private readonly IMessageStore _store;
@@ -29,27 +30,29 @@ internal sealed partial class SubmitConsumer : BackgroundService
     private readonly TimeProvider _time;
     private readonly ILogger<SubmitConsumer> _logger;
     private readonly int _maxCommands;
-    private readonly List<PartitionLane> _ended = [];
+    private readonly OwnedPartitions _owned;
+    private readonly Pacer _pacer;
     private readonly List<RoomState> _lostANode = [];
-    private readonly Channel<LaneItem> _work = Channel.CreateBounded<LaneItem>(
-        new BoundedChannelOptions(WaitingDeliveries) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private readonly Channel<FlushWork> _work = Channel.CreateBounded<FlushWork>(
+        new BoundedChannelOptions(WaitingBatches) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
     private long _trimmedAt;
 
     public SubmitConsumer(
         IMessageStore store, FlushDecider decider, RoomCache rooms, RecentKeys recent, Publisher publisher, Takeovers takeovers,
-        Telemetry telemetry, IOptions<SendOptions> options, TimeProvider time, ILogger<SubmitConsumer> logger)
+        OwnedPartitions owned, Telemetry telemetry, IOptions<SendOptions> options, TimeProvider time, ILogger<SubmitConsumer> logger)
     {
-        (_store, _decider, _rooms, _recent, _publisher, _takeovers) = (store, decider, rooms, recent, publisher, takeovers);
+        (_store, _decider, _rooms, _recent, _publisher, _takeovers, _owned) = (store, decider, rooms, recent, publisher, takeovers, owned);
         (_telemetry, _time, _logger) = (telemetry, time, logger);
-        _loader = new FlushLoader(store, rooms);
+        _loader = new FlushLoader(store, rooms, owned);
+        _pacer = new Pacer(options.Value.FlushPace, TimeProvider.System); // Not the clock of a test: it is about this machine.
         _maxCommands = options.Value.FlushCommands;
         _trimmedAt = time.GetTimestamp();
     }
 
-    /// <summary>Where the lanes put what they receive.</summary>
-    public ChannelWriter<LaneItem> Work => _work.Writer;
+    /// <summary>What is to be done next.</summary>
+    public ChannelWriter<FlushWork> Work => _work.Writer;
 
-    /// <summary>After the lanes have ended: nothing waits any more.</summary>
+    /// <summary>After the partitions were given up: nothing waits any more.</summary>
     public override Task StopAsync(CancellationToken cancellationToken)
     {
         _work.Writer.TryComplete();
@@ -63,12 +66,20 @@ internal sealed partial class SubmitConsumer : BackgroundService
         {
             while (await _work.Reader.WaitToReadAsync(CancellationToken.None))
             {
-                // Lanes begin only when the store is initialised, and with it the epoch.
-                flush ??= new Flush(_store.Epoch);
-                Collect(flush);
-                await ActivateAsync(flush, stoppingToken);
+                // Nothing comes before the store is initialised, and with it the epoch.
+                flush ??= new Flush(_store.Epoch, _owned);
+                await _pacer.WaitAsync(stoppingToken);
+                var change = Collect(flush);
                 await RunAsync(flush, stoppingToken);
-                await EndLanesAsync(flush.Number, stoppingToken);
+                if (change is { Move: { } move })
+                {
+                    await MoveAsync(move, stoppingToken);
+                }
+                else if (change is { Settled: { } settled })
+                {
+                    await _publisher.Outgoing.WriteAsync(new Outgoing(flush.Number) { Settled = settled }, stoppingToken);
+                }
+
                 Trim();
             }
         }
@@ -78,54 +89,59 @@ internal sealed partial class SubmitConsumer : BackgroundService
         }
     }
 
-    private void Collect(Flush flush)
+    /// <summary>Takes what waits, up to a change of what this replica owns.</summary>
+    private FlushWork? Collect(Flush flush)
     {
         flush.Reset();
         var commands = 0;
-        while (commands < _maxCommands && _work.Reader.TryRead(out var item))
+        while (commands < _maxCommands && _work.Reader.TryRead(out var work))
         {
-            if (item.Delivery is null)
+            if (work.Batch is not { } batch)
             {
-                _ended.Add(item.Lane);
+                return work;
             }
-            else if (!item.Lane.IsGone)
-            {
-                flush.Deliveries.Add(item);
-                commands += item.Delivery.Batch.Commands.Count;
-            }
+
+            flush.Batches.Add(batch);
+            commands += batch.Commands.Count;
         }
+
+        _pacer.Took(commands);
+        return null;
     }
 
-    /// <summary>A lane's first delivery proves that it is the active one: from here on this replica is the partition's writer.</summary>
-    private async Task ActivateAsync(Flush flush, CancellationToken cancellationToken)
+    private async Task MoveAsync(PartitionMove move, CancellationToken cancellationToken)
     {
-        foreach (var (lane, _) in flush.Deliveries)
+        if (!move.Take)
         {
-            var backoff = new Backoff(_time);
-            while (lane is { OwnerEpoch: 0, IsGone: false })
-            {
-                try
-                {
-                    var epoch = await _store.TakePartitionAsync(lane.Partition, _time.GetUtcNow().ToUnixTimeMilliseconds(), cancellationToken);
-                    _rooms.Drop(lane.Partition);
-                    lane.Activate(epoch);
-                    _takeovers.Signal();
-                    LogTaken(lane.Partition);
-                }
-                catch (StoreUnavailableException exception)
-                {
-                    LogUnavailable(exception, flush.Deliveries.Count);
-                    await backoff.WaitAsync(cancellationToken);
-                }
-            }
+            _owned.Release(move.Partition);
+            _rooms.Drop(move.Partition);
+            LogGivenUp(move.Partition);
+            return;
         }
 
-        flush.Deliveries.RemoveAll(item => item.Lane.OwnerEpoch == 0);
+        var backoff = new Backoff(_time);
+        while (true)
+        {
+            try
+            {
+                var epoch = await _store.TakePartitionAsync(move.Partition, _time.GetUtcNow().ToUnixTimeMilliseconds(), cancellationToken);
+                _rooms.Drop(move.Partition); // Another replica may have written its rooms.
+                _owned.Take(move.Partition, epoch);
+                _takeovers.Signal();
+                LogTaken(move.Partition);
+                return;
+            }
+            catch (StoreUnavailableException exception)
+            {
+                LogUnavailable(exception, 0);
+                await backoff.WaitAsync(cancellationToken);
+            }
+        }
     }
 
     private async Task RunAsync(Flush flush, CancellationToken cancellationToken)
     {
-        if (flush.Deliveries.Count == 0)
+        if (flush.Batches.Count == 0)
         {
             return;
         }
@@ -137,35 +153,34 @@ internal sealed partial class SubmitConsumer : BackgroundService
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             FlushLoader.Unload(flush);
-            if (flush.Deliveries.Count > 1)
+            if (flush.Batches.Count > 1)
             {
-                LogDivided(exception, flush.Deliveries.Count);
+                LogDivided(exception, flush.Batches.Count);
                 await RunOneByOneAsync(flush, cancellationToken);
                 return;
             }
 
-            if (flush.Deliveries.Count == 0)
-            {
-                return; // Their lanes are gone.
-            }
-
-            LogPoison(exception, flush.Deliveries[0].Lane.Partition);
+            LogPoison(exception, flush.Batches[0].NodeId);
             flush.ResetDecisions(0);
             RefuseAll(flush);
             flush.Poison[0] = exception.GetType().Name;
         }
 
         RemoveGoneNodes(flush);
-        await _publisher.Outgoing.WriteAsync(flush.Seal(), cancellationToken);
+        var outgoing = flush.Seal();
+        if (!outgoing.IsEmpty)
+        {
+            await _publisher.Outgoing.WriteAsync(outgoing, cancellationToken);
+        }
     }
 
-    /// <summary>One of the deliveries cannot be written: the others must not wait for it.</summary>
+    /// <summary>One of the batches cannot be written: the others must not wait for it.</summary>
     private async Task RunOneByOneAsync(Flush flush, CancellationToken cancellationToken)
     {
-        foreach (var item in flush.Deliveries.ToArray())
+        foreach (var batch in flush.Batches.ToArray())
         {
             flush.Reset();
-            flush.Deliveries.Add(item);
+            flush.Batches.Add(batch);
             await RunAsync(flush, cancellationToken);
         }
     }
@@ -205,16 +220,8 @@ internal sealed partial class SubmitConsumer : BackgroundService
             }
             catch (StoreUnavailableException exception)
             {
-                LogUnavailable(exception, flush.Deliveries.Count);
+                LogUnavailable(exception, flush.Batches.Count);
                 await backoff.WaitAsync(cancellationToken);
-            }
-
-            // Who is gone meanwhile does not wait for the store: the next owner gets it again.
-            if (flush.Deliveries.Exists(item => item.Lane.IsGone))
-            {
-                FlushLoader.Unload(flush);
-                flush.Deliveries.RemoveAll(item => item.Lane.IsGone);
-                isDecided = false;
             }
         }
     }
@@ -267,24 +274,6 @@ internal sealed partial class SubmitConsumer : BackgroundService
         }
 
         _lostANode.Clear();
-    }
-
-    private async Task EndLanesAsync(long flushNumber, CancellationToken cancellationToken)
-    {
-        if (_ended.Count == 0)
-        {
-            return;
-        }
-
-        var last = new Outgoing(flushNumber, [], [], []);
-        foreach (var lane in _ended)
-        {
-            _rooms.Drop(lane.Partition);
-            last.Ended.Add(lane);
-        }
-
-        _ended.Clear();
-        await _publisher.Outgoing.WriteAsync(last, cancellationToken);
     }
 
     private void Trim()

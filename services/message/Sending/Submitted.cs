@@ -8,6 +8,6 @@ namespace Tertulia.Messages.Sending;
 /// <param name="NodeId">Node that sent it and receives the reply.</param>
 /// <param name="Room">Its room, loaded.</param>
 /// <param name="Member">The actor's place in the room, loaded; null for commands of the node itself.</param>
-/// <param name="Delivery">Index of its delivery in the flush.</param>
+/// <param name="Batch">Index of its batch in the flush.</param>
 /// <param name="OwnerEpoch">Since when this replica owns the partition.</param>
-internal readonly record struct Submitted(Command Command, string NodeId, RoomState Room, MemberState? Member, int Delivery, long OwnerEpoch);
+internal readonly record struct Submitted(Command Command, string NodeId, RoomState Room, MemberState? Member, int Batch, long OwnerEpoch);

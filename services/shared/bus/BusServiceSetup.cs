@@ -24,7 +24,6 @@ public static class BusServiceSetup
         // Singletons are made when they are first asked for: of the adapters, only the one that the configuration names.
         services.AddSingleton(provider => new RabbitMqBroker(
             provider.GetRequiredService<IOptions<RabbitMqOptions>>(),
-            provider.GetRequiredService<IOptions<LiveBusOptions>>(),
             provider.GetRequiredService<ProcessIdentity>().Id,
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<RabbitMqBroker>>()));

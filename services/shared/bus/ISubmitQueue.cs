@@ -2,46 +2,38 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Bus;
 
-/// <summary>The durable queues of commands, one per partition, each with one active consumer in the cluster.</summary>
+/// <summary>The way of commands to the replicas of the message service, each of which has one queue.</summary>
+/// <remarks>
+/// The queues carry, they do not keep: a replica's queue is gone when the replica is, and with it what waited there. Whoever sends a command
+/// waits for its outcome, and sends it again when another replica owns its partition, or the same one under a newer epoch. The writes
+/// are idempotent (ADR 0006).
+/// </remarks>
 public interface ISubmitQueue
 {
-    /// <summary>Puts a batch into its partition's queue and completes when it is durable there.</summary>
-    /// <remarks>Batches of a partition published one after the other (each after the other's completion) are consumed in that order.</remarks>
-    /// <exception cref="BusUnavailableException">Not confirmed: it may or may not be in the queue. The writes are idempotent, so it may be sent again.</exception>
+    /// <summary>Least time between two batches to a replica while commands come so fast that several would go together; zero where a batch costs
+    /// nothing that would be worth a wait.</summary>
+    TimeSpan Pace { get; }
+
+    /// <summary>Sends a batch to a replica and completes when the batch is in its queue.</summary>
+    /// <remarks>Batches of one sender, sent one after the other's completion, are received in that order.</remarks>
+    /// <returns>False when the replica has no queue: it is gone, or comes back under a newer epoch.</returns>
+    /// <exception cref="BusUnavailableException">Not confirmed: it may or may not arrive. It may be sent again.</exception>
     /// <exception cref="QueueFullException">The queue holds as much as it may.</exception>
-    Task PublishAsync(SubmitBatch batch, CancellationToken cancellationToken);
+    Task<bool> PublishAsync(string replicaId, SubmitBatch batch, CancellationToken cancellationToken);
 
-    /// <summary>Becomes a candidate for the single active consumer of a partition.</summary>
-    /// <param name="partition">0 to partitions - 1.</param>
-    /// <param name="receive">One batch, called by one caller at a time in the order of the queue, never after the consumer was disposed or lost.
-    /// Its first call proves that this consumer is the active one.</param>
+    /// <summary>Receives what is sent to a replica.</summary>
+    /// <param name="replicaId">Unique for every start of a process.</param>
+    /// <param name="receive">One batch, called by one caller at a time in the order of the queue. It must not throw; while it waits the queue waits.</param>
+    /// <param name="restored">The queue was lost and is there again, empty. Called before the first batch that comes through the new one.</param>
     /// <param name="cancellationToken">Gives up waiting for the broker.</param>
-    /// <exception cref="BusUnavailableException">There is no broker.</exception>
-    Task<IPartitionConsumer> ConsumeAsync(int partition, Func<SubmitDelivery, ValueTask> receive, CancellationToken cancellationToken);
+    /// <returns>Ends the reception when disposed; the queue is then gone.</returns>
+    Task<IAsyncDisposable> ReceiveAsync(
+        string replicaId, Func<SubmitBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken);
+
+    /// <summary>Puts a batch that can never be handled into the durable queue <c>tertulia.submit_error</c>, with the reason.</summary>
+    /// <exception cref="BusUnavailableException">Not confirmed.</exception>
+    Task DeadLetterAsync(SubmitBatch batch, string reason, CancellationToken cancellationToken);
 }
-
-/// <summary>A candidate for, or the, active consumer of one partition.</summary>
-/// <remarks>Disposing it gives unacknowledged batches back to the queue in their order, and only then lets another consumer become active.</remarks>
-public interface IPartitionConsumer : IAsyncDisposable
-{
-    /// <summary>0 to partitions - 1.</summary>
-    int Partition { get; }
-
-    /// <summary>Completes when the broker took the consumer away (connection lost, queue gone). It then must be disposed and made again.</summary>
-    Task Lost { get; }
-
-    /// <summary>Removes this batch, and all of the partition that were received before it, from the queue.</summary>
-    ValueTask AcknowledgeAsync(SubmitDelivery upTo, CancellationToken cancellationToken);
-
-    /// <summary>Moves a batch that can never be handled to the dead-letter queue <c>tertulia.submit_error</c>, with the reason.</summary>
-    ValueTask DeadLetterAsync(SubmitDelivery delivery, string reason, CancellationToken cancellationToken);
-}
-
-/// <summary>A batch as it came out of a partition's queue.</summary>
-/// <param name="Batch">Not to be changed.</param>
-/// <param name="Tag">Position in the consumer's deliveries, growing.</param>
-/// <param name="Redelivered">An earlier consumer may have handled it already.</param>
-public sealed record SubmitDelivery(SubmitBatch Batch, ulong Tag, bool Redelivered);
 
 /// <summary>A bounded queue holds as much as it may: say <c>overloaded</c>.</summary>
 public sealed class QueueFullException : Exception

@@ -8,11 +8,6 @@ public sealed class InProcessBusOptions
 {
     internal const string Section = "Bus:InProcess";
 
-    /// <summary>Batches that one partition holds, those not yet acknowledged included. Above it clients are told <c>overloaded</c>.</summary>
-    /// <value>16 to 65 536; default 1024.</value>
-    [Range(16, 65_536)]
-    public int PartitionCapacity { get; set; } = 1024;
-
     /// <summary>Batches that wait for one receiver. Above it the oldest is dropped, and a node repairs its rooms by seq.</summary>
     /// <value>16 to 65 536; default 4096.</value>
     [Range(16, 65_536)]

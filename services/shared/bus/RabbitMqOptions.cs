@@ -44,16 +44,16 @@ public sealed class RabbitMqOptions
     [Range(64 * 1024, 1024 * 1024 * 1024)]
     public int NodeQueueBytes { get; set; } = 64 * 1024 * 1024;
 
-    /// <summary>What may wait in one partition's submit queue. Above it the broker refuses, and clients are told <c>overloaded</c>. The broker
-    /// keeps the arguments of a queue that exists: a changed value takes effect when the queue was deleted.</summary>
+    /// <summary>What may wait for one message replica. Above it the broker refuses, and clients are told <c>overloaded</c>.</summary>
     /// <value>Bytes, 64 KiB to 1 GiB; default 128 MiB.</value>
     [Range(64 * 1024, 1024 * 1024 * 1024)]
     public int SubmitQueueBytes { get; set; } = 128 * 1024 * 1024;
 
-    /// <summary>Batches of one partition that its consumer holds unacknowledged.</summary>
-    /// <value>1 to 10 000; default 128.</value>
-    [Range(1, 10_000)]
-    public int SubmitPrefetch { get; set; } = 128;
+    /// <summary>Least time between two batches from a node to a message replica while commands come so fast that several would go together. A node
+    /// with few commands never waits.</summary>
+    /// <value>0 to 100 milliseconds; default 4 milliseconds.</value>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:00.1")]
+    public TimeSpan SubmitPace { get; set; } = TimeSpan.FromMilliseconds(4);
 }
 
 [OptionsValidator]

@@ -23,6 +23,12 @@ public sealed class Replicas(ILiveBus bus, string service, string replicaId, Tim
     /// <summary>The set changed. Raised on the heartbeat loop: return quickly.</summary>
     public event Action? Changed;
 
+    /// <summary>A heartbeat of another replica came. Raised on the receiving loop: return quickly.</summary>
+    public event Action<ReplicaHeartbeat>? Heard;
+
+    /// <summary>Adds to each heartbeat what the others should know.</summary>
+    public Action<ReplicaHeartbeat>? Describe { get; set; }
+
     /// <summary>Whether this replica is the one to do the work of a key.</summary>
     public bool Owns(string key) => Rendezvous.OwnerOf(key, Live) == replicaId;
 
@@ -35,7 +41,9 @@ public sealed class Replicas(ILiveBus bus, string service, string replicaId, Tim
         {
             do
             {
-                bus.TryPublishHeartbeat(service, new ReplicaHeartbeat { ReplicaId = replicaId });
+                var heartbeat = new ReplicaHeartbeat { ReplicaId = replicaId };
+                Describe?.Invoke(heartbeat);
+                bus.TryPublishHeartbeat(service, heartbeat);
                 Refresh();
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
@@ -64,6 +72,8 @@ public sealed class Replicas(ILiveBus bus, string service, string replicaId, Tim
             {
                 Refresh();
             }
+
+            Heard?.Invoke(heartbeat);
         }
 
         return ValueTask.CompletedTask;

@@ -1,49 +1,73 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 
 namespace Tertulia.Bus.InProcess;
 
-/// <summary>The submit queues within one process. They live as long as it does: what was not acknowledged to a client is sent again by the client.</summary>
-internal sealed partial class InProcessSubmitQueue : ISubmitQueue
+/// <summary>The way of commands within one process: a call. There is no queue, so that who sends waits while the replica cannot take more.</summary>
+internal sealed partial class InProcessSubmitQueue(ILogger<InProcessSubmitQueue> logger) : ISubmitQueue
 {
-    private readonly InProcessPartition[] _partitions;
-    private readonly ILogger _logger;
-
-    public InProcessSubmitQueue(IOptions<LiveBusOptions> busOptions, IOptions<InProcessBusOptions> options, ILogger<InProcessSubmitQueue> logger)
-    {
-        _logger = logger;
-        _partitions = new InProcessPartition[busOptions.Value.Partitions];
-        for (var partition = 0; partition < _partitions.Length; partition++)
-        {
-            _partitions[partition] = new InProcessPartition(partition, options.Value.PartitionCapacity, OnDeadLetter, logger);
-        }
-    }
+    private readonly ConcurrentDictionary<string, Replica> _replicas = new(StringComparer.Ordinal);
 
     /// <summary>Raised for what can never be handled. There is no queue that could keep it: it is logged, and dropped.</summary>
     internal event Action<SubmitBatch, string>? DeadLettered;
 
-    public Task PublishAsync(SubmitBatch batch, CancellationToken cancellationToken)
+    public TimeSpan Pace => TimeSpan.Zero;
+
+    public async Task<bool> PublishAsync(string replicaId, SubmitBatch batch, CancellationToken cancellationToken) =>
+        _replicas.TryGetValue(replicaId, out var replica) && await replica.ReceiveAsync(batch, cancellationToken);
+
+    /// <remarks>There is no broker to lose: <paramref name="restored"/> is never called.</remarks>
+    public Task<IAsyncDisposable> ReceiveAsync(
+        string replicaId, Func<SubmitBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((int)batch.Partition, _partitions.Length, nameof(batch));
-        return _partitions[batch.Partition].TryEnqueue(batch)
-            ? Task.CompletedTask
-            : Task.FromException(new QueueFullException($"partition {batch.Partition} is full"));
+        var replica = new Replica(receive, self => _replicas.TryRemove(new(replicaId, self)));
+        return _replicas.TryAdd(replicaId, replica)
+            ? Task.FromResult<IAsyncDisposable>(replica)
+            : throw new InvalidOperationException($"{replicaId} receives already");
     }
 
-    public Task<IPartitionConsumer> ConsumeAsync(int partition, Func<SubmitDelivery, ValueTask> receive, CancellationToken cancellationToken)
+    public Task DeadLetterAsync(SubmitBatch batch, string reason, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(partition);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(partition, _partitions.Length);
-        return Task.FromResult<IPartitionConsumer>(_partitions[partition].AddConsumer(receive));
-    }
-
-    private void OnDeadLetter(SubmitBatch batch, string reason)
-    {
-        LogDeadLettered(batch.Partition, batch.NodeId, batch.Commands.Count, reason);
+        LogDeadLettered(batch.NodeId, batch.Commands.Count, reason);
         DeadLettered?.Invoke(batch, reason);
+        return Task.CompletedTask;
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Partition {Partition}: a batch of {Count} commands of node {NodeId} can never be handled: {Reason}")]
-    private partial void LogDeadLettered(uint partition, string nodeId, int count, string reason);
+    [LoggerMessage(Level = LogLevel.Error, Message = "A batch of {Count} commands of node {NodeId} can never be handled: {Reason}")]
+    private partial void LogDeadLettered(string nodeId, int count, string reason);
+
+    /// <summary>One receiver, called by one sender at a time.</summary>
+    private sealed class Replica(Func<SubmitBatch, ValueTask> receive, Action<Replica> closed) : IAsyncDisposable
+    {
+        private readonly SemaphoreSlim _turn = new(1, 1);
+        private bool _isClosed;
+
+        public async Task<bool> ReceiveAsync(SubmitBatch batch, CancellationToken cancellationToken)
+        {
+            await _turn.WaitAsync(cancellationToken);
+            try
+            {
+                if (_isClosed)
+                {
+                    return false;
+                }
+
+                await receive(batch);
+                return true;
+            }
+            finally
+            {
+                _turn.Release();
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            closed(this);
+            await _turn.WaitAsync();
+            _isClosed = true;
+            _turn.Release();
+        }
+    }
 }

@@ -9,8 +9,8 @@ namespace Tertulia.Bus.RabbitMq;
 /// <param name="Body">Null when it could not be read.</param>
 /// <param name="Unreadable">The bytes that could not be read, else null.</param>
 /// <param name="Tag">Delivery tag: 1, 2, 3, … per channel.</param>
-/// <param name="Redelivered">It was delivered before and not acknowledged.</param>
-internal readonly record struct Delivered<T>(T? Body, byte[]? Unreadable, ulong Tag, bool Redelivered);
+/// <param name="Bytes">Size of its body.</param>
+internal readonly record struct Delivered<T>(T? Body, byte[]? Unreadable, ulong Tag, int Bytes);
 
 /// <summary>Parses what the broker delivers and hands it over to a pump.</summary>
 /// <remarks>
@@ -31,7 +31,7 @@ internal sealed class Deliveries<T>(IChannel channel, MessageParser<T> parser) :
         string consumerTag, ulong deliveryTag, bool redelivered, string exchange, string routingKey,
         IReadOnlyBasicProperties properties, ReadOnlyMemory<byte> body, CancellationToken cancellationToken = default)
     {
-        _waiting.Writer.TryWrite(Parse(body.Span, deliveryTag, redelivered));
+        _waiting.Writer.TryWrite(Parse(body.Span, deliveryTag));
         return Task.CompletedTask;
     }
 
@@ -47,15 +47,15 @@ internal sealed class Deliveries<T>(IChannel channel, MessageParser<T> parser) :
         return base.OnCancelAsync(consumerTags, cancellationToken);
     }
 
-    private Delivered<T> Parse(ReadOnlySpan<byte> body, ulong tag, bool redelivered)
+    private Delivered<T> Parse(ReadOnlySpan<byte> body, ulong tag)
     {
         try
         {
-            return new(parser.ParseFrom(body), null, tag, redelivered);
+            return new(parser.ParseFrom(body), null, tag, body.Length);
         }
         catch (InvalidProtocolBufferException)
         {
-            return new(null, body.ToArray(), tag, redelivered);
+            return new(null, body.ToArray(), tag, body.Length);
         }
     }
 }

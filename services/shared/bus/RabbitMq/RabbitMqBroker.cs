@@ -9,16 +9,13 @@ namespace Tertulia.Bus.RabbitMq;
 internal sealed class RabbitMqBroker : IAsyncDisposable
 {
     public RabbitMqBroker(
-        IOptions<RabbitMqOptions> options, IOptions<LiveBusOptions> busOptions, string processId, TimeProvider time, ILogger<RabbitMqBroker> logger)
+        IOptions<RabbitMqOptions> options, string processId, TimeProvider time, ILogger<RabbitMqBroker> logger)
     {
-        Partitions = busOptions.Value.Partitions;
         Logger = logger;
         Topology = new Topology(options.Value, logger);
         Publishing = new BrokerConnection(options.Value, $"{processId}/publish", time, logger);
         Receiving = new BrokerConnection(options.Value, $"{processId}/receive", time, logger);
     }
-
-    public int Partitions { get; }
 
     public ILogger Logger { get; }
 

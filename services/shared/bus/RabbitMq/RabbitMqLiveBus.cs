@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using Google.Protobuf;
 using Tertulia.Contracts;
 
 namespace Tertulia.Bus.RabbitMq;
@@ -12,12 +10,13 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
     private readonly ConfirmedPublisher _toNodes;
     private readonly ConfirmedPublisher _toPresence;
     private readonly TransientPublisher _transient;
-    private readonly ConcurrentDictionary<object, IAsyncDisposable> _receptions = [];
+    private readonly ReceptionSet _receptions;
 
     public RabbitMqLiveBus(RabbitMqBroker broker)
     {
         _broker = broker;
         _topology = broker.Topology;
+        _receptions = new(broker);
         _toNodes = new(broker.Publishing, "nodes", persistent: false, _topology.DeclareExchangesAsync, broker.Logger);
         _toPresence = new(broker.Publishing, "presence", persistent: false, _topology.DeclareExchangesAsync, broker.Logger);
         _transient = new(broker.Publishing, _topology.DeclareExchangesAsync, broker.Logger);
@@ -57,7 +56,7 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
 
     public Task<IAsyncDisposable> ReceiveAsNodeAsync(
         string nodeId, Func<NodeBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
-        ReceiveAsync(new ReceptionPlan<NodeBatch>
+        _receptions.AddAsync(new ReceptionPlan<NodeBatch>
         {
             Queue = $"{_topology.Node}.{nodeId}",
             Arguments = _topology.ReceiverArguments(),
@@ -70,7 +69,7 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
 
     public Task<IAsyncDisposable> ReceivePresenceAsync(
         string replicaId, Func<PresenceReport, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
-        ReceiveAsync(new ReceptionPlan<PresenceReport>
+        _receptions.AddAsync(new ReceptionPlan<PresenceReport>
         {
             Queue = $"{_topology.Presence}.{replicaId}",
             Arguments = _topology.ReceiverArguments(),
@@ -83,7 +82,7 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
 
     public Task<IAsyncDisposable> ReceiveHeartbeatsAsync(
         string service, string replicaId, Func<ReplicaHeartbeat, ValueTask> receive, CancellationToken cancellationToken) =>
-        ReceiveAsync(new ReceptionPlan<ReplicaHeartbeat>
+        _receptions.AddAsync(new ReceptionPlan<ReplicaHeartbeat>
         {
             Queue = $"{_topology.Replicas(service)}.{replicaId}",
             Arguments = _topology.ReceiverArguments(),
@@ -96,11 +95,7 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var reception in _receptions.Values)
-        {
-            await reception.DisposeAsync();
-        }
-
+        await _receptions.DisposeAsync();
         await _transient.DisposeAsync();
         await _toNodes.DisposeAsync();
         await _toPresence.DisposeAsync();
@@ -116,24 +111,6 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
         {
             // Queues of receivers drop their oldest when they are full; what refuses here is a queue that broke.
             throw new BusUnavailableException("the broker refused the message", exception);
-        }
-    }
-
-    private async Task<IAsyncDisposable> ReceiveAsync<T>(ReceptionPlan<T> plan, CancellationToken cancellationToken)
-        where T : class, IMessage<T>
-    {
-        var key = new object();
-        var reception = new Reception<T>(_broker.Receiving, plan, _broker.Logger) { Disposed = () => _receptions.TryRemove(key, out _) };
-        _receptions[key] = reception;
-        try
-        {
-            await reception.Established.WaitAsync(cancellationToken);
-            return reception;
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            await reception.DisposeAsync();
-            throw;
         }
     }
 }

@@ -1,77 +1,60 @@
-using Google.Protobuf;
 using Tertulia.Contracts;
 
 namespace Tertulia.Bus.RabbitMq;
 
-/// <summary>The submit queues over RabbitMQ: quorum queues with a single active consumer, published to and consumed with the bare client (ADR 0002).</summary>
+/// <summary>The way of commands over RabbitMQ: one exclusive queue per message replica, transient messages (ADR 0006).</summary>
 internal sealed class RabbitMqSubmitQueue : ISubmitQueue, IAsyncDisposable
 {
     private readonly RabbitMqBroker _broker;
+    private readonly ReceptionSet _receptions;
     private readonly ConfirmedPublisher _publisher;
+    private readonly ConfirmedPublisher _errors;
 
     public RabbitMqSubmitQueue(RabbitMqBroker broker)
     {
         _broker = broker;
-        _publisher = new(broker.Publishing, "submit", persistent: true,
-            (connection, token) => broker.Topology.DeclareSubmitQueuesAsync(connection, broker.Partitions, token), broker.Logger);
+        _receptions = new(broker);
+        _publisher = new(broker.Publishing, "submit", persistent: false, broker.Topology.DeclareExchangesAsync, broker.Logger);
+        _errors = new(broker.Publishing, "submit errors", persistent: true, broker.Topology.DeclareErrorQueueAsync, broker.Logger);
     }
 
-    public async Task PublishAsync(SubmitBatch batch, CancellationToken cancellationToken)
+    public TimeSpan Pace => _broker.Publishing.Options.SubmitPace;
+
+    public async Task<bool> PublishAsync(string replicaId, SubmitBatch batch, CancellationToken cancellationToken)
     {
-        var partition = (int)batch.Partition;
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(partition, _broker.Partitions, nameof(batch));
-        var publication = new Publication(new OutgoingMessage("", _broker.Topology.Submit(partition), Mandatory: true, batch));
+        var publication = new Publication(new OutgoingMessage(_broker.Topology.Message, replicaId, Mandatory: true, batch));
         await _publisher.PublishAsync(publication, cancellationToken);
-        if (publication.Returned.Count > 0)
-        {
-            await RedeclareAsync(partition, cancellationToken);
-            throw new BusUnavailableException($"the submit queue of partition {partition} was gone; it was declared again");
-        }
+        return publication.Returned.Count == 0;
     }
 
-    public async Task<IPartitionConsumer> ConsumeAsync(
-        int partition, Func<SubmitDelivery, ValueTask> receive, CancellationToken cancellationToken)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(partition);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(partition, _broker.Partitions);
-        return await WithDeadlineAsync(
-            token => PartitionConsumer.StartAsync(_broker, partition, receive, DeadLetterAsync, token), cancellationToken);
-    }
-
-    public ValueTask DisposeAsync() => _publisher.DisposeAsync();
-
-    private Task<int> RedeclareAsync(int partition, CancellationToken cancellationToken) => WithDeadlineAsync(
-        async token =>
+    public Task<IAsyncDisposable> ReceiveAsync(
+        string replicaId, Func<SubmitBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
+        _receptions.AddAsync(new ReceptionPlan<SubmitBatch>
         {
-            var connection = await _broker.Publishing.GetAsync(token);
-            await _broker.Topology.DeclareSubmitQueueAsync(connection, partition, token);
-            return partition;
-        },
-        cancellationToken);
+            Queue = $"{_broker.Topology.Message}.{replicaId}",
+            Arguments = _broker.Topology.SubmitArguments(),
+            Bindings = [(_broker.Topology.Message, replicaId)],
+            DeclareAsync = _broker.Topology.DeclareExchangesAsync,
+            Parser = SubmitBatch.Parser,
+            Receive = receive,
+            Restored = restored,
+        }, cancellationToken);
 
-    private Task DeadLetterAsync(int partition, IMessage body, string reason, CancellationToken cancellationToken)
+    public Task DeadLetterAsync(SubmitBatch batch, string reason, CancellationToken cancellationToken)
     {
         var headers = new Dictionary<string, object?>
         {
             ["reason"] = reason,
-            ["partition"] = partition,
             ["at"] = _broker.Publishing.Time.GetUtcNow().ToString("O"),
         };
-        var message = new OutgoingMessage("", _broker.Topology.SubmitErrors, Mandatory: true, body);
-        return _publisher.PublishAsync(new Publication(message) { Headers = headers }, cancellationToken);
+        var message = new OutgoingMessage("", _broker.Topology.SubmitErrors, Mandatory: true, batch);
+        return _errors.PublishAsync(new Publication(message) { Headers = headers }, cancellationToken);
     }
 
-    private async Task<T> WithDeadlineAsync<T>(Func<CancellationToken, Task<T>> callAsync, CancellationToken cancellationToken)
+    public async ValueTask DisposeAsync()
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(_broker.Receiving.Options.Timeout);
-        try
-        {
-            return await callAsync(deadline.Token);
-        }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new BusUnavailableException("the broker did not answer", exception);
-        }
+        await _receptions.DisposeAsync();
+        await _publisher.DisposeAsync();
+        await _errors.DisposeAsync();
     }
 }

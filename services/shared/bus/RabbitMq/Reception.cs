@@ -10,9 +10,12 @@ internal sealed partial class Reception<T> : IAsyncDisposable
 {
     private const ushort Prefetch = 256;
     private const int AcknowledgeEvery = 64;
+    private const long AcknowledgeEveryBytes = 4 * 1024 * 1024;
+    private static readonly TimeSpan AcknowledgeAfter = TimeSpan.FromSeconds(10);
 
     private readonly ReceptionPlan<T> _plan;
     private readonly ILogger _logger;
+    private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _established = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _run;
@@ -22,6 +25,7 @@ internal sealed partial class Reception<T> : IAsyncDisposable
     {
         _plan = plan;
         _logger = logger;
+        _time = connection.Time;
         var loop = new ChannelLoop(connection, plan.Queue, logger);
         _run = Task.Run(() => loop.RunAsync(
             new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false), ReceiveAsync, _stopping.Token));
@@ -75,28 +79,54 @@ internal sealed partial class Reception<T> : IAsyncDisposable
         }
     }
 
-    // Acknowledges for the sake of the prefetch alone: it bounds what waits in this process. What waits is acknowledged together.
+    // Acknowledges for the sake of the prefetch alone, which bounds what waits in this process: nobody else would get what is not acknowledged, as
+    // the queue ends with its connection, and an acknowledgement for each delivery is a fifth of its cost at the broker.
     private async Task PumpAsync(IChannel channel, Deliveries<T> deliveries, CancellationToken lost)
     {
-        while (await deliveries.Reader.WaitToReadAsync(lost))
+        var (last, unacknowledged, bytes) = (0UL, 0, 0L);
+        Task<bool>? waiting = null;
+        while (true)
         {
-            var (last, unacknowledged) = (0UL, 0);
             while (!lost.IsCancellationRequested && deliveries.Reader.TryRead(out var delivered))
             {
                 await HandleAsync(delivered);
-                (last, unacknowledged) = (delivered.Tag, unacknowledged + 1);
-                if (unacknowledged == AcknowledgeEvery)
+                (last, unacknowledged, bytes) = (delivered.Tag, unacknowledged + 1, bytes + delivered.Bytes);
+                if (unacknowledged >= AcknowledgeEvery || bytes >= AcknowledgeEveryBytes)
                 {
-                    await channel.BasicAckAsync(last, multiple: true, lost);
-                    unacknowledged = 0;
+                    await AcknowledgeAsync();
                 }
             }
 
-            if (unacknowledged > 0)
+            waiting ??= deliveries.Reader.WaitToReadAsync(lost).AsTask();
+            if (unacknowledged > 0 && !await IsReadyWithinAsync(waiting, AcknowledgeAfter))
             {
-                await channel.BasicAckAsync(last, multiple: true, lost);
+                await AcknowledgeAsync(); // The broker closes a channel that leaves a delivery unacknowledged for half an hour.
+            }
+            else if (!await waiting)
+            {
+                return;
+            }
+            else
+            {
+                waiting = null;
             }
         }
+
+        ValueTask AcknowledgeAsync()
+        {
+            (unacknowledged, bytes) = (0, 0);
+            return channel.BasicAckAsync(last, multiple: true, lost);
+        }
+    }
+
+    private async ValueTask<bool> IsReadyWithinAsync(Task<bool> waiting, TimeSpan time)
+    {
+        if (!waiting.IsCompleted)
+        {
+            await ((Task)waiting).WaitAsync(time, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return waiting.IsCompleted;
     }
 
     private async ValueTask HandleAsync(Delivered<T> delivered)

@@ -22,13 +22,14 @@ internal sealed partial class Topology(RabbitMqOptions options, ILogger logger)
     /// <summary>Fan-out to all presence replicas.</summary>
     public string Presence { get; } = $"{options.Prefix}.presence";
 
-    /// <summary>What of the submit queues can never be handled.</summary>
+    /// <summary>Direct: the routing key is the id of a message replica.</summary>
+    public string Message { get; } = $"{options.Prefix}.message";
+
+    /// <summary>What was sent to the message replicas and can never be handled. Durable.</summary>
     public string SubmitErrors { get; } = $"{options.Prefix}.submit_error";
 
     /// <summary>Fan-out to the replicas of a service.</summary>
     public string Replicas(string service) => $"{options.Prefix}.replicas.{service}";
-
-    public string Submit(int partition) => $"{options.Prefix}.submit.{partition:D2}";
 
     /// <summary>Of the queue of one receiver. It lives as long as its connection, and what is bounded drops its oldest.</summary>
     public Dictionary<string, object?> ReceiverArguments() => new()
@@ -37,10 +38,22 @@ internal sealed partial class Topology(RabbitMqOptions options, ILogger logger)
         ["x-overflow"] = "drop-head",
     };
 
+    /// <summary>Of the queue of a message replica, which refuses what does not fit: the node is to say <c>overloaded</c>.</summary>
+    public Dictionary<string, object?> SubmitArguments() => new()
+    {
+        ["x-max-length-bytes"] = options.SubmitQueueBytes,
+        ["x-overflow"] = "reject-publish",
+    };
+
     public async Task DeclareExchangesAsync(IConnection connection, CancellationToken cancellationToken)
     {
         await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
-        await channel.ExchangeDeclareAsync(Node, ExchangeType.Direct, durable: true, autoDelete: false, cancellationToken: cancellationToken);
+        string[] directs = [Node, Message];
+        foreach (var direct in directs)
+        {
+            await channel.ExchangeDeclareAsync(direct, ExchangeType.Direct, durable: true, autoDelete: false, cancellationToken: cancellationToken);
+        }
+
         string[] fanouts = [Nodes, Presence, Replicas("message"), Replicas("presence")];
         foreach (var fanout in fanouts)
         {
@@ -48,26 +61,8 @@ internal sealed partial class Topology(RabbitMqOptions options, ILogger logger)
         }
     }
 
-    public async Task DeclareSubmitQueuesAsync(IConnection connection, int partitions, CancellationToken cancellationToken)
-    {
-        for (var partition = 0; partition < partitions; partition++)
-        {
-            await DeclareSubmitQueueAsync(connection, partition, cancellationToken);
-        }
-
-        await DeclareQueueAsync(
-            connection, SubmitErrors, new() { ["x-queue-type"] = "quorum", ["x-delivery-limit"] = DeliveryLimit }, cancellationToken);
-    }
-
-    public Task DeclareSubmitQueueAsync(IConnection connection, int partition, CancellationToken cancellationToken) =>
-        DeclareQueueAsync(connection, Submit(partition), new()
-        {
-            ["x-queue-type"] = "quorum",
-            ["x-single-active-consumer"] = true,
-            ["x-max-length-bytes"] = options.SubmitQueueBytes,
-            ["x-overflow"] = "reject-publish",
-            ["x-delivery-limit"] = DeliveryLimit,
-        }, cancellationToken);
+    public Task DeclareErrorQueueAsync(IConnection connection, CancellationToken cancellationToken) => DeclareQueueAsync(
+        connection, SubmitErrors, new() { ["x-queue-type"] = "quorum", ["x-delivery-limit"] = DeliveryLimit }, cancellationToken);
 
     // A channel of its own, because the broker closes the channel on which a declaration failed.
     private async Task DeclareQueueAsync(

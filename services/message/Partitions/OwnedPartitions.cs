@@ -1,0 +1,44 @@
+using Microsoft.Extensions.Options;
+using Tertulia.Bus;
+using Tertulia.Contracts;
+
+namespace Tertulia.Messages.Partitions;
+
+/// <summary>The partitions whose writer this replica is, and since when. Changed by the flush loop, read by anybody.</summary>
+internal sealed class OwnedPartitions(IOptions<LiveBusOptions> options, TimeProvider time)
+{
+    /// <summary>How long a new owner sends the partition's events to all nodes: those that hold its rooms subscribe again meanwhile.</summary>
+    public static readonly TimeSpan TakeoverWindow = TimeSpan.FromSeconds(5);
+
+    private readonly long[] _epochs = new long[options.Value.Partitions];
+    private readonly long[] _takenAt = new long[options.Value.Partitions];
+
+    /// <summary>Partitions of the cluster.</summary>
+    public int Count => _epochs.Length;
+
+    /// <summary>Under which epoch this replica owns the partition; 0 when it does not.</summary>
+    public long EpochOf(int partition) => Volatile.Read(ref _epochs[partition]);
+
+    /// <summary>It was taken a moment ago: its events go to all nodes.</summary>
+    public bool InWindow(int partition) => time.GetElapsedTime(_takenAt[partition]) < TakeoverWindow;
+
+    public void Take(int partition, long epoch)
+    {
+        _takenAt[partition] = time.GetTimestamp();
+        Volatile.Write(ref _epochs[partition], epoch);
+    }
+
+    public void Release(int partition) => Volatile.Write(ref _epochs[partition], 0);
+
+    /// <summary>All of them.</summary>
+    public IEnumerable<PartitionOwner> Owned()
+    {
+        for (var partition = 0; partition < _epochs.Length; partition++)
+        {
+            if (EpochOf(partition) is > 0 and var epoch)
+            {
+                yield return new PartitionOwner { Partition = (uint)partition, OwnerEpoch = epoch };
+            }
+        }
+    }
+}
