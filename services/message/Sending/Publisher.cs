@@ -15,7 +15,7 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
     private const int WaitingFlushes = 4;
 
     private readonly Channel<Outgoing> _outgoing = Channel.CreateBounded<Outgoing>(
-        new BoundedChannelOptions(WaitingFlushes) { SingleReader = true, SingleWriter = true });
+        new BoundedChannelOptions(WaitingFlushes) { SingleReader = true, SingleWriter = true, AllowSynchronousContinuations = true });
 
     /// <summary>Flushes in the order of their writes.</summary>
     public ChannelWriter<Outgoing> Outgoing => _outgoing.Writer;

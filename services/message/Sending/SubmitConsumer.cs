@@ -34,7 +34,7 @@ internal sealed partial class SubmitConsumer : BackgroundService
     private readonly Pacer _pacer;
     private readonly List<RoomState> _lostANode = [];
     private readonly Channel<FlushWork> _work = Channel.CreateBounded<FlushWork>(
-        new BoundedChannelOptions(WaitingBatches) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+        new BoundedChannelOptions(WaitingBatches) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait, AllowSynchronousContinuations = true });
     private long _trimmedAt;
 
     public SubmitConsumer(

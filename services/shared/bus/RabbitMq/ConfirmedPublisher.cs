@@ -18,7 +18,7 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
     private readonly BrokerConnection _connection;
     private readonly Func<IConnection, CancellationToken, Task> _declareAsync;
     private readonly bool _persistent;
-    private readonly Channel<Publication> _waiting = Channel.CreateBounded<Publication>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+    private readonly Channel<Publication> _waiting = Channel.CreateBounded<Publication>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true, AllowSynchronousContinuations = true });
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _run;
 
