@@ -14,9 +14,6 @@ public sealed record BusMember(ILiveBus Live, ISubmitQueue Submit);
 /// <summary>A bus of one adapter for one test, which any number of processes join.</summary>
 public abstract class BusCluster : IAsyncDisposable
 {
-    /// <summary>Partitions of every cluster.</summary>
-    public const int Partitions = 2;
-
     /// <summary>What went to the dead-letter queue and why.</summary>
     public Recorder<(SubmitBatch Batch, string Reason)> DeadLetters { get; } = new();
 
@@ -28,12 +25,9 @@ public abstract class BusCluster : IAsyncDisposable
 
     /// <inheritdoc />
     public abstract ValueTask DisposeAsync();
-
-    private protected static IOptions<LiveBusOptions> BusOptions(BusKind kind) =>
-        Options.Create(new LiveBusOptions { Kind = kind, Partitions = Partitions });
 }
 
-/// <summary>All members are the same process. A partition holds 64 batches.</summary>
+/// <summary>All members are the same process.</summary>
 public sealed class InProcessCluster : BusCluster
 {
     private readonly InProcessLiveBus _live;
@@ -41,9 +35,8 @@ public sealed class InProcessCluster : BusCluster
 
     public InProcessCluster()
     {
-        var options = Options.Create(new InProcessBusOptions { PartitionCapacity = 64 });
-        _live = new InProcessLiveBus(options, NullLogger<InProcessLiveBus>.Instance);
-        _submit = new InProcessSubmitQueue(BusOptions(BusKind.InProcess), options, NullLogger<InProcessSubmitQueue>.Instance);
+        _live = new InProcessLiveBus(Options.Create(new InProcessBusOptions()), NullLogger<InProcessLiveBus>.Instance);
+        _submit = new InProcessSubmitQueue(NullLogger<InProcessSubmitQueue>.Instance);
     }
 
     public override BusMember Join() => new(_live, _submit);
@@ -57,7 +50,7 @@ public sealed class InProcessCluster : BusCluster
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
 
-/// <summary>Members have connections of their own to a shared broker and meet under a prefix of their own. A partition holds 256 KiB, a receiver's queue 512 KiB.</summary>
+/// <summary>Members have connections of their own to a shared broker and meet under a prefix of their own. A message replica's queue holds 256 KiB, another receiver's 512 KiB.</summary>
 /// <param name="broker">How members reach it.</param>
 /// <param name="direct">How the test itself reaches it, when there is something in between.</param>
 public sealed class RabbitMqCluster(Uri broker, Uri? direct = null) : BusCluster
@@ -76,7 +69,7 @@ public sealed class RabbitMqCluster(Uri broker, Uri? direct = null) : BusCluster
     public override BusMember Join()
     {
         var connections = new RabbitMqBroker(
-            Microsoft.Extensions.Options.Options.Create(Options), BusOptions(BusKind.RabbitMq), $"member-{_members.Count}", TimeProvider.System,
+            Microsoft.Extensions.Options.Options.Create(Options), $"member-{_members.Count}", TimeProvider.System,
             NullLogger<RabbitMqBroker>.Instance);
         var member = new BusMember(new RabbitMqLiveBus(connections), new RabbitMqSubmitQueue(connections));
         connections.Start();
@@ -93,6 +86,6 @@ public sealed class RabbitMqCluster(Uri broker, Uri? direct = null) : BusCluster
             await member.DisposeAsync();
         }
 
-        await RabbitMqAdmin.DeleteQueuesAsync(direct ?? broker, Options.Prefix, Partitions);
+        await RabbitMqAdmin.DeleteQueuesAsync(direct ?? broker, Options.Prefix);
     }
 }

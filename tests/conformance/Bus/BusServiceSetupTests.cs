@@ -20,7 +20,7 @@ public sealed class BusServiceSetupTests(BrokerFixture broker)
         await host.StartAsync();
 
         Assert.Null(await Check(host).CheckAsync(CancellationToken.None));
-        await host.Services.GetRequiredService<ISubmitQueue>().PublishAsync(new SubmitBatch { Partition = 15 }, CancellationToken.None);
+        Assert.False(await host.Services.GetRequiredService<ISubmitQueue>().PublishAsync("nobody", new SubmitBatch(), CancellationToken.None));
         await host.StopAsync();
     }
 
@@ -28,19 +28,18 @@ public sealed class BusServiceSetupTests(BrokerFixture broker)
     public async Task A_process_is_ready_when_it_is_connected_and_stops_cleanly()
     {
         var prefix = $"t{Guid.NewGuid():N}";
-        var host = HostWith(("Bus:RabbitMq:Uri", broker.Broker.Uri.ToString()), ("Bus:RabbitMq:Prefix", prefix), ("Bus:Partitions", "3"));
+        var host = HostWith(("Bus:RabbitMq:Uri", broker.Broker.Uri.ToString()), ("Bus:RabbitMq:Prefix", prefix));
         await host.StartAsync();
         await Eventually.HoldsAsync(() => host.Services.GetRequiredService<ILiveBus>().IsConnected, "the process is connected");
         Assert.Null(await Check(host).CheckAsync(CancellationToken.None));
         var queue = host.Services.GetRequiredService<ISubmitQueue>();
-        await queue.PublishAsync(new SubmitBatch { Partition = 2 }, CancellationToken.None);
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => queue.PublishAsync(new SubmitBatch { Partition = 3 }, CancellationToken.None));
+        Assert.False(await queue.PublishAsync("nobody", new SubmitBatch(), CancellationToken.None));
 
         await host.StopAsync();
         await ((IAsyncDisposable)host).DisposeAsync();
 
-        await Assert.ThrowsAsync<BusUnavailableException>(() => queue.PublishAsync(new SubmitBatch { Partition = 2 }, CancellationToken.None));
-        await RabbitMqAdmin.DeleteQueuesAsync(broker.Broker.Uri, prefix, 3);
+        await Assert.ThrowsAsync<BusUnavailableException>(() => queue.PublishAsync("nobody", new SubmitBatch(), CancellationToken.None));
+        await RabbitMqAdmin.DeleteQueuesAsync(broker.Broker.Uri, prefix);
     }
 
     [Fact]
@@ -59,7 +58,8 @@ public sealed class BusServiceSetupTests(BrokerFixture broker)
     [InlineData("Bus:Partitions", "0")]
     [InlineData("Bus:RabbitMq:Prefix", "no spaces")]
     [InlineData("Bus:RabbitMq:Timeout", "00:00:00")]
-    [InlineData("Bus:InProcess:PartitionCapacity", "1")]
+    [InlineData("Bus:InProcess:InboxCapacity", "1")]
+    [InlineData("Bus:RabbitMq:SubmitPace", "00:00:01")]
     public async Task Bad_configuration_is_named_at_the_start(string key, string value)
     {
         using var host = HostWith((key, value));

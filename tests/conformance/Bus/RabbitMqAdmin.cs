@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
@@ -29,18 +28,13 @@ internal static class RabbitMqAdmin
         await channel.BasicConsumeAsync($"{options.Prefix}.submit_error", autoAck: true, consumer);
     }
 
-    /// <summary>Quorum queues outlive their users: a broker that many tests share would collect them.</summary>
-    public static async Task DeleteQueuesAsync(Uri broker, string prefix, int partitions)
+    /// <summary>What outlives its users: a broker that many tests share would collect it.</summary>
+    public static async Task DeleteQueuesAsync(Uri broker, string prefix)
     {
         await using var connection = await new ConnectionFactory { Uri = broker }.CreateConnectionAsync();
         await using var channel = await connection.CreateChannelAsync();
-        for (var partition = 0; partition < partitions; partition++)
-        {
-            await channel.QueueDeleteAsync(string.Create(CultureInfo.InvariantCulture, $"{prefix}.submit.{partition:D2}"));
-        }
-
         await channel.QueueDeleteAsync($"{prefix}.submit_error");
-        string[] exchanges = ["node", "nodes", "presence", "replicas.message", "replicas.presence"];
+        string[] exchanges = ["node", "nodes", "message", "presence", "replicas.message", "replicas.presence"];
         foreach (var exchange in exchanges)
         {
             await channel.ExchangeDeleteAsync($"{prefix}.{exchange}");

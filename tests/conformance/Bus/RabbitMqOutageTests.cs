@@ -51,8 +51,8 @@ public sealed class RabbitMqOutageTests(BrokerFixture broker)
             Assert.ThrowsAsync<BusUnavailableException>(() => bus.SendToNodesAsync([new("n1", Batch(1))], Soon)),
             Assert.ThrowsAsync<BusUnavailableException>(() => bus.SendToAllNodesAsync(Batch(1), Soon)),
             Assert.ThrowsAsync<BusUnavailableException>(() => bus.PublishPresenceAsync(new PresenceReport(), Soon)),
-            Assert.ThrowsAsync<BusUnavailableException>(() => queue.PublishAsync(Submit(0), Soon)),
-            Assert.ThrowsAsync<BusUnavailableException>(() => queue.ConsumeAsync(0, _ => ValueTask.CompletedTask, Soon)));
+            Assert.ThrowsAsync<BusUnavailableException>(() => queue.PublishAsync("m1", Submit(0), Soon)),
+            Assert.ThrowsAsync<BusUnavailableException>(() => queue.DeadLetterAsync(Submit(0), "reason", Soon)));
 
         Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(0.9), TimeSpan.FromSeconds(5));
         Assert.False(bus.IsConnected);
@@ -70,43 +70,58 @@ public sealed class RabbitMqOutageTests(BrokerFixture broker)
 
         await Task.WhenAll(
             Assert.ThrowsAnyAsync<OperationCanceledException>(() => bus.SendToNodesAsync([new("n1", Batch(1))], patience.Token)),
-            Assert.ThrowsAnyAsync<OperationCanceledException>(() => queue.PublishAsync(Submit(0), patience.Token)),
-            Assert.ThrowsAnyAsync<OperationCanceledException>(() => queue.ConsumeAsync(0, _ => ValueTask.CompletedTask, patience.Token)),
+            Assert.ThrowsAnyAsync<OperationCanceledException>(() => queue.PublishAsync("m1", Submit(0), patience.Token)),
+            Assert.ThrowsAnyAsync<OperationCanceledException>(() => queue.ReceiveAsync("m1", _ => ValueTask.CompletedTask, Ignore, patience.Token)),
             Assert.ThrowsAnyAsync<OperationCanceledException>(
                 () => bus.ReceiveAsNodeAsync("n1", _ => ValueTask.CompletedTask, Ignore, patience.Token)));
     }
 
     [Fact]
-    public async Task What_was_confirmed_outlives_the_broker_and_is_consumed_in_order()
+    public async Task After_the_broker_was_killed_a_replica_is_told_before_anything_comes_through_its_new_queue()
     {
-        const int Batches = 400;
         await using var cluster = broker.NewCluster();
-        var publisher = cluster.Join().Submit;
-        var before = new Recorder<SubmitDelivery>();
-        var consumer = await cluster.Join().Submit.ConsumeAsync(0, before.AddAsync, Soon);
-        var publishing = PublishUntilConfirmedAsync(publisher, Batches);
-        var received = await before.NextAsync(50);
+        var received = new Recorder<string>();
+        var sender = cluster.Join().Submit;
+        await using var reception = await cluster.Join().Submit.ReceiveAsync(
+            "m1", batch => received.AddAsync(batch.NodeId), () => received.AddAsync("restored"), Soon);
+        Assert.True(await sender.PublishAsync("m1", Submit(1), Soon));
+        Assert.Equal("1", await received.NextAsync());
 
         await using var outage = await broker.KillAsync();
-        await Eventually.CompletesAsync(consumer.Lost, "the consumer is told that it is lost");
-        await Assert.ThrowsAsync<BusUnavailableException>(() => consumer.AcknowledgeAsync(received[^1], Soon).AsTask());
-        await consumer.DisposeAsync();
         await outage.DisposeAsync();
-        await Eventually.CompletesAsync(publishing, "everything is confirmed", TimeSpan.FromSeconds(60));
+        await Eventually.CompletesAsync(SubmitUntilRoutedAsync(sender, Submit(2)), "a batch reaches the new queue", TimeSpan.FromSeconds(60));
 
-        var after = new Recorder<SubmitDelivery>();
-        await using var successor = await cluster.Join().Submit.ConsumeAsync(0, after.AddAsync, Soon);
-        var numbers = new List<int>();
-        while (numbers.Count == 0 || numbers[^1] < Batches - 1)
+        Assert.Equal(["restored", "2"], await received.NextAsync(2));
+    }
+
+    [Fact]
+    public async Task A_full_queue_refuses_and_takes_again_when_there_is_room()
+    {
+        await using var cluster = broker.NewCluster();
+        var received = new Recorder<string>();
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var reception = await cluster.Join().Submit.ReceiveAsync("m1", async batch =>
         {
-            var delivery = await after.NextAsync();
-            numbers.Add(Number(delivery));
-            await successor.AcknowledgeAsync(delivery, Soon);
-        }
+            received.Add(batch.NodeId);
+            await gate.Task;
+        }, Ignore, Soon);
+        var queue = cluster.Join().Submit;
+        var taken = 0;
 
-        // Nothing was acknowledged before, so all of it comes again; what was published twice because its confirmation was lost comes twice.
-        Assert.Equal(Enumerable.Range(0, Batches), numbers.Distinct());
-        Assert.Equal(numbers.Order(), numbers);
+        var refused = await Assert.ThrowsAsync<QueueFullException>(async () =>
+        {
+            for (; taken < 1000; taken++)
+            {
+                await queue.PublishAsync("m1", Large(taken), Soon);
+            }
+        });
+        gate.SetResult();
+
+        Assert.NotEmpty(refused.Message);
+        Assert.InRange(taken, 1, 999);
+        await received.NextAsync(taken);
+        await Eventually.CompletesAsync(PublishUntilTakenAsync(queue, Large(taken)), "there is room again");
+        Assert.Equal($"{taken}", await received.NextAsync());
     }
 
     [Fact]
@@ -146,26 +161,6 @@ public sealed class RabbitMqOutageTests(BrokerFixture broker)
         Assert.Equal("2", await received.NextAsync());
     }
 
-    [Fact]
-    public async Task A_deleted_submit_queue_is_declared_again()
-    {
-        await using var cluster = broker.NewCluster();
-        var queue = cluster.Join().Submit;
-        await queue.PublishAsync(Submit(1), Soon);
-        var received = new Recorder<SubmitDelivery>();
-        var consumer = await queue.ConsumeAsync(0, received.AddAsync, Soon);
-        await received.NextAsync();
-
-        await RabbitMqAdmin.DeleteQueuesAsync(broker.Broker.Uri, cluster.Options.Prefix, BusCluster.Partitions);
-
-        await Eventually.CompletesAsync(consumer.Lost, "the consumer is told that it is lost");
-        await consumer.DisposeAsync();
-        await Assert.ThrowsAsync<BusUnavailableException>(() => queue.PublishAsync(Submit(2), Soon));
-        await queue.PublishAsync(Submit(3), Soon);
-        await using var successor = await queue.ConsumeAsync(0, received.AddAsync, Soon);
-        Assert.Equal(3, Number(await received.NextAsync()));
-    }
-
     private static RabbitMqCluster Behind(FaultProxy proxy, TimeSpan timeout, Uri direct) =>
         new(new UriBuilder(direct) { Port = proxy.Port }.Uri, direct) { Options = { Timeout = timeout } };
 
@@ -175,7 +170,29 @@ public sealed class RabbitMqOutageTests(BrokerFixture broker)
 
     private static SubmitBatch Submit(int number) => new() { NodeId = number.ToString(CultureInfo.InvariantCulture) };
 
-    private static int Number(SubmitDelivery delivery) => int.Parse(delivery.Batch.NodeId, CultureInfo.InvariantCulture);
+    private static SubmitBatch Large(int number)
+    {
+        var batch = Submit(number);
+        batch.Commands.Add(new Command { RoomId = new string('r', 16 * 1024) });
+        return batch;
+    }
+
+    // What leaves a queue is seen by its publishers a moment later.
+    private static async Task PublishUntilTakenAsync(ISubmitQueue queue, SubmitBatch batch)
+    {
+        while (true)
+        {
+            try
+            {
+                await queue.PublishAsync("m1", batch, Soon);
+                return;
+            }
+            catch (QueueFullException)
+            {
+                await Task.Delay(10);
+            }
+        }
+    }
 
     private static async Task SendUntilRoutedAsync(ILiveBus bus, NodeBatch batch)
     {
@@ -193,18 +210,19 @@ public sealed class RabbitMqOutageTests(BrokerFixture broker)
         }
     }
 
-    private static async Task PublishUntilConfirmedAsync(ISubmitQueue queue, int count)
+    private static async Task SubmitUntilRoutedAsync(ISubmitQueue queue, SubmitBatch batch)
     {
-        for (var number = 0; number < count;)
+        var routed = false;
+        while (!routed)
         {
             try
             {
-                await queue.PublishAsync(Submit(number), Soon);
-                number++;
+                routed = await queue.PublishAsync("m1", batch, Soon);
+                await Task.Delay(routed ? 0 : 50);
             }
-            catch (BusUnavailableException) when (number < count)
+            catch (BusUnavailableException)
             {
-                continue; // The same one again.
+                routed = false; // Its own deadline was the pause.
             }
         }
     }

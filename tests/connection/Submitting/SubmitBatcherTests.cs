@@ -42,20 +42,20 @@ public sealed class SubmitBatcherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_full_lane_refuses()
+    public async Task Who_has_as_many_commands_without_an_outcome_as_may_be_is_refused()
     {
         _node.Queue.Hold();
         Submit("0");
         await Eventually.HoldsAsync(() => _node.Queue.Attempts == 1, "the first command is being published");
-        for (var index = 1; index <= 16; index++)
+        for (var index = 1; index < 16; index++)
         {
             Submit($"{index}");
         }
 
         var refused = new Waiter();
 
-        Assert.False(_batcher.TrySubmit(Command("17"), refused));
-        Assert.Equal(17, _node.Of<PendingAcks>().Count);
+        Assert.False(_batcher.TrySubmit(Command("16"), refused));
+        Assert.Equal(16, _node.Of<PendingAcks>().Count);
         Assert.Null(refused.Refusal);
     }
 
@@ -91,10 +91,9 @@ public sealed class SubmitBatcherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_full_queue_is_overload_at_once_but_an_unsubscribe_is_kept_for_the_next_batch()
+    public async Task A_full_queue_is_overload_at_once()
     {
         _node.Queue.Fail(new QueueFullException("full"));
-        _batcher.TrySubmit(new Command { RoomId = "lobby", Unsubscribe = new Unsubscribe() }, waiter: null);
         var waiter = Submit("1");
         await Eventually.HoldsAsync(() => waiter.Refusal is not null, "the command is refused");
 
@@ -103,8 +102,56 @@ public sealed class SubmitBatcherTests : IAsyncLifetime
 
         Assert.Equal(ErrorCode.Overloaded, waiter.Refusal?.Code);
         Assert.True(waiter.Refusal?.RetryAfterMs > 0);
-        await _node.CommandAsync(Contracts.Command.BodyOneofCase.Unsubscribe);
         Assert.Equal(["2"], await ContentsAsync(1));
+    }
+
+    [Fact]
+    public async Task Commands_without_an_outcome_go_again_to_the_next_owner_in_their_order_before_what_comes_later()
+    {
+        var answered = Submit("1");
+        Submit("2");
+        Submit("3");
+        var first = await _node.CommandAsync(Contracts.Command.BodyOneofCase.Send);
+        Assert.Equal(["2", "3"], await ContentsAsync(2));
+        await _node.ReplyAsync(first, reply => reply.Stored = new Stored());
+        await Eventually.HoldsAsync(() => answered.Outcomes == 1, "the first command is answered");
+
+        await _node.OwnAsync(2);
+        Assert.Equal(["2", "3"], await ContentsAsync(2));
+        Submit("4");
+        Assert.Equal(["4"], await ContentsAsync(1));
+
+        var batches = _node.Batches.Where(batch => batch.Owners.All(owner => owner.OwnerEpoch == 2)).ToList();
+        Assert.True(batches[0].Again);
+        Assert.False(batches[^1].Again);
+        Assert.All(_node.Batches.Except(batches), batch => Assert.Equal((1L, false), (batch.Owners[0].OwnerEpoch, batch.Again)));
+    }
+
+    [Fact]
+    public async Task An_older_owner_that_still_speaks_changes_nothing()
+    {
+        await _node.OwnAsync(3);
+        await _node.OwnAsync(2, "message-0");
+        await _node.SettledAsync();
+
+        Submit("1");
+
+        Assert.Equal(["1"], await ContentsAsync(1));
+        Assert.Equal(3, _node.Batches.Last().Owners[0].OwnerEpoch);
+    }
+
+    [Fact]
+    public async Task What_found_the_owner_gone_waits_for_the_next_one()
+    {
+        _node.Queue.IsGone = true;
+        var waiter = Submit("1");
+        await Eventually.HoldsAsync(() => _node.Queue.Batches.Count == 1, "the owner is found gone");
+
+        _node.Queue.IsGone = false;
+        await _node.OwnAsync(2);
+
+        Assert.Equal(["1"], await ContentsAsync(1));
+        Assert.Equal(0, waiter.Outcomes);
     }
 
     [Fact]

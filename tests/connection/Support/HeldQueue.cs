@@ -3,7 +3,7 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Tests.Support;
 
-/// <summary>The queue of the process, with a broker that can be slow, away or full.</summary>
+/// <summary>The queue of the process, with a broker that can be slow, away or full, and a replica that can be gone.</summary>
 internal sealed class HeldQueue(ISubmitQueue queue) : ISubmitQueue
 {
     private readonly Lock _lock = new();
@@ -12,6 +12,11 @@ internal sealed class HeldQueue(ISubmitQueue queue) : ISubmitQueue
 
     /// <summary>How many commands each batch had that reached the queue.</summary>
     public List<int> Batches { get; } = [];
+
+    /// <summary>Nobody receives.</summary>
+    public bool IsGone { get; set; }
+
+    public TimeSpan Pace => queue.Pace;
 
     /// <summary>Attempts to publish.</summary>
     public int Attempts { get; private set; }
@@ -43,7 +48,7 @@ internal sealed class HeldQueue(ISubmitQueue queue) : ISubmitQueue
         }
     }
 
-    public async Task PublishAsync(SubmitBatch batch, CancellationToken cancellationToken)
+    public async Task<bool> PublishAsync(string replicaId, SubmitBatch batch, CancellationToken cancellationToken)
     {
         Task? held;
         lock (_lock)
@@ -62,13 +67,19 @@ internal sealed class HeldQueue(ISubmitQueue queue) : ISubmitQueue
             await held.WaitAsync(cancellationToken);
         }
 
-        await queue.PublishAsync(batch, cancellationToken);
+        var arrived = !IsGone && await queue.PublishAsync(replicaId, batch, cancellationToken);
         lock (_lock)
         {
             Batches.Add(batch.Commands.Count);
         }
+
+        return arrived;
     }
 
-    public Task<IPartitionConsumer> ConsumeAsync(int partition, Func<SubmitDelivery, ValueTask> receive, CancellationToken cancellationToken) =>
-        queue.ConsumeAsync(partition, receive, cancellationToken);
+    public Task<IAsyncDisposable> ReceiveAsync(
+        string replicaId, Func<SubmitBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
+        queue.ReceiveAsync(replicaId, receive, restored, cancellationToken);
+
+    public Task DeadLetterAsync(SubmitBatch batch, string reason, CancellationToken cancellationToken) =>
+        queue.DeadLetterAsync(batch, reason, cancellationToken);
 }

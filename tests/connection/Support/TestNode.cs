@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,6 +19,9 @@ internal sealed class TestNode : IAsyncDisposable
 {
     public const string Epoch = "e1";
 
+    /// <summary>The message replica that a test plays. It owns all partitions under epoch 1.</summary>
+    public const string Replica = "message-1";
+
     private readonly IHost _host;
     private readonly Channel<Command> _commands = Channel.CreateUnbounded<Command>();
     private readonly Channel<PresenceReport> _reports = Channel.CreateUnbounded<PresenceReport>();
@@ -35,6 +39,9 @@ internal sealed class TestNode : IAsyncDisposable
     public ScriptedCalls Calls { get; }
 
     public HeldQueue Queue { get; }
+
+    /// <summary>What reached the replica, as it came.</summary>
+    public ConcurrentQueue<SubmitBatch> Batches { get; } = [];
 
     public ILiveBus Bus => Of<ILiveBus>();
 
@@ -74,6 +81,7 @@ internal sealed class TestNode : IAsyncDisposable
         await node.ReceiveAsync();
         await node._host.StartAsync();
         await Eventually.HoldsAsync(() => node.Of<NodeInbox>().IsReceiving, "the node receives");
+        await node.OwnAsync(1);
         calls.On<ListRoomsRequest, ListRoomsReply>("ListRooms", _ => new ListRoomsReply());
         calls.On<GetRoomRequest, RoomPresence>("GetRoom", request => new RoomPresence { RoomId = request.RoomId });
         calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = Epoch });
@@ -89,6 +97,15 @@ internal sealed class TestNode : IAsyncDisposable
     }
 
     public bool TryReadCommand(out Command? command) => _commands.Reader.TryRead(out command);
+
+    /// <summary>A message replica says that it owns all partitions.</summary>
+    public Task OwnAsync(long epoch, string replicaId = Replica)
+    {
+        var batch = new NodeBatch { From = replicaId };
+        batch.Owners.AddRange(Enumerable.Range(0, Contracts.Partitioner.DefaultPartitions).Select(
+            partition => new PartitionOwner { Partition = (uint)partition, OwnerEpoch = epoch }));
+        return TellAsync(batch);
+    }
 
     /// <summary>Sends the node a batch through the bus.</summary>
     public async Task TellAsync(NodeBatch batch) =>
@@ -186,21 +203,14 @@ internal sealed class TestNode : IAsyncDisposable
 
     private async Task ReceiveAsync()
     {
-        for (var partition = 0; partition < Partitioner.DefaultPartitions; partition++)
+        _receptions.Add(await Queue.ReceiveAsync(Replica, async batch =>
         {
-            IPartitionConsumer? consumer = null;
-            consumer = await Queue.ConsumeAsync(partition, async delivery =>
+            Batches.Enqueue(batch);
+            foreach (var command in batch.Commands)
             {
-                foreach (var command in delivery.Batch.Commands)
-                {
-                    await _commands.Writer.WriteAsync(command);
-                }
-
-                await consumer!.AcknowledgeAsync(delivery, CancellationToken.None);
-            }, CancellationToken.None);
-            _receptions.Add(consumer);
-        }
-
+                await _commands.Writer.WriteAsync(command);
+            }
+        }, () => ValueTask.CompletedTask, CancellationToken.None));
         _receptions.Add(await Bus.ReceivePresenceAsync("test", report => _reports.Writer.WriteAsync(report), () => ValueTask.CompletedTask, CancellationToken.None));
     }
 }

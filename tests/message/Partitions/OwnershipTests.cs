@@ -33,7 +33,7 @@ public sealed class OwnershipTests : IAsyncLifetime
     {
         await using var first = await MessageReplica.StartAsync(_backbone);
         await _node.OwnersAsync(owners => owners.Select(owner => owner.Partition).Distinct().Count() == Partitioner.DefaultPartitions);
-        var before = first.Get<PartitionOwnership>().Owned().ToDictionary(owner => owner.Partition, owner => owner.OwnerEpoch);
+        var before = first.Get<OwnedPartitions>().Owned().ToDictionary(owner => owner.Partition, owner => owner.OwnerEpoch);
 
         await using var second = await MessageReplica.StartAsync(_backbone);
 
@@ -41,7 +41,7 @@ public sealed class OwnershipTests : IAsyncLifetime
             () => Owned(first).Count + Owned(second).Count == Partitioner.DefaultPartitions && Owned(second).Count > 0 && !Owned(first).Overlaps(Owned(second)),
             "the replicas share the partitions",
             () => $"{Owned(first).Count} and {Owned(second).Count}");
-        Assert.All(second.Get<PartitionOwnership>().Owned(), owner => Assert.True(owner.OwnerEpoch > before[owner.Partition]));
+        Assert.All(second.Get<OwnedPartitions>().Owned(), owner => Assert.True(owner.OwnerEpoch > before[owner.Partition]));
     }
 
     [Fact]
@@ -86,5 +86,5 @@ public sealed class OwnershipTests : IAsyncLifetime
         await _node.EventsAsync(rooms[0], 1, 32);
     }
 
-    private static HashSet<uint> Owned(MessageReplica replica) => [.. replica.Get<PartitionOwnership>().Owned().Select(owner => owner.Partition)];
+    private static HashSet<uint> Owned(MessageReplica replica) => [.. replica.Get<OwnedPartitions>().Owned().Select(owner => owner.Partition)];
 }

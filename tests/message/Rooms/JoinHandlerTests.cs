@@ -9,7 +9,7 @@ namespace Tertulia.Messages.Tests.Rooms;
 public sealed class JoinHandlerTests
 {
     private static readonly Grant Reader = new() { Read = true };
-    private readonly Flush _flush = new("epoch");
+    private readonly Flush _flush = Deciding.NewFlush();
 
     [Fact]
     public void A_room_that_does_not_exist_is_created_and_owned()

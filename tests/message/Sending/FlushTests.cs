@@ -6,7 +6,7 @@ namespace Tertulia.Messages.Tests.Sending;
 
 public sealed class FlushTests
 {
-    private readonly Flush _flush = new("epoch");
+    private readonly Flush _flush = Deciding.NewFlush();
     private readonly RoomState _room = Deciding.Room();
 
     [Fact]

@@ -8,7 +8,7 @@ namespace Tertulia.Messages.Tests.Sending;
 
 public sealed class SendHandlerTests
 {
-    private readonly Flush _flush = new("epoch");
+    private readonly Flush _flush = Deciding.NewFlush();
     private readonly RecentKeys _recent = new(capacity: 10);
     private readonly RoomState _room = Deciding.Room();
 

@@ -1,4 +1,7 @@
+using Microsoft.Extensions.Options;
+using Tertulia.Bus;
 using Tertulia.Contracts;
+using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Storage;
@@ -14,6 +17,8 @@ internal static class Deciding
         room.Load(new RoomHead(roomId, kind, members, lastSeq));
         return room;
     }
+
+    public static Flush NewFlush() => new("epoch", new OwnedPartitions(Options.Create(new LiveBusOptions()), TimeProvider.System));
 
     public static RoomState Nowhere(string roomId = "lobby")
     {
@@ -31,6 +36,6 @@ internal static class Deciding
             member.IsLoaded = true;
         }
 
-        return new Submitted(command, nodeId, room, member, Delivery: 0, OwnerEpoch: 77);
+        return new Submitted(command, nodeId, room, member, Batch: 0, OwnerEpoch: 77);
     }
 }

@@ -14,6 +14,8 @@ internal sealed class TestNode : IAsyncDisposable
     private readonly Dictionary<string, SortedDictionary<long, RoomEvent>> _events = [];
     private readonly List<RoomTopology> _topologies = [];
     private readonly List<PartitionOwner> _owners = [];
+    private readonly Dictionary<int, (string ReplicaId, long Epoch)> _routes = [];
+    private readonly List<Command> _underWay = [];
     private IAsyncDisposable? _reception;
 
     private TestNode(string id, ISubmitQueue queue)
@@ -36,12 +38,18 @@ internal sealed class TestNode : IAsyncDisposable
         return node;
     }
 
-    /// <summary>One batch, whose commands belong to one partition.</summary>
-    public Task SubmitAsync(params Command[] commands)
+    /// <summary>One batch, whose commands belong to one partition, to its owner. What has no outcome is sent again when there is a newer owner.</summary>
+    public async Task SubmitAsync(params Command[] commands)
     {
-        var batch = new SubmitBatch { Partition = (uint)Partitioner.PartitionOf(commands[0].RoomId, Partitioner.DefaultPartitions), NodeId = Id };
-        batch.Commands.AddRange(commands);
-        return _queue.PublishAsync(batch, CancellationToken.None);
+        var partition = PartitionOf(commands[0]);
+        await ReceiveUntilAsync(() => _routes.ContainsKey(partition), $"the owner of partition {partition}");
+        while (_batches.Reader.TryRead(out var batch))
+        {
+            await KeepAsync(batch);
+        }
+
+        _underWay.AddRange(commands);
+        await SendAsync(partition, commands, again: false);
     }
 
     public async Task<CommandReply> AskAsync(Command command)
@@ -88,12 +96,44 @@ internal sealed class TestNode : IAsyncDisposable
     {
         while (!condition())
         {
-            Keep(await Eventually.CompletesAsync(_batches.Reader.ReadAsync().AsTask(), $"{Id} receives {what}"));
+            await KeepAsync(await Eventually.CompletesAsync(_batches.Reader.ReadAsync().AsTask(), $"{Id} receives {what}"));
         }
     }
 
-    private void Keep(NodeBatch batch)
+    private static int PartitionOf(Command command) => Partitioner.PartitionOf(command.RoomId, Partitioner.DefaultPartitions);
+
+    private async Task SendAsync(int partition, IReadOnlyCollection<Command> commands, bool again)
     {
+        var (replicaId, epoch) = _routes[partition];
+        var batch = new SubmitBatch { NodeId = Id, Again = again, Owners = { new PartitionOwner { Partition = (uint)partition, OwnerEpoch = epoch } } };
+        batch.Commands.AddRange(commands);
+        await _queue.PublishAsync(replicaId, batch, CancellationToken.None);
+    }
+
+    private async Task FollowAsync(string replicaId, PartitionOwner owner)
+    {
+        var partition = (int)owner.Partition;
+        if (_routes.TryGetValue(partition, out var known) && known.Epoch >= owner.OwnerEpoch)
+        {
+            return;
+        }
+
+        _routes[partition] = (replicaId, owner.OwnerEpoch);
+        if (_underWay.FindAll(command => PartitionOf(command) == partition) is { Count: > 0 } again)
+        {
+            await SendAsync(partition, again, again: true);
+        }
+    }
+
+    private async Task KeepAsync(NodeBatch batch)
+    {
+        _underWay.RemoveAll(command => batch.Replies.Any(reply => reply.CommandId == command.CommandId)
+            || batch.Rooms.Any(room => room.Events.Any(found => found.OriginNodeId == Id && found.CommandId == command.CommandId)));
+        foreach (var owner in batch.Owners)
+        {
+            await FollowAsync(batch.From, owner);
+        }
+
         _replies.AddRange(batch.Replies);
         _topologies.AddRange(batch.Topologies);
         _owners.AddRange(batch.Owners);
