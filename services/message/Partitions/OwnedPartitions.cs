@@ -11,6 +11,7 @@ internal sealed class OwnedPartitions(IOptions<LiveBusOptions> options, TimeProv
     public static readonly TimeSpan TakeoverWindow = TimeSpan.FromSeconds(5);
 
     private readonly long[] _epochs = new long[options.Value.Partitions];
+    private readonly long[] _latest = new long[options.Value.Partitions];
     private readonly long[] _takenAt = new long[options.Value.Partitions];
 
     /// <summary>Partitions of the cluster.</summary>
@@ -25,10 +26,25 @@ internal sealed class OwnedPartitions(IOptions<LiveBusOptions> options, TimeProv
     public void Take(int partition, long epoch)
     {
         _takenAt[partition] = time.GetTimestamp();
+        Volatile.Write(ref _latest[partition], epoch);
         Volatile.Write(ref _epochs[partition], epoch);
     }
 
     public void Release(int partition) => Volatile.Write(ref _epochs[partition], 0);
+
+    /// <summary>The latest epoch of each partition that this replica ever took, those it has given up since included.</summary>
+    /// <remarks>A replica that starts takes partitions before it has heard of the others, and gives them up again: nodes that heard of it look
+    /// for their owner there until the owner has a newer epoch.</remarks>
+    public IEnumerable<PartitionOwner> Taken()
+    {
+        for (var partition = 0; partition < _latest.Length; partition++)
+        {
+            if (Volatile.Read(ref _latest[partition]) is > 0 and var epoch)
+            {
+                yield return new PartitionOwner { Partition = (uint)partition, OwnerEpoch = epoch };
+            }
+        }
+    }
 
     /// <summary>All of them.</summary>
     public IEnumerable<PartitionOwner> Owned()

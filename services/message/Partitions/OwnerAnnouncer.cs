@@ -4,10 +4,11 @@ using Tertulia.Hosting;
 
 namespace Tertulia.Messages.Partitions;
 
-/// <summary>Tells all nodes which partitions this replica owns since when: at once when it took one, then again and again, so that a node
+/// <summary>Tells all nodes, and the other replicas, which partitions this replica owns since when: at once when it took one, then again and again, so that a node
 /// that missed it, or is new, knows a little later.</summary>
 internal sealed partial class OwnerAnnouncer(
-    OwnedPartitions owned, Takeovers takeovers, ILiveBus bus, ProcessIdentity identity, ILogger<OwnerAnnouncer> logger) : BackgroundService
+    [FromKeyedServices(MessageServiceSetup.Service)] Replicas replicas, OwnedPartitions owned, Takeovers takeovers, ILiveBus bus,
+    ProcessIdentity identity, ILogger<OwnerAnnouncer> logger) : BackgroundService
 {
     /// <summary>Time between announcements.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -30,6 +31,8 @@ internal sealed partial class OwnerAnnouncer(
 
     private async Task AnnounceAsync(CancellationToken cancellationToken)
     {
+        // The replicas first: whatever nodes hear, the one that owns a partition by then has heard, too.
+        replicas.Beat(owned.Taken());
         var batch = new NodeBatch { From = identity.Id };
         batch.Owners.AddRange(owned.Owned());
         if (batch.Owners.Count == 0)

@@ -28,7 +28,6 @@ internal sealed partial class PartitionOwnership(
         using var pulse = new Pulse(time, Interval);
         replicas.Changed += pulse.Signal;
         replicas.Heard += OnHeard;
-        replicas.Describe = heartbeat => heartbeat.Owners.AddRange(owned.Owned());
         IAsyncDisposable? reception = null;
         try
         {
@@ -70,7 +69,7 @@ internal sealed partial class PartitionOwnership(
         }
     }
 
-    // Another replica has taken over what this one still holds: it took it for dead.
+    // Another replica has taken what this one still holds, because it took it for dead or had not heard of it yet: nodes follow that one now.
     private void OnHeard(ReplicaHeartbeat heartbeat)
     {
         foreach (var other in heartbeat.Owners)

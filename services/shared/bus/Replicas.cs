@@ -26,11 +26,17 @@ public sealed class Replicas(ILiveBus bus, string service, string replicaId, Tim
     /// <summary>A heartbeat of another replica came. Raised on the receiving loop: return quickly.</summary>
     public event Action<ReplicaHeartbeat>? Heard;
 
-    /// <summary>Adds to each heartbeat what the others should know.</summary>
-    public Action<ReplicaHeartbeat>? Describe { get; set; }
-
     /// <summary>Whether this replica is the one to do the work of a key.</summary>
     public bool Owns(string key) => Rendezvous.OwnerOf(key, Live) == replicaId;
+
+    /// <summary>Says that this replica is alive, besides the heartbeats that it sends by itself.</summary>
+    /// <param name="taken">The latest epochs under which it took partitions.</param>
+    public void Beat(IEnumerable<PartitionOwner> taken)
+    {
+        var heartbeat = new ReplicaHeartbeat { ReplicaId = replicaId };
+        heartbeat.Owners.AddRange(taken);
+        bus.TryPublishHeartbeat(service, heartbeat);
+    }
 
     /// <inheritdoc />
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -41,9 +47,7 @@ public sealed class Replicas(ILiveBus bus, string service, string replicaId, Tim
         {
             do
             {
-                var heartbeat = new ReplicaHeartbeat { ReplicaId = replicaId };
-                Describe?.Invoke(heartbeat);
-                bus.TryPublishHeartbeat(service, heartbeat);
+                Beat([]);
                 Refresh();
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));

@@ -278,17 +278,16 @@ public sealed class JoinTests : IAsyncLifetime
         var ana = await _node.JoinedAsync("ana", "lobby", seq: 5);
         _node.Calls.On<GetEventsRequest, GetEventsReply>("GetEvents", request =>
             new GetEventsReply { LastSeq = 6, Events = TestNode.Entries("lobby", TestNode.Message(6)) });
-        var partition = (uint)Partitioner.PartitionOf("lobby", Partitioner.DefaultPartitions);
 
-        await _node.TellAsync(new NodeBatch { Owners = { new PartitionOwner { Partition = partition, OwnerEpoch = 1 } } });
-        await _node.TellAsync(new NodeBatch { Owners = { new PartitionOwner { Partition = partition, OwnerEpoch = 2 } } });
+        await _node.OwnAsync(1);
+        await _node.OwnAsync(2);
         var subscribe = await _node.CommandAsync(Command.BodyOneofCase.Subscribe);
         await _node.ReplyAsync(subscribe, reply =>
             reply.Subscribed = new Subscribed { Epoch = TestNode.Epoch, Seq = 6, OwnerEpoch = 2, Members = 1 });
 
         Assert.Equal(5, subscribe.Subscribe.LastSeq);
         Assert.Equal(["m6"], await ana.MessagesAsync(1));
-        await _node.TellAsync(new NodeBatch { Owners = { new PartitionOwner { Partition = partition, OwnerEpoch = 2 } } });
+        await _node.OwnAsync(2);
         await _node.SettledAsync();
         Assert.False(_node.TryReadCommand(out _));
     }

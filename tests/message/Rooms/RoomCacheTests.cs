@@ -9,12 +9,10 @@ public sealed class RoomCacheTests
     private readonly RoomCache _cache = new(Partitions, maxRooms: 2, maxMembers: 3);
 
     [Fact]
-    public void A_room_is_found_in_its_own_partition_only()
+    public void A_room_is_found_again()
     {
-        var partition = Partitioner.PartitionOf("lobby", Partitions);
-
-        Assert.Same(_cache.Find(partition, "lobby"), _cache.Find(partition, "lobby"));
-        Assert.Null(_cache.Find((partition + 1) % Partitions, "lobby"));
+        Assert.Same(Find("lobby"), Find("lobby"));
+        Assert.NotSame(Find("lobby"), Find("kitchen"));
     }
 
     [Fact]

@@ -94,8 +94,11 @@ internal sealed class TestNode : IAsyncDisposable
 
     private async Task ReceiveUntilAsync(Func<bool> condition, string what)
     {
+        // Announcements of owners keep coming: the deadline is of all together.
+        using var deadline = new CancellationTokenSource(Eventually.Deadline);
         while (!condition())
         {
+            Assert.False(deadline.IsCancellationRequested, $"{Id} receives {what}");
             await KeepAsync(await Eventually.CompletesAsync(_batches.Reader.ReadAsync().AsTask(), $"{Id} receives {what}"));
         }
     }
