@@ -15,6 +15,18 @@ public sealed class ProfileTests
     public void A_name_is_a_type_and_a_method(string symbol, string name) => Assert.Equal(name, Profile.Shorten(symbol));
 
     [Fact]
+    public void Threads_of_one_process_are_added_up_and_those_of_others_left_out()
+    {
+        string[][] rows =
+        [
+            ["5.00%", "1.00%", "11:.NET TP Worker", "[k] write"], ["4.00%", "0.50%", "12:.NET Sockets", "[.] memcpy"],
+            ["3.00%", "2.00%", "12:.NET Sockets", "[k] write"], ["9.00%", "9.00%", "99:beam", "[k] write"],
+        ];
+
+        Assert.Equal([["8.00%", "3.00%", "[k] write"], ["4.00%", "0.50%", "[.] memcpy"]], Sampling.Of([11, 12], rows, shares: 2));
+    }
+
+    [Fact]
     public void Shares_are_of_the_process_and_processes_that_did_little_are_left_out()
     {
         var window = new Window(100, 10, 1000, 2000, null, null, new Dictionary<string, double> { ["busy"] = 9.9, ["idle"] = 0.1 }, 0, 0, 0, 0, 0, [], 0, null);

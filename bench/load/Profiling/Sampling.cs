@@ -50,17 +50,31 @@ internal sealed partial class Sampling : IDisposable
         var (images, alone, withCallees) = (Report("--no-children", "pid,comm,dso"), Report("--no-children", "pid,dso,symbol"), Report("--children", "pid,symbol"));
         return new Profile(window,
         [
-            .. _processes.Select(process => (process.Name, Ids: times.Tree(process.Id).ToHashSet())).Select(process => new ProcessProfile(
-                process.Name, Of(process.Ids, images, 1), Of(process.Ids, alone, 1), Of(process.Ids, withCallees, 2))),
+            .. _processes.Select(process => (process.Name, Threads: ThreadsOf(times.Tree(process.Id)))).Select(process => new ProcessProfile(
+                process.Name, Of(process.Threads, images, 1), Of(process.Threads, alone, 1), Of(process.Threads, withCallees, 2))),
         ]);
     }
 
-    /// <summary>The rows of some processes, without the process.</summary>
+    /// <summary>The rows of some threads, added up by all that follows the thread.</summary>
     /// <remarks>Not perf's own filter: it lets rows of equal names pass or not as a whole, whichever processes they came from.</remarks>
-    private static string[][] Of(HashSet<int> ids, string[][] rows, int column) =>
+    /// <param name="threads">Their ids, which perf's key <c>pid</c> is.</param>
+    /// <param name="rows">Shares, the thread, names.</param>
+    /// <param name="shares">How many shares there are.</param>
+    internal static string[][] Of(HashSet<int> threads, string[][] rows, int shares) =>
     [
-        .. rows.Where(row => row.Length > column + 1 && int.TryParse(row[column].Split(':')[0], CultureInfo.InvariantCulture, out var id) && ids.Contains(id))
-            .Select(row => (string[])[.. row[..column], .. row[(column + 1)..]]),
+        .. rows.Where(row => row.Length > shares + 1 && int.TryParse(row[shares].Split(':')[0], CultureInfo.InvariantCulture, out var id) && threads.Contains(id))
+            .GroupBy(row => string.Join(Separator, row[(shares + 1)..]))
+            .Select(same => (Sums: Enumerable.Range(0, shares).Select(share => same.Sum(row => Percent(row[share]))).ToArray(), Names: same.First()[(shares + 1)..]))
+            .OrderByDescending(row => row.Sums[0])
+            .Select(row => (string[])[.. row.Sums.Select(sum => sum.ToString("0.00", CultureInfo.InvariantCulture) + "%"), .. row.Names]),
+    ];
+
+    private static double Percent(string share) => double.Parse(share.TrimEnd('%'), CultureInfo.InvariantCulture);
+
+    private static HashSet<int> ThreadsOf(IEnumerable<int> processes) =>
+    [
+        .. processes.Select(process => $"/proc/{process}/task").Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories)
+            .Select(folder => int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture)),
     ];
 
     public void Dispose() => _perf.Dispose();
