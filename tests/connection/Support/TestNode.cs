@@ -172,6 +172,7 @@ internal sealed class TestNode : IAsyncDisposable
         await client.JoinAsync(roomId);
         await AdmitAsync(await CommandAsync(Command.BodyOneofCase.Join), seq);
         await client.NextAsync("joined", $"{userId} joins");
+        await Eventually.CompletesAsync(client.Session.Calls.WhenIdleAsync(), "the join is over"); // It was written before its task ended.
         return client;
     }
 
