@@ -2,6 +2,7 @@ using Tertulia.Connections.Limits;
 using Tertulia.Connections.Protocol;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Sockets;
 
@@ -16,10 +17,9 @@ internal sealed class NativeConnection : IDisposable
     private readonly WebSocketReader _reader;
     private readonly Outbox _outbox;
     private readonly long _openedAt;
-    private HttpContext? _context; // Null once the request is over: the server uses its object again for another one.
+    private Action? _abort; // Null once the socket is over: the server uses the objects of a request again for another one.
 
-    /// <param name="context">The request, accepted.</param>
-    /// <param name="transport">Its bytes, in both directions.</param>
+    /// <param name="socket">The client's, accepted.</param>
     /// <param name="compressed"><c>permessage-deflate</c> was negotiated.</param>
     /// <param name="opening">How the client came in.</param>
     /// <param name="options">Of sockets.</param>
@@ -27,11 +27,11 @@ internal sealed class NativeConnection : IDisposable
     /// <param name="rates">Counts what is malformed, too.</param>
     /// <param name="time">The clock.</param>
     public NativeConnection(
-        HttpContext context, Stream transport, bool compressed, SocketOpening opening, SocketOptions options, LimitOptions limits, UserRates rates, TimeProvider time)
+        UpgradedSocket socket, bool compressed, SocketOpening opening, SocketOptions options, LimitOptions limits, UserRates rates, TimeProvider time)
     {
-        (_context, _options, _limits, _rates, _time, _openedAt) = (context, options, limits, rates, time, time.GetTimestamp());
-        _reader = new WebSocketReader(transport, limits.EffectiveFrameBytes, compressed);
-        _outbox = new Outbox(transport, Abort, options, time, compressed);
+        (_abort, _options, _limits, _rates, _time, _openedAt) = (socket.Abort, options, limits, rates, time, time.GetTimestamp());
+        _reader = new WebSocketReader(socket.Transport, limits.EffectiveFrameBytes, compressed);
+        _outbox = new Outbox(socket.Transport, Abort, options, time, compressed);
         Session = new Session(Guid.CreateVersion7().ToString("N"), opening, _outbox);
     }
 
@@ -80,13 +80,13 @@ internal sealed class NativeConnection : IDisposable
         }
     }
 
-    /// <summary>The request is over.</summary>
+    /// <summary>The socket is over.</summary>
     public void Dispose()
     {
         _reader.Dispose();
         lock (_abortLock)
         {
-            _context = null;
+            _abort = null;
         }
     }
 
@@ -180,7 +180,7 @@ internal sealed class NativeConnection : IDisposable
     {
         lock (_abortLock)
         {
-            _context?.Abort();
+            _abort?.Invoke();
         }
     }
 }

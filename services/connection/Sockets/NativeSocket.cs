@@ -1,8 +1,10 @@
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
+using Tertulia.Connections.Auth;
 using Tertulia.Connections.Limits;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Link;
 
 namespace Tertulia.Connections.Sockets;
@@ -35,36 +37,62 @@ internal sealed partial class NativeSocket(
             return;
         }
 
+        Client client;
+        Stream transport;
         try
         {
-            await AdmitAsync(context, request);
+            (client, transport) = await AdmitAsync(context, request);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             LogLeft();
+            return;
         }
         catch (Exception exception)
         {
             LogFailed(exception);
+            return;
         }
+
+        if (Handover.Of(context) is { } handover)
+        {
+            handover.Take(socket => ServeAsync(client, socket));
+            return;
+        }
+
+        Forget(context.Request);
+        await ServeAsync(client, new UpgradedSocket(transport, context.Abort, context.RequestAborted));
     }
 
-    private async Task AdmitAsync(HttpContext context, WebSocketRequest request)
+    /// <returns>The client, counted unless it is refused, and the upgraded request's bytes.</returns>
+    private async Task<(Client Client, Stream Transport)> AdmitAsync(HttpContext context, WebSocketRequest request)
     {
         var headers = context.Request.Headers;
         var subprotocol = Subprotocol.Choose(headers.GetCommaSeparatedValues(HeaderNames.SecWebSocketProtocol));
         var extensions = options.Value.Compression ? DeflateOffer.Answer(headers.GetCommaSeparatedValues(HeaderNames.SecWebSocketExtensions)) : null;
         var (opening, refusal) = await admission.AdmitAsync(context, context.GetRouteValue(RoomParameter) as string, subprotocol, context.RequestAborted);
-        var caller = opening.Caller;
+        var client = new Client(opening, refusal, extensions is not null);
         try
         {
-            var transport = await request.AcceptAsync(subprotocol.Selected, extensions);
-            Forget(context.Request);
-            using var connection = new NativeConnection(context, transport, extensions is not null, opening, options.Value, limits.Value, rates, time);
+            return (client, await request.AcceptAsync(subprotocol.Selected, extensions));
+        }
+        catch
+        {
+            Leave(client, opening.Caller);
+            throw;
+        }
+    }
+
+    private async Task ServeAsync(Client client, UpgradedSocket socket)
+    {
+        var caller = client.Opening.Caller;
+        try
+        {
+            using var connection = new NativeConnection(socket, client.Compressed, client.Opening, options.Value, limits.Value, rates, time);
             sweeper.Add(connection);
             try
             {
-                await (refusal is null ? connection.RunAsync(flow, context.RequestAborted) : connection.RefuseAsync(refusal));
+                await (client.Refusal is null ? connection.RunAsync(flow, socket.Closed) : connection.RefuseAsync(client.Refusal));
             }
             finally
             {
@@ -72,12 +100,25 @@ internal sealed partial class NativeSocket(
                 caller = connection.Session.Caller;
             }
         }
+        catch (OperationCanceledException) when (socket.Closed.IsCancellationRequested)
+        {
+            LogLeft();
+        }
+        catch (Exception exception)
+        {
+            LogFailed(exception);
+        }
         finally
         {
-            if (refusal is null)
-            {
-                admission.Leave(caller, opening.Address);
-            }
+            Leave(client, caller);
+        }
+    }
+
+    private void Leave(Client client, Caller? caller)
+    {
+        if (client.Refusal is null)
+        {
+            admission.Leave(caller, client.Opening.Address);
         }
     }
 
@@ -110,4 +151,7 @@ internal sealed partial class NativeSocket(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A connection failed")]
     private partial void LogFailed(Exception exception);
+
+    /// <summary>A client at the door.</summary>
+    private sealed record Client(SocketOpening Opening, SocketRefusal? Refusal, bool Compressed);
 }

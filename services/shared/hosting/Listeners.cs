@@ -61,6 +61,10 @@ internal static class Listeners
             {
                 InternalProtocols.Use(options);
             }
+            else
+            {
+                options.UseHandover();
+            }
         }
     }
 }
