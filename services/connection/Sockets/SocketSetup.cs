@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using Tertulia.Connections.Limits;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Sockets;
 
@@ -19,6 +21,11 @@ internal static class SocketSetup
         services.AddSingleton<NativeSocket>();
         services.AddSingleton<SocketSweeper>();
         services.AddHostedService(provider => provider.GetRequiredService<SocketSweeper>());
+        services.AddStormCompaction(provider =>
+        {
+            var counts = provider.GetRequiredService<ConnectionCounts>();
+            return () => counts.Total;
+        });
         return services;
     }
 }

@@ -25,11 +25,11 @@ internal sealed class DuplexPipeStream(IDuplexPipe pipe) : Stream
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var result = await pipe.Input.ReadAsync(cancellationToken);
-        var bytes = result.Buffer;
-        var taken = bytes.Slice(0, Math.Min(bytes.Length, buffer.Length));
+        var read = (int)Math.Min(result.Buffer.Length, buffer.Length);
+        var taken = result.Buffer.Slice(0, read);
         taken.CopyTo(buffer.Span);
         pipe.Input.AdvanceTo(taken.End);
-        return result.IsCanceled ? throw new OperationCanceledException("The connection is to end") : (int)taken.Length;
+        return result.IsCanceled ? throw new OperationCanceledException("The connection is to end") : read;
     }
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
