@@ -2,6 +2,7 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Options;
+using Tertulia.Hosting;
 
 namespace Tertulia.Gateway;
 
@@ -52,10 +53,14 @@ internal sealed partial class TlsCertificate(IOptions<TlsOptions> options, TimeP
     {
         if (tls.Port is > 0 and <= ushort.MaxValue)
         {
-            kestrel.ListenAnyIP(tls.Port.Value, listen => listen.UseHttps(new HttpsConnectionAdapterOptions
+            kestrel.ListenAnyIP(tls.Port.Value, listen =>
             {
-                ServerCertificateSelector = (_, _) => listen.ApplicationServices.GetRequiredService<TlsCertificate>().Current(),
-            }));
+                listen.UseHttps(new HttpsConnectionAdapterOptions
+                {
+                    ServerCertificateSelector = (_, _) => listen.ApplicationServices.GetRequiredService<TlsCertificate>().Current(),
+                });
+                listen.UseHandover();
+            });
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Http.Features;
 using Tertulia.Contracts;
 using Tertulia.Gateway.Draining;
@@ -30,14 +31,22 @@ internal sealed class ClientLimitsMiddleware(RequestDelegate next, ClientLimits 
         }
         else if (limits.TryOpenSocket(address))
         {
-            using var open = sockets.Open(context.Abort); // Ends after the place was given back: who sees it gone finds the place free.
+            var handover = Handover.Of(context);
+            var open = sockets.Open(handover is null ? context.Abort : handover.Abort);
             try
             {
                 await next(context);
             }
             finally
             {
-                limits.CloseSocket(address);
+                if (handover is { IsTaken: true })
+                {
+                    handover.PutOff(() => Close(open, address));
+                }
+                else
+                {
+                    Close(open, address);
+                }
             }
         }
         else
@@ -45,6 +54,12 @@ internal sealed class ClientLimitsMiddleware(RequestDelegate next, ClientLimits 
             telemetry.Refused();
             await Problems.WriteAsync(context, ErrorCode.LimitExceeded, "too many open sockets from this address", SocketRetryAfterMs);
         }
+    }
+
+    private void Close(IDisposable open, IPAddress? address)
+    {
+        limits.CloseSocket(address);
+        open.Dispose(); // Afterwards: who sees it gone finds the place free.
     }
 
     // Over HTTP/1.1 an upgrade, over HTTP/2 an extended CONNECT (RFC 8441).

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Link;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
@@ -25,18 +26,29 @@ internal sealed class LinkMiddleware(RequestDelegate next, AllLinks links)
         var proxy = context.GetReverseProxyFeature();
         proxy.ProxiedDestination = node;
         var nodeLinks = links.To(node.Model.Config.Address);
+        var handover = Handover.Of(context);
         nodeLinks.Enter();
         LinkedSocket? socket = null;
         try
         {
             var open = await LinkRequests.OfAsync(context, proxy.Route.Transformer, node.Model.Config.Address);
             var link = await nodeLinks.GetAsync(links.Stopping).WaitAsync(context.RequestAborted);
-            socket = link.Open(open, context.Abort);
+            socket = link.Open(open, handover is null ? context.Abort : handover.Abort);
             var (accept, refuse) = await socket.AnswerAsync(context.RequestAborted);
             if (accept is not null)
             {
                 AddHeaders(context.Response, accept.Headers);
-                await socket.RunAsync(await request.AcceptAsync(subprotocol: null, extensions: null));
+                var stream = await request.AcceptAsync(subprotocol: null, extensions: null);
+                if (handover is null)
+                {
+                    await socket.RunAsync(stream);
+                }
+                else
+                {
+                    var carried = socket;
+                    handover.Take(client => carried.RunAsync(client.Transport));
+                    handover.PutOff(nodeLinks.Leave);
+                }
             }
             else
             {
@@ -53,8 +65,11 @@ internal sealed class LinkMiddleware(RequestDelegate next, AllLinks links)
         }
         finally
         {
-            socket?.Leave(aborted: true);
-            nodeLinks.Leave();
+            if (handover is not { IsTaken: true })
+            {
+                socket?.Leave(aborted: true);
+                nodeLinks.Leave();
+            }
         }
     }
 

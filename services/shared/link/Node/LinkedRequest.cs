@@ -4,19 +4,20 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Link.Node;
 
 /// <summary>A gateway's client as a request of this node: an extended CONNECT (RFC 8441), as if it had come over HTTP/2.</summary>
 internal sealed class LinkedRequest :
     IFeatureCollection, IHttpRequestFeature, IHttpResponseFeature, IHttpExtendedConnectFeature, IHttpRequestLifetimeFeature, IHttpConnectionFeature,
-    IHttpRequestIdentifierFeature
+    IHttpRequestIdentifierFeature, IHandover
 {
     // What a request is made of, besides the body of its answer: this object, so that it is a small one.
     private static readonly Type[] Own =
     [
         typeof(IHttpRequestFeature), typeof(IHttpResponseFeature), typeof(IHttpExtendedConnectFeature), typeof(IHttpRequestLifetimeFeature),
-        typeof(IHttpConnectionFeature), typeof(IHttpRequestIdentifierFeature),
+        typeof(IHttpConnectionFeature), typeof(IHttpRequestIdentifierFeature), typeof(IHandover),
     ];
 
     private readonly LinkedClient _client;
@@ -26,6 +27,8 @@ internal sealed class LinkedRequest :
     private List<(Func<object, Task> Callback, object State)>? _onCompleted;
     private (Type Key, object Feature)[] _features = []; // Set by others: few.
     private StreamResponseBodyFeature? _body;
+    private Func<UpgradedSocket, Task>? _carry;
+    private Action? _end;
     private bool _accepted;
 
     /// <param name="client">Who asks.</param>
@@ -128,7 +131,9 @@ internal sealed class LinkedRequest :
 
     private IHttpResponseFeature Response => this;
 
-    /// <summary>Runs the request until it is over: the client is refused, or was accepted and closed.</summary>
+    public bool IsTaken => _carry is not null;
+
+    /// <summary>Runs the request until it is over: the client is refused, or was accepted and closed, or is taken.</summary>
     public async Task RunAsync(RequestDelegate application, IServiceScopeFactory scopes)
     {
         var failed = true;
@@ -142,6 +147,13 @@ internal sealed class LinkedRequest :
             await FinishAsync(failed);
         }
     }
+
+    /// <summary>What goes on with a client that was taken, whatever became of the request; holds nothing of it. Null when the client was not taken.</summary>
+    public Func<Task>? Carrier() => _carry is null ? null : Carrier(_client, _carry, _end);
+
+    public void Take(Func<UpgradedSocket, Task> carry) => _carry = carry;
+
+    public void PutOff(Action end) => _end += end;
 
     public void OnStarting(Func<object, Task> callback, object state) => (_onStarting ??= []).Add((callback, state));
 
@@ -170,6 +182,22 @@ internal sealed class LinkedRequest :
 
     System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
 
+    private static Func<Task> Carrier(LinkedClient client, Func<UpgradedSocket, Task> carry, Action? end) => async () =>
+    {
+        var failed = true;
+        try
+        {
+            await carry(new UpgradedSocket(new LinkedStream(client), client.Abort, client.Aborted));
+            failed = false;
+        }
+        finally
+        {
+            client.Close(failed);
+            client.Release();
+            end?.Invoke();
+        }
+    };
+
     private void Set(Type key, object? feature)
     {
         Revision++;
@@ -192,7 +220,10 @@ internal sealed class LinkedRequest :
     {
         if (_accepted)
         {
-            _client.Close(failed);
+            if (!IsTaken)
+            {
+                _client.Close(failed);
+            }
         }
         else if (failed)
         {
@@ -204,7 +235,11 @@ internal sealed class LinkedRequest :
             Refuse(StatusCode, await BodyAsync());
         }
 
-        _client.Release();
+        if (!IsTaken)
+        {
+            _client.Release();
+        }
+
         for (var i = (_onCompleted?.Count ?? 0) - 1; i >= 0; i--)
         {
             await _onCompleted![i].Callback(_onCompleted[i].State);

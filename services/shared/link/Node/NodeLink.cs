@@ -147,6 +147,20 @@ internal sealed partial class NodeLink(
         }
         catch (Exception exception)
         {
+            LogRequestFailed(exception);
+        }
+
+        var carry = request.Carrier();
+        request = null!; // Not held as long as the client.
+        try
+        {
+            if (carry is not null)
+            {
+                await carry();
+            }
+        }
+        catch (Exception exception)
+        {
             LogRequestFailed(exception); // An edge: the other clients of the link go on.
         }
         finally
