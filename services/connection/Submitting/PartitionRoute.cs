@@ -52,12 +52,13 @@ internal sealed class PartitionRoute(int partition, int capacity, PendingAcks pe
                 return false;
             }
 
+            var again = _epoch > 0; // Before there was an owner nothing was sent.
             Interlocked.Exchange(ref _epoch, epoch);
             _lane = lane;
             Compact();
             foreach (var command in _underWay)
             {
-                lane.Add(new RoutedCommand(command, this, epoch, Again: true));
+                lane.Add(new RoutedCommand(command, this, epoch, again));
             }
 
             return true;
