@@ -24,7 +24,7 @@ internal sealed class OpenSockets(Telemetry telemetry)
     public long Opened => Volatile.Read(ref _opened);
 
     /// <summary>Counts one until it is disposed.</summary>
-    /// <param name="cut">Ends it without a farewell.</param>
+    /// <param name="cut">Ends it without a farewell. Not called any more when it was disposed.</param>
     public IDisposable Open(Action cut)
     {
         var socket = new OpenSocket(this, cut);
@@ -84,8 +84,28 @@ internal sealed class OpenSockets(Telemetry telemetry)
 
     private sealed class OpenSocket(OpenSockets sockets, Action cut) : IDisposable
     {
-        public void Cut() => cut();
+        private readonly Lock _lock = new();
+        private bool _closed;
 
-        public void Dispose() => sockets.Close(this);
+        public void Cut()
+        {
+            lock (_lock)
+            {
+                if (!_closed) // Else its request is over, and the server may use the request's object for another one.
+                {
+                    cut();
+                }
+            }
+        }
+
+        public void Dispose()
+        {
+            lock (_lock)
+            {
+                _closed = true;
+            }
+
+            sockets.Close(this);
+        }
     }
 }

@@ -1,4 +1,6 @@
 using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Tertulia.Gateway.Draining;
 using Tertulia.Testing;
 
 namespace Tertulia.Gateway.Tests;
@@ -56,5 +58,28 @@ public sealed class DrainTests : IAsyncLifetime
         await Eventually.CompletesAsync(gateway.StopAsync(), "the gateway has stopped", TimeSpan.FromSeconds(10));
 
         Assert.Equal(0, _a.Moves.Waiting);
+    }
+
+    [Fact]
+    public void A_socket_that_has_left_meanwhile_is_not_cut()
+    {
+        using var provider = new ServiceCollection().AddMetrics().AddSingleton<Telemetry>().AddSingleton<OpenSockets>().BuildServiceProvider();
+        var sockets = provider.GetRequiredService<OpenSockets>();
+        var cuts = new List<string>();
+        IDisposable? second = null;
+        using var first = sockets.Open(() =>
+        {
+            cuts.Add("first");
+            second!.Dispose();
+        });
+        second = sockets.Open(() =>
+        {
+            cuts.Add("second");
+            first.Dispose();
+        });
+
+        sockets.CutAll(); // Has both in its hands when the one that it cuts first lets the other one go.
+
+        Assert.Single(cuts);
     }
 }
