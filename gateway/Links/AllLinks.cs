@@ -12,10 +12,11 @@ internal sealed class AllLinks(IOptions<GatewayOptions> options, TimeProvider ti
     private readonly ConcurrentDictionary<string, NodeLinks> _nodes = new(StringComparer.OrdinalIgnoreCase);
     private readonly CancellationTokenSource _stopping = new();
     private readonly int _perNode = options.Value.LinksPerNode ?? Math.Clamp(Environment.ProcessorCount / 2, 1, 8);
+    private readonly TimeSpan _pace = options.Value.LinkPace;
 
     /// <summary>The links to one node.</summary>
     /// <param name="node">Its address.</param>
-    public NodeLinks To(string node) => _nodes.GetOrAdd(node, static (node, all) => new NodeLinks(node, all._perNode, all.Logger), this);
+    public NodeLinks To(string node) => _nodes.GetOrAdd(node, static (node, all) => new NodeLinks(node, all._perNode, all._pace, all.Logger), this);
 
     /// <summary>Cancelled when no link is made any more.</summary>
     public CancellationToken Stopping => _stopping.Token;

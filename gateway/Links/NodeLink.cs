@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Link;
 
 namespace Tertulia.Gateway.Links;
@@ -27,10 +28,10 @@ internal sealed partial class NodeLink : ILinkRecords
     private int _silent;
     private bool _lost;
 
-    private NodeLink(string node, Socket socket, Stream stream, ILogger logger)
+    private NodeLink(string node, Socket socket, Stream stream, TimeSpan pace, ILogger logger)
     {
         (_node, _socket, _logger) = (node, socket, logger);
-        _output = new LinkOutput(stream) { Failed = _ => Cut(), HasRoom = OnRoom };
+        _output = new LinkOutput(stream, new Pacer(pace, TimeProvider.System)) { Failed = _ => Cut(), HasRoom = OnRoom };
         Ended = RunAsync(stream);
     }
 
@@ -40,10 +41,11 @@ internal sealed partial class NodeLink : ILinkRecords
     public bool IsLost => Volatile.Read(ref _lost);
 
     /// <param name="node">Its address.</param>
+    /// <param name="pace">See <see cref="GatewayOptions.LinkPace"/>.</param>
     /// <param name="logger">Of links.</param>
     /// <param name="cancellationToken">The gateway stops.</param>
     /// <exception cref="LinkLostException">It cannot be reached or speaks something else.</exception>
-    public static async Task<NodeLink> ConnectAsync(string node, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<NodeLink> ConnectAsync(string node, TimeSpan pace, ILogger logger, CancellationToken cancellationToken)
     {
         var address = new Uri(node);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -57,7 +59,7 @@ internal sealed partial class NodeLink : ILinkRecords
             var answer = new byte[LinkFormat.Preface.Length];
             await stream.ReadExactlyAsync(answer, deadline.Token);
             return LinkFormat.Preface.SequenceEqual(answer)
-                ? new NodeLink(node, socket, stream, logger)
+                ? new NodeLink(node, socket, stream, pace, logger)
                 : throw new LinkBrokenException("the node does not know links");
         }
         catch (Exception exception) when (exception is IOException or SocketException or OperationCanceledException)

@@ -1,7 +1,7 @@
 namespace Tertulia.Gateway.Links;
 
 /// <summary>The links to one node.</summary>
-internal sealed class NodeLinks(string node, int count, ILogger logger)
+internal sealed class NodeLinks(string node, int count, TimeSpan pace, ILogger logger)
 {
     private readonly Lock _lock = new();
     private readonly Task<NodeLink>?[] _links = new Task<NodeLink>?[count];
@@ -26,7 +26,7 @@ internal sealed class NodeLinks(string node, int count, ILogger logger)
             if (_links[index] is not { } link || link.IsFaulted || (link.IsCompletedSuccessfully && link.Result.IsLost))
             {
                 // Not with the token of who asks: others wait for the same link.
-                _links[index] = link = NodeLink.ConnectAsync(node, logger, stopping);
+                _links[index] = link = NodeLink.ConnectAsync(node, pace, logger, stopping);
             }
 
             return link;

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Tertulia.Bus;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Submitting;
 

@@ -1,6 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Options;
-using Tertulia.Bus;
+using Tertulia.Hosting;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Google.Protobuf;
+using Tertulia.Hosting;
 
 namespace Tertulia.Link;
 
@@ -10,7 +11,8 @@ namespace Tertulia.Link;
 /// <para>Payloads that are shared wait uncopied, each once for everybody who gets it.</para>
 /// </remarks>
 /// <param name="stream">The connection.</param>
-public sealed class LinkOutput(Stream stream) : ISharedWay
+/// <param name="pacer">Lets data gather for a moment while much comes; null lets it go at once.</param>
+public sealed class LinkOutput(Stream stream, Pacer? pacer = null) : ISharedWay
 {
     /// <summary>Waiting bytes above which data is not taken any more: a peer that stops reading the whole link.</summary>
     private const int FullBytes = 1024 * 1024;
@@ -29,6 +31,9 @@ public sealed class LinkOutput(Stream stream) : ISharedWay
     private int _filled;
     private int _groupBytes;
     private long _lastGroup;
+    private int _records; // Since the last flush.
+    private ITimer? _later;
+    private bool _isPutOff;
     private bool _isWriting;
     private bool _refused;
     private bool _ended;
@@ -149,7 +154,7 @@ public sealed class LinkOutput(Stream stream) : ISharedWay
 
         lock (_lock)
         {
-            if (_isWriting || _ended || (_filled == 0 && _groups.Count == 0))
+            if (_isWriting || _isPutOff || _ended || (_filled == 0 && _groups.Count == 0) || IsPutOff())
             {
                 return;
             }
@@ -178,6 +183,34 @@ public sealed class LinkOutput(Stream stream) : ISharedWay
         }
 
         return Volatile.Read(ref _writing);
+    }
+
+    private bool IsPutOff()
+    {
+        if (pacer is null)
+        {
+            return false;
+        }
+
+        if (pacer.Left is var left && left > TimeSpan.Zero)
+        {
+            _later ??= TimeProvider.System.CreateTimer(static output => ((LinkOutput)output!).FlushLater(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            return _isPutOff = _later.Change(left, Timeout.InfiniteTimeSpan);
+        }
+
+        pacer.Took(_records);
+        _records = 0;
+        return false;
+    }
+
+    private void FlushLater()
+    {
+        lock (_lock)
+        {
+            _isPutOff = false;
+        }
+
+        Flush();
     }
 
     private async Task WriteAsync()
@@ -294,6 +327,7 @@ public sealed class LinkOutput(Stream stream) : ISharedWay
             _filling = larger;
         }
 
+        _records++;
         _filling[_filled++] = (byte)(((int)kind << 3) | 2);
         _filled += LinkFormat.WriteVarint(_filling.AsSpan(_filled), (uint)bytes);
         var body = _filling.AsSpan(_filled, bytes);
@@ -310,6 +344,7 @@ public sealed class LinkOutput(Stream stream) : ISharedWay
     private void End()
     {
         _ended = true;
+        _later?.Dispose();
         _filled = 0;
         _groups.Clear();
         _free.Clear();

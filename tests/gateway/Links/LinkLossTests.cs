@@ -20,7 +20,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     {
         _listener.Start();
         var accepting = AcceptAsync();
-        _link = await NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}", NullLogger.Instance, CancellationToken.None);
+        _link = await NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}", TimeSpan.Zero, NullLogger.Instance, CancellationToken.None);
         _node = await accepting;
     }
 
@@ -37,7 +37,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
-        var connecting = NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}", NullLogger.Instance, CancellationToken.None);
+        var connecting = NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}", TimeSpan.Zero, NullLogger.Instance, CancellationToken.None);
         using var socket = await other.AcceptSocketAsync();
         await socket.SendAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
 

@@ -1,4 +1,4 @@
-namespace Tertulia.Bus;
+namespace Tertulia.Hosting;
 
 /// <summary>Makes a loop that takes all that waits wait a moment first, while work comes so fast that several items would go together.</summary>
 /// <remarks>
@@ -21,15 +21,20 @@ public sealed class Pacer(TimeSpan interval, TimeProvider time)
     private double _perSecond; // As of _last.
     private long _last = time.GetTimestamp();
 
-    /// <summary>Called before what waits is taken.</summary>
-    public ValueTask WaitAsync(CancellationToken cancellationToken)
+    /// <summary>How long what came now should wait; zero when not at all.</summary>
+    public TimeSpan Left
     {
-        var elapsed = time.GetElapsedTime(_last);
-        var left = interval - elapsed;
-        return left >= ShortestWait && Decayed(elapsed) * interval.TotalSeconds >= WorthWaitingFor
-            ? new ValueTask(Task.Delay(left, time, cancellationToken))
-            : ValueTask.CompletedTask;
+        get
+        {
+            var elapsed = time.GetElapsedTime(_last);
+            var left = interval - elapsed;
+            return left >= ShortestWait && Decayed(elapsed) * interval.TotalSeconds >= WorthWaitingFor ? left : TimeSpan.Zero;
+        }
     }
+
+    /// <summary>Called before what waits is taken.</summary>
+    public ValueTask WaitAsync(CancellationToken cancellationToken) =>
+        Left is var left && left > TimeSpan.Zero ? new ValueTask(Task.Delay(left, time, cancellationToken)) : ValueTask.CompletedTask;
 
     /// <summary>Called when it was taken.</summary>
     /// <param name="items">Items that went together.</param>
