@@ -55,6 +55,10 @@ class Echo:
     def split(self, request, context):
         self._return_metadata(context)
         for part in request.value.split(" "):
+            action, _, name = part.partition(":")
+            if action == "wait" and name:  # Before anything is answered: a call that ends at once does not come to waiting.
+                context.add_callback(self._ended_event(name).set)
+        for part in request.value.split(" "):
             yield text(self._answer(part, context))
 
     def converse(self, requests, context):
