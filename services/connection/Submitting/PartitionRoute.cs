@@ -18,24 +18,23 @@ internal sealed class PartitionRoute(int partition, int capacity, PendingAcks pe
     public long Epoch => Interlocked.Read(ref _epoch);
 
     /// <summary>Sends the command to the owner, or keeps it until there is one.</summary>
+    /// <param name="command">Not to be changed any more.</param>
+    /// <param name="isAwaited">Somebody waits for its outcome. What nobody waits for is not kept: a new owner need not know it.</param>
     /// <returns>False when as many are under way as may.</returns>
-    public bool TryAdd(Command command)
+    public bool TryAdd(Command command, bool isAwaited)
     {
         lock (_gate)
         {
-            if (!pending.Contains(command.CommandId))
+            if (isAwaited)
             {
-                // Nobody waits for it, and a new owner need not know it.
-                _lane?.Add(new RoutedCommand(command, this, _epoch, Again: false));
-                return true;
+                if (!HasRoom())
+                {
+                    return false;
+                }
+
+                _underWay.Enqueue(command);
             }
 
-            if (!HasRoom())
-            {
-                return false;
-            }
-
-            _underWay.Enqueue(command);
             _lane?.Add(new RoutedCommand(command, this, _epoch, Again: false));
             return true;
         }

@@ -41,7 +41,7 @@ internal sealed class SubmitBatcher : BackgroundService
     {
         command.SubmittedAtMs = _time.GetUtcNow().ToUnixTimeMilliseconds();
         command.CommandId = waiter is null ? _pending.NewId() : _pending.Add(waiter);
-        if (!Volatile.Read(ref _isComplete) && RouteOf(command.RoomId).TryAdd(command))
+        if (!Volatile.Read(ref _isComplete) && RouteOf(command.RoomId).TryAdd(command, isAwaited: waiter is not null))
         {
             return true;
         }

@@ -52,7 +52,7 @@ internal sealed class SendHandler(RecentKeys recent, IOptions<SendOptions> optio
         return new EntryKey(submitted.Room.RoomId, submitted.Command.Actor.UserId, key);
     }
 
-    /// <summary>The flush, the memory or, after a conflict or a redelivery, the store already has it.</summary>
+    /// <summary>The flush, the memory or, after a conflict or when it was sent again, the store already has it.</summary>
     private bool IsStored(in Submitted submitted, in EntryKey key, Flush flush)
     {
         var messageId = submitted.Command.Send.MessageId;

@@ -24,7 +24,7 @@ public sealed class LiveBusOptions
     [EnumDataType(typeof(BusKind))]
     public BusKind Kind { get; set; } = BusKind.RabbitMq;
 
-    /// <summary>Partitions of the submit queue. The same in all processes of a cluster; change it only while all submit queues are empty.</summary>
+    /// <summary>Partitions of the rooms, each with one writer at a time. The same in all processes of a cluster: change it only while all of them are stopped.</summary>
     /// <value>1 to 256; default 16.</value>
     [Range(1, 256)]
     public int Partitions { get; set; } = Partitioner.DefaultPartitions;

@@ -180,16 +180,18 @@ public sealed class RabbitMqOutageTests(BrokerFixture broker)
     // What leaves a queue is seen by its publishers a moment later.
     private static async Task PublishUntilTakenAsync(ISubmitQueue queue, SubmitBatch batch)
     {
+        using var deadline = new CancellationTokenSource(Eventually.Deadline);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
         while (true)
         {
             try
             {
-                await queue.PublishAsync("m1", batch, Soon);
+                await queue.PublishAsync("m1", batch, deadline.Token);
                 return;
             }
             catch (QueueFullException)
             {
-                await Task.Delay(10);
+                await timer.WaitForNextTickAsync(deadline.Token);
             }
         }
     }
@@ -212,17 +214,19 @@ public sealed class RabbitMqOutageTests(BrokerFixture broker)
 
     private static async Task SubmitUntilRoutedAsync(ISubmitQueue queue, SubmitBatch batch)
     {
-        var routed = false;
-        while (!routed)
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (await timer.WaitForNextTickAsync(Soon))
         {
             try
             {
-                routed = await queue.PublishAsync("m1", batch, Soon);
-                await Task.Delay(routed ? 0 : 50);
+                if (await queue.PublishAsync("m1", batch, Soon))
+                {
+                    return;
+                }
             }
             catch (BusUnavailableException)
             {
-                routed = false; // Its own deadline was the pause.
+                continue; // Its own deadline was the pause.
             }
         }
     }
