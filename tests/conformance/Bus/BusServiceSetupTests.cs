@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -51,6 +52,20 @@ public sealed class BusServiceSetupTests(BrokerFixture broker)
         Assert.Equal("no connection to the broker", await Check(host).CheckAsync(CancellationToken.None));
         await host.StopAsync();
         await ((IAsyncDisposable)host).DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_process_can_stop_while_it_is_being_refused_by_its_broker()
+    {
+        var settings = ("Bus:RabbitMq:Uri", $"amqp://127.0.0.1:{FreePorts.Next()}");
+        for (var microseconds = 0; microseconds < 4_000; microseconds += 100)
+        {
+            var host = HostWith(settings);
+            await host.StartAsync();
+            var started = Stopwatch.GetTimestamp();
+            SpinWait.SpinUntil(() => Stopwatch.GetElapsedTime(started).TotalMicroseconds > microseconds);
+            await ((IAsyncDisposable)host).DisposeAsync(); // Throws what the connection ended with.
+        }
     }
 
     [Theory]

@@ -103,10 +103,11 @@ internal sealed partial class BrokerConnection(
             LogConnected(name, factory.HostName, factory.Port, attempt);
             return connection;
         }
-        catch (Exception exception) when (!_stopping.IsCancellationRequested)
+        catch (Exception exception) when (exception is not OperationCanceledException || !_stopping.IsCancellationRequested)
         {
             // Of a long outage the first attempt and every 20th are reported: it is one event, not hundreds.
-            if (attempt % 20 == 1)
+            // An attempt may also fail while this stops; whoever waits next sees that.
+            if (attempt % 20 == 1 && !_stopping.IsCancellationRequested)
             {
                 LogUnreachable(name, factory.HostName, factory.Port, attempt, exception.GetBaseException().Message);
             }
