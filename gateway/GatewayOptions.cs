@@ -36,9 +36,9 @@ public sealed class GatewayOptions
 
     /// <summary>Least time between two writes of clients' data to a node while so much comes that several clients' would go together. With few talking nobody
     /// waits, and nothing waits on the way to the clients.</summary>
-    /// <value>0 to 100 milliseconds; default 8 milliseconds.</value>
+    /// <value>0 to 100 milliseconds; default 12 milliseconds.</value>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:00.1")]
-    public TimeSpan LinkPace { get; set; } = TimeSpan.FromMilliseconds(8);
+    public TimeSpan LinkPace { get; set; } = TimeSpan.FromMilliseconds(12);
 
     /// <summary>Largest request body. WebSocket messages have their own limit on the nodes.</summary>
     /// <value>Bytes, 1,024 to 104,857,600; default 1,048,576.</value>

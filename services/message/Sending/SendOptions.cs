@@ -19,9 +19,9 @@ public sealed class SendOptions
     public int FlushCommands { get; set; } = 1_000;
 
     /// <summary>Least time between two writes while commands come so fast that several would go together. With few commands nobody waits.</summary>
-    /// <value>0 to 100 milliseconds; default 8 milliseconds.</value>
+    /// <value>0 to 100 milliseconds; default 12 milliseconds.</value>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:00.1")]
-    public TimeSpan FlushPace { get; set; } = TimeSpan.FromMilliseconds(8);
+    public TimeSpan FlushPace { get; set; } = TimeSpan.FromMilliseconds(12);
 
     /// <summary>Commands whose result is kept in memory, so that a client that sends one again is answered without the store.</summary>
     /// <value>0 to 10 000 000; default 20 000, about 6 MB.</value>

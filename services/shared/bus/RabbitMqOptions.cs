@@ -51,9 +51,9 @@ public sealed class RabbitMqOptions
 
     /// <summary>Least time between two batches from a node to a message replica while commands come so fast that several would go together. A node
     /// with few commands never waits.</summary>
-    /// <value>0 to 100 milliseconds; default 8 milliseconds.</value>
+    /// <value>0 to 100 milliseconds; default 12 milliseconds.</value>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:00.1")]
-    public TimeSpan SubmitPace { get; set; } = TimeSpan.FromMilliseconds(8);
+    public TimeSpan SubmitPace { get; set; } = TimeSpan.FromMilliseconds(12);
 }
 
 [OptionsValidator]

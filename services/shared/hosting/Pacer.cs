@@ -11,7 +11,7 @@ namespace Tertulia.Hosting;
 public sealed class Pacer(TimeSpan interval, TimeProvider time)
 {
     /// <summary>Items expected within the interval from which on waiting pays.</summary>
-    public const double WorthWaitingFor = 1.5;
+    public const double WorthWaitingFor = 2.25;
 
     // Time constant of the estimated rate: long against the interval, short against what a user notices.
     private const double Memory = 0.1;

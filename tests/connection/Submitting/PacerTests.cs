@@ -5,7 +5,7 @@ namespace Tertulia.Connections.Tests.Submitting;
 
 public sealed class PacerTests
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(8);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(12);
 
     private readonly ManualTime _time = new();
 
@@ -37,7 +37,7 @@ public sealed class PacerTests
         pacer.Took(4);
         Assert.Equal(Interval, pacer.Left);
         _time.Advance(TimeSpan.FromMilliseconds(5));
-        Assert.Equal(TimeSpan.FromMilliseconds(3), pacer.Left);
+        Assert.Equal(TimeSpan.FromMilliseconds(7), pacer.Left);
     }
 
     [Fact]
