@@ -7,10 +7,7 @@ namespace Tertulia.Messages.Storage.Sql;
 /// <summary>The one connection that appends, on a thread of its own: SQLite blocks while the disk syncs, and a pool thread must not.</summary>
 internal sealed class SqliteWriter : IDisposable
 {
-    // 16 MiB of the log; SQLite's default is a quarter. A checkpoint holds a commit up for some milliseconds: rarely, then, and a page that was written
-    // several times meanwhile is copied once.
-    private const int CheckpointPages = 4000;
-    private const int CacheKiB = 16 * 1024; // The ends of some thousand rooms: an append reads nothing from the file.
+    private const int CacheKiB = 64 * 1024; // The ends of some thousand rooms: an append reads nothing from the file.
 
     private readonly string _connectionString;
     private readonly StoreOptions _options;
@@ -19,6 +16,7 @@ internal sealed class SqliteWriter : IDisposable
     private bool _disposed;
     private SqliteConnection? _connection;
     private Statements? _statements;
+    private SqliteCheckpoints? _checkpoints;
 
     public SqliteWriter(string connectionString, StoreOptions options)
     {
@@ -63,6 +61,7 @@ internal sealed class SqliteWriter : IDisposable
             try
             {
                 job.Done.SetResult(Append(job.Entries));
+                _checkpoints?.AfterCommit(); // Nobody waits for it, but the next job.
             }
             catch (Exception exception)
             {
@@ -126,13 +125,14 @@ internal sealed class SqliteWriter : IDisposable
             using var pragma = connection.CreateCommand();
             pragma.CommandText = _options.Synchronous == SqliteSynchronous.Full ? "pragma synchronous = full" : "pragma synchronous = normal";
             pragma.ExecuteNonQuery();
-            pragma.CommandText = $"pragma wal_autocheckpoint = {CheckpointPages}";
+            pragma.CommandText = "pragma wal_autocheckpoint = 0"; // See SqliteCheckpoints.
             pragma.ExecuteNonQuery();
             pragma.CommandText = $"pragma cache_size = -{CacheKiB}"; // Negative: KiB instead of pages.
             pragma.ExecuteNonQuery();
             pragma.CommandText = $"pragma busy_timeout = {(int)_options.CommandTimeout.TotalMilliseconds}";
             pragma.ExecuteNonQuery();
             var statements = new Statements(connection.Handle!);
+            _checkpoints = new SqliteCheckpoints(connection.Handle!, _connectionString);
             _connection = connection;
             return statements;
         }
@@ -147,6 +147,8 @@ internal sealed class SqliteWriter : IDisposable
     {
         _statements?.Dispose();
         _statements = null;
+        _checkpoints?.Dispose();
+        _checkpoints = null;
         _connection?.Dispose();
         _connection = null;
     }
