@@ -15,6 +15,9 @@ internal sealed class ScenarioRun(
 {
     private const double MaxP99 = 200;
 
+    // Messages a second at least while everything warms up: with fewer, .NET would still be compiling while it is measured.
+    private const double WarmRate = 400;
+
     // Steps of a search from nothing, and from what earlier repeats found.
     private const double FirstGrowth = 2;
     private const double LaterGrowth = 1.25;
@@ -69,7 +72,8 @@ internal sealed class ScenarioRun(
         try
         {
             crowd.Open(OpenWithin);
-            crowd.Send(rate, pace.WarmUp);
+            crowd.Send(Math.Max(rate, WarmRate), pace.WarmUp);
+            crowd.Send(rate, pace.LeadIn);
             return crowd;
         }
         catch
