@@ -55,6 +55,7 @@ internal sealed partial class TlsCertificate(IOptions<TlsOptions> options, TimeP
         {
             kestrel.ListenAnyIP(tls.Port.Value, listen =>
             {
+                listen.UseDirectOutput();
                 listen.UseHttps(new HttpsConnectionAdapterOptions
                 {
                     ServerCertificateSelector = (_, _) => listen.ApplicationServices.GetRequiredService<TlsCertificate>().Current(),

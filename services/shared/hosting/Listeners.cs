@@ -63,6 +63,7 @@ internal static class Listeners
             }
             else
             {
+                options.UseDirectOutput();
                 options.UseHandover();
             }
         }

@@ -292,6 +292,65 @@ public sealed class NativeSocketTests
     }
 
     [Fact]
+    public async Task A_client_that_pauses_holds_up_nobody_and_then_gets_everything_in_order_and_the_close_last()
+    {
+        await using var host = await SocketHost.StartAsync();
+        using var slow = await host.ConnectAsAsync("ana");
+        var slowSession = await host.Flow.OpenedAsync();
+        using var ready = await host.ConnectAsAsync("bruno");
+        var readySession = await host.Flow.OpenedAsync();
+        await ready.ReceiveAsync();
+        var text = new string('x', 8 * 1024);
+
+        var count = 0;
+        for (; slowSession.Outbox.WaitingBytes < 128 * 1024; count++)
+        {
+            var frame = new EncodedFrame(Encoding.UTF8.GetBytes($"{count} {text}"), FrameClass.Control);
+            slowSession.Send(frame);
+            readySession.Send(frame);
+            Assert.Equal($"{count} {text}", await ready.ReceiveAsync());
+        }
+
+        slowSession.Close((CloseCode)4001, "go");
+
+        Assert.Equal("hello ana", await slow.ReceiveAsync());
+        for (var i = 0; i < count; i++)
+        {
+            Assert.Equal($"{i} {text}", await slow.ReceiveAsync());
+        }
+
+        Assert.Equal("close 4001 go", await slow.ReceiveAsync());
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_reset_while_it_is_written_to_ends_in_silence()
+    {
+        await using var host = await SocketHost.StartAsync(("Limits:ConnectionsPerUser", "0"));
+        var frame = new EncodedFrame(new byte[300], FrameClass.Ephemeral);
+        for (var i = 0; i < 20; i++)
+        {
+            var raw = await ConnectRawAsync(host);
+            var session = await host.Flow.OpenedAsync();
+            var sending = Task.Run(() =>
+            {
+                while (session.Send(frame) != Tertulia.Connections.Sockets.SendOutcome.Closed)
+                {
+                }
+            });
+
+            await raw.ReadExactlyAsync(new byte[1000]);
+            raw.Socket.LingerState = new LingerOption(true, 0);
+            raw.Dispose(); // A reset: not everything was read.
+
+            Assert.Same(session, await host.Flow.ClosedAsync());
+            await Eventually.CompletesAsync(sending, "nothing more is taken");
+        }
+
+        Assert.DoesNotContain(host.Log, line => line.StartsWith("Warning", StringComparison.Ordinal) || line.StartsWith("Error", StringComparison.Ordinal)
+            || line.StartsWith("Critical", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_ping_is_answered_with_its_payload()
     {
         await using var host = await SocketHost.StartAsync();
