@@ -65,7 +65,7 @@ public sealed class RoomRecordTests
             $$$"""{"type":"message","room_id":"room-7","seq":{{{seq}}},"data":{"id":"{{{id}}}","seq":{{{seq}}},"user_id":"user-{{{sender}}}","client_msg_id":"n00000700000000","content":"{{{Encoding.ASCII.GetString(text)}}}"}}"""));
     }
 
-    private List<ShownMessage> ShowBoth(long skip)
+    private IReadOnlyList<ShownMessage> ShowBoth(long skip)
     {
         Show(0, Message(5, "a", 0), Message(6, "b", 1));
         foreach (var (seq, id, sender) in ((long, string, int)[])[(5, "a", 0), (6, "b", 1)])
@@ -90,7 +90,7 @@ public sealed class RoomRecordTests
     private void Acknowledge(int member, long seq, string id) => _dialect.OnText(_members[member], Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
         $$$"""{"type":"message_sent","room_id":"room-7","message_id":"{{{id}}}","data":{"message_id":"{{{id}}}","client_msg_id":"n00000700000000","seq":{{{seq}}}}}""")));
 
-    private IReadOnlyList<string> Check(List<ShownMessage> history) => HistoryChecker.Check(
+    private IReadOnlyList<string> Check(IReadOnlyList<ShownMessage> history) => HistoryChecker.Check(
         [.. _members.Select(member => new Observation($"user-{member.Number}", member.Since, member.Shown, member.Acknowledged, history))]);
 
     private ChatClient Member(int place) => _room.Members[place] = new ChatClient(place, _room, place, _dialect, _tally);

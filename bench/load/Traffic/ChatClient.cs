@@ -1,7 +1,6 @@
 using System.Text;
 using Tertulia.Load.Dialects;
 using Tertulia.Load.Wire;
-using Tertulia.Testing;
 
 namespace Tertulia.Load.Traffic;
 
@@ -44,10 +43,10 @@ internal sealed class ChatClient(int number, Room room, int place, Dialect diale
     public long Since { get; private set; }
 
     /// <summary>For the history checker: what it was shown.</summary>
-    public List<ShownMessage> Shown { get; } = [];
+    public ShownLog Shown { get; } = new(room.Record);
 
     /// <summary>For the history checker: what the server said is durable.</summary>
-    public List<AcknowledgedMessage> Acknowledged { get; } = [];
+    public AcknowledgementLog Acknowledged { get; } = new();
 
     /// <summary>Connects and asks for the upgrade; on another's connection, joins.</summary>
     public void Open(Loop loop, ushort source, ushort port)
@@ -94,7 +93,7 @@ internal sealed class ChatClient(int number, Room room, int place, Dialect diale
     {
         if (Room.Record is not null)
         {
-            Acknowledged.Add(RoomRecord.Acknowledgement(frame));
+            Acknowledged.Add(frame);
         }
 
         if (message >= 0 && message < Sent && message >= Sent - RememberedSends)
@@ -126,11 +125,7 @@ internal sealed class ChatClient(int number, Room room, int place, Dialect diale
             return;
         }
 
-        if (Room.Record is { } record)
-        {
-            Shown.Add(record.Shown(seq, frame));
-        }
-
+        Shown.Add(seq, frame);
         var now = Loop.Now;
         ref var next = ref _next[stamp.Sender];
         if (stamp.Number == next)

@@ -1,36 +1,88 @@
+using System.Collections;
 using System.Text;
 using Tertulia.Testing;
 
 namespace Tertulia.Load.Traffic;
 
 /// <summary>Every message of a room as its members were shown it, for the history checker.</summary>
-/// <remarks>Members get the same bytes, so each message is read once and shared; whoever gets other bytes has them read for himself.
-/// So the checker's full rules cost little more than a comparison for each delivery.</remarks>
+/// <remarks>
+/// Members get the same bytes, so each message is kept once; whoever gets other bytes has them kept for himself. Nothing is parsed before it is asked for, so that while
+/// messages arrive the checker's full rules cost a comparison and four bytes for each delivery.
+/// </remarks>
 internal sealed class RoomRecord
 {
-    private readonly Dictionary<long, (byte[] Frame, ShownMessage Message)> _bySeq = [];
+    private readonly List<byte[]> _frames = [];
+    private readonly Dictionary<long, int> _bySeq = [];
+    private readonly List<ShownMessage?> _read = [];
 
-    /// <summary>What a member saw.</summary>
+    /// <summary>Keeps what a member was shown.</summary>
     /// <param name="seq">As read from the frame.</param>
     /// <param name="frame">The frame.</param>
-    public ShownMessage Shown(long seq, ReadOnlySpan<byte> frame)
+    /// <returns>For <see cref="this[int]"/>.</returns>
+    public int Keep(long seq, ReadOnlySpan<byte> frame)
     {
-        if (_bySeq.TryGetValue(seq, out var known))
+        var isKnown = _bySeq.TryGetValue(seq, out var index);
+        if (isKnown && frame.SequenceEqual(_frames[index]))
         {
-            return frame.SequenceEqual(known.Frame) ? known.Message : Read(frame);
+            return index;
         }
 
-        var message = Read(frame);
-        _bySeq.Add(seq, (frame.ToArray(), message));
-        return message;
+        _frames.Add(frame.ToArray());
+        _read.Add(null);
+        if (!isKnown)
+        {
+            _bySeq.Add(seq, _frames.Count - 1);
+        }
+
+        return _frames.Count - 1;
     }
 
-    /// <summary>What a sender was told.</summary>
-    public static AcknowledgedMessage Acknowledgement(ReadOnlySpan<byte> frame)
+    /// <summary>What was kept. Not for several threads.</summary>
+    public ShownMessage this[int index] => _read[index] ??= ShownMessage.From(Frame.Parse(Encoding.UTF8.GetString(_frames[index])).Data);
+}
+
+/// <summary>What one member was shown, in the order in which it came.</summary>
+/// <param name="room">What its room keeps; null keeps nothing.</param>
+internal sealed class ShownLog(RoomRecord? room) : IReadOnlyList<ShownMessage>
+{
+    private readonly List<int> _kept = [];
+
+    public int Count => _kept.Count;
+
+    public ShownMessage this[int index] => room![_kept[index]];
+
+    /// <inheritdoc cref="RoomRecord.Keep"/>
+    public void Add(long seq, ReadOnlySpan<byte> frame)
+    {
+        if (room is not null)
+        {
+            _kept.Add(room.Keep(seq, frame));
+        }
+    }
+
+    public IEnumerator<ShownMessage> GetEnumerator() => _kept.Select(index => room![index]).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+}
+
+/// <summary>What one member was told is durable; each answer is parsed when it is asked for.</summary>
+internal sealed class AcknowledgementLog : IReadOnlyList<AcknowledgedMessage>
+{
+    private readonly List<byte[]> _frames = [];
+
+    public int Count => _frames.Count;
+
+    public AcknowledgedMessage this[int index] => Read(_frames[index]);
+
+    public void Add(ReadOnlySpan<byte> frame) => _frames.Add(frame.ToArray());
+
+    public IEnumerator<AcknowledgedMessage> GetEnumerator() => _frames.Select(Read).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private static AcknowledgedMessage Read(byte[] frame)
     {
         var answer = Frame.Parse(Encoding.UTF8.GetString(frame));
         return new AcknowledgedMessage(answer.Text("client_msg_id"), answer.Text("message_id"), answer.Number("seq"));
     }
-
-    private static ShownMessage Read(ReadOnlySpan<byte> frame) => ShownMessage.From(Frame.Parse(Encoding.UTF8.GetString(frame)).Data);
 }
