@@ -52,7 +52,7 @@ public sealed class ReportTests : IDisposable
         new("ramp-fanout", contender, repeat, default, 500, 5, 100, rate is { } held ? Window(held) : null, null, [Window(100)]);
 
     private static Measurement Check(int violations) =>
-        new("check-fanout", "allinone", 3, default, 500, 5, 100, Window(7000), null, null, new CheckResult(10, 10, 1000, 10, violations, violations == 0 ? [] : ["one", "two"]));
+        new("check-fanout", "allinone", 3, default, 500, 5, 100, Window(7000), null, null, new CheckResult(10, 10, 1000, 0, 10, violations, violations == 0 ? [] : ["one", "two"]));
 
     private static Window Window(double rate) => new(
         rate, 1, (long)rate, (long)rate * 100, new Percentiles(1, 2, 3, 4, 5), null, new Dictionary<string, double> { ["allinone"] = 1 }, 0, 0, 0, 0, 0, [], 0.5, null);

@@ -41,6 +41,19 @@ public sealed class RoomRecordTests
         Assert.Contains("user-1: was never shown seq 6", Check(history: ShowBoth(skip: 6)));
 
     [Fact]
+    public void What_a_member_was_told_to_read_from_the_history_is_read_there_in_its_place()
+    {
+        Show(0, Message(5, "a", 0), Message(6, "b", 1), Message(7, "c", 1));
+        Show(1, Message(5, "a", 0));
+        _dialect.OnText(_members[1], """{"type":"gap","room_id":"room-7","epoch":"e","data":{"room_id":"room-7","from_seq":6,"to_seq":6}}"""u8);
+        Show(1, Message(7, "c", 1));
+
+        Assert.Equal([5, 6, 7], _members[1].Shown.ReadGaps(_members[0].Shown).Select(message => message.Seq));
+        Assert.Equal(1, _members[1].Shown.LeftOut);
+        Assert.Equal([5, 7], _members[1].Shown.ReadGaps([]).Select(message => message.Seq)); // A history without it heals nothing.
+    }
+
+    [Fact]
     public void Another_content_at_a_seq_is_found()
     {
         Show(0, Message(5, "a", 0));

@@ -24,7 +24,7 @@ internal sealed class TertuliaDialect : Dialect
         var head = payload[..Math.Min(payload.Length, TypeWithin)];
         if (head.IndexOf("\"type\":\"message\""u8) >= 0)
         {
-            client.OnMessage(payload, ReadSeq(payload));
+            client.OnMessage(payload, ReadNumber(payload, "\"seq\":"u8));
         }
         else if (head.IndexOf("\"type\":\"message_sent\""u8) >= 0)
         {
@@ -35,13 +35,17 @@ internal sealed class TertuliaDialect : Dialect
         }
         else if (head.IndexOf("\"type\":\"connected\""u8) >= 0)
         {
-            client.OnJoined(ReadSeq(payload));
+            client.OnJoined(ReadNumber(payload, "\"seq\":"u8));
         }
         else if (head.IndexOf("\"type\":\"joined\""u8) >= 0 && After(payload, "\"ref\":\"j"u8) is { Length: > RoomDigits } room)
         {
-            client.In((int)Stamp.ReadHex(room[..RoomDigits])).OnJoined(ReadSeq(payload));
+            client.In((int)Stamp.ReadHex(room[..RoomDigits])).OnJoined(ReadNumber(payload, "\"seq\":"u8));
         }
-        else if (head.IndexOf("\"type\":\"error\""u8) >= 0 || head.IndexOf("\"type\":\"gap\""u8) >= 0)
+        else if (head.IndexOf("\"type\":\"gap\""u8) >= 0)
+        {
+            client.OnGap(payload, ReadNumber(payload, "\"from_seq\":"u8), ReadNumber(payload, "\"to_seq\":"u8));
+        }
+        else if (head.IndexOf("\"type\":\"error\""u8) >= 0)
         {
             client.OnError(payload);
         }
@@ -82,8 +86,8 @@ internal sealed class TertuliaDialect : Dialect
         client.SendText(frame[..^rest.Length]);
     }
 
-    private static long ReadSeq(ReadOnlySpan<byte> payload) =>
-        Utf8Parser.TryParse(After(payload, "\"seq\":"u8), out long seq, out _) ? seq : -1;
+    private static long ReadNumber(ReadOnlySpan<byte> payload, ReadOnlySpan<byte> key) =>
+        Utf8Parser.TryParse(After(payload, key), out long number, out _) ? number : -1;
 
     /// <returns>What follows the key; empty when it is not there.</returns>
     private static ReadOnlySpan<byte> After(ReadOnlySpan<byte> payload, ReadOnlySpan<byte> key) =>

@@ -42,7 +42,10 @@ internal sealed record Window(
     public double CoresUsed => Math.Round(CpuSeconds.Values.Sum() / Seconds, 3);
 
     /// <summary>Whether nothing went wrong.</summary>
-    public bool IsClean => Lost == 0 && Duplicates == 0 && Reordered == 0 && Disconnects == 0 && Errors == 0;
+    public bool IsOrderly => Duplicates == 0 && Reordered == 0 && Disconnects == 0 && Errors == 0;
+
+    /// <summary>And nothing lost.</summary>
+    public bool IsClean => Lost == 0 && IsOrderly;
 }
 
 /// <summary>What connections cost that do nothing.</summary>
@@ -57,10 +60,11 @@ internal sealed record IdleCost(
 /// <param name="Messages">Messages sent, all rooms together.</param>
 /// <param name="Acknowledged">Messages that the server said are durable.</param>
 /// <param name="Shown">Deliveries, all clients together.</param>
+/// <param name="LeftOut">Deliveries left out for clients that did not keep up, who were told to read them from the history, and did.</param>
 /// <param name="Read">Messages read back from the history; each room is read by two of its members.</param>
 /// <param name="Violations">How many there are; 0 is a pass.</param>
 /// <param name="Examples">The first few.</param>
-internal sealed record CheckResult(long Messages, long Acknowledged, long Shown, long Read, int Violations, IReadOnlyList<string> Examples);
+internal sealed record CheckResult(long Messages, long Acknowledged, long Shown, long LeftOut, long Read, int Violations, IReadOnlyList<string> Examples);
 
 /// <summary>One scenario against one contender.</summary>
 /// <param name="Steps">Of a ramp: every rate that was tried, in order.</param>

@@ -156,12 +156,12 @@ internal sealed record Report(List<Session> Sessions, Machine Machine, IReadOnly
     {
         Line(text, $"The tests' checker (`tests/shared/HistoryChecker.cs`) over all that was sent, acknowledged, shown and read back, at the highest rate that the ramps found (median), or at the one that was asked for.");
         Line(text, $"");
-        Line(text, $"| | messages/s | deliveries/s | p99 ms | messages | acknowledged | shown | read back | violations | |");
-        Line(text, $"|---|--:|--:|--:|--:|--:|--:|--:|--:|---|");
+        Line(text, $"| | messages/s | deliveries/s | p99 ms | messages | acknowledged | shown | left to the history | read back | violations | |");
+        Line(text, $"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|");
         foreach (var row in groups.SelectMany(group => group))
         {
             var (check, window) = (row.Check!, row.Window!);
-            Line(text, $"| {Lineup.Titles[row.Contender]} | {window.Messages / window.Seconds:0} | {window.DeliveriesPerSecond:0} | {window.Latency?.P99:0.0} | {check.Messages} | {check.Acknowledged} | {check.Shown} | {check.Read} | {check.Violations} | {(check.Violations == 0 && window.IsClean ? "**passes**" : "fails: " + string.Join("; ", check.Examples.Concat(window.Complaints)))} |");
+            Line(text, $"| {Lineup.Titles[row.Contender]} | {window.Messages / window.Seconds:0} | {window.DeliveriesPerSecond:0} | {window.Latency?.P99:0.0} | {check.Messages} | {check.Acknowledged} | {check.Shown} | {check.LeftOut} | {check.Read} | {check.Violations} | {(check.Violations == 0 && window.IsOrderly ? "**passes**" : "fails: " + string.Join("; ", check.Examples.Concat(window.Complaints)))} |");
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed class HistoryRun(Contender contender, CrowdShape shape, Pace pac
     private const int Examples = 5;
     private static readonly TimeSpan OpenWithin = TimeSpan.FromSeconds(120);
 
-    /// <summary>Half the rate while everything warms up, then all of it; then reads the rooms back and checks.</summary>
+    /// <summary>Up to the rate in steps, as a ramp gets there; then reads the rooms back and checks.</summary>
     public Measurement Run(double rate, Measurement blank)
     {
         if (rate <= 0)
@@ -23,7 +23,12 @@ internal sealed class HistoryRun(Contender contender, CrowdShape shape, Pace pac
 
         using var crowd = new Crowd(shape, contender.Dialect, contender.Ports, new CrowdIdentity("checked", IsRecorded: true), cancellationToken);
         crowd.Open(OpenWithin);
-        crowd.Send(rate / 2, pace.WarmUp);
+        crowd.Send(Math.Min(rate, ScenarioRun.WarmRate), pace.WarmUp);
+        foreach (var share in (ReadOnlySpan<double>)[0.1, 0.2, 0.4, 0.8])
+        {
+            crowd.Send(rate * share, pace.Step);
+        }
+
         var window = new ServerWatch(contender).Measure(crowd, rate, pace.Window);
 
         var rooms = ReadBackAsync(crowd).GetAwaiter().GetResult();
@@ -36,7 +41,7 @@ internal sealed class HistoryRun(Contender contender, CrowdShape shape, Pace pac
             Window = window,
             Check = new CheckResult(
                 clients.Sum(client => (long)client.Sent), clients.Sum(client => (long)client.Acknowledged.Count), clients.Sum(client => (long)client.Shown.Count),
-                rooms.Sum(room => room.Observations[0].History.Count), violations.Length, [.. violations.Take(Examples)]),
+                clients.Sum(client => client.Shown.LeftOut), rooms.Sum(room => room.Observations[0].History.Count), violations.Length, [.. violations.Take(Examples)]),
         };
     }
 
@@ -60,7 +65,7 @@ internal sealed class HistoryRun(Contender contender, CrowdShape shape, Pace pac
             observed[number] = (room.Name,
             [
                 .. room.Members.Select(client => new Observation(
-                    $"user-{client.Number}", client.Since, client.Shown, client.Acknowledged, client == room.Members[^1] ? last : first)),
+                    $"user-{client.Number}", client.Since, client.Shown.ReadGaps(first), client.Acknowledged, client == room.Members[^1] ? last : first)),
             ]);
         });
 

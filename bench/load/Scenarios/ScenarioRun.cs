@@ -13,10 +13,10 @@ namespace Tertulia.Load.Scenarios;
 internal sealed class ScenarioRun(
     Scenario scenario, Contender contender, Pace pace, double? known, string? profileFolder, Action<string> say, CancellationToken cancellationToken)
 {
-    private const double MaxP99 = 200;
+    /// <summary>Messages a second at least while everything warms up: with fewer, .NET would still be compiling while it is measured.</summary>
+    public const double WarmRate = 400;
 
-    // Messages a second at least while everything warms up: with fewer, .NET would still be compiling while it is measured.
-    private const double WarmRate = 400;
+    private const double MaxP99 = 200;
 
     // Steps of a search from nothing, and from what earlier repeats found.
     private const double FirstGrowth = 2;

@@ -174,6 +174,18 @@ internal sealed class ChatClient(int number, Room room, int place, Dialect diale
         return missing;
     }
 
+    /// <summary>For dialects: the server has left messages out, because this client does not keep up. A fault, but where the history is read back.</summary>
+    public void OnGap(ReadOnlySpan<byte> frame, long from, long to)
+    {
+        if (Room.Record is null)
+        {
+            OnError(frame);
+            return;
+        }
+
+        Shown.AddGap(from, to);
+    }
+
     /// <summary>For dialects: the server answered with an error.</summary>
     public void OnError(ReadOnlySpan<byte> frame) => tally.OnError(Encoding.UTF8.GetString(frame[..Math.Min(frame.Length, 300)]));
 

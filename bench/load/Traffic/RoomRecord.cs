@@ -46,6 +46,10 @@ internal sealed class RoomRecord
 internal sealed class ShownLog(RoomRecord? room) : IReadOnlyList<ShownMessage>
 {
     private readonly List<int> _kept = [];
+    private readonly List<(int At, long From, long To)> _gaps = [];
+
+    /// <summary>Messages that it was told to read from the history, because it did not keep up.</summary>
+    public long LeftOut => _gaps.Sum(gap => gap.To - gap.From + 1);
 
     public int Count => _kept.Count;
 
@@ -58,6 +62,41 @@ internal sealed class ShownLog(RoomRecord? room) : IReadOnlyList<ShownMessage>
         {
             _kept.Add(room.Keep(seq, frame));
         }
+    }
+
+    /// <summary>The server has left messages out, and says so.</summary>
+    public void AddGap(long from, long to) => _gaps.Add((_kept.Count, from, to));
+
+    /// <summary>What its user saw, when it reads what was left out as it was told to.</summary>
+    /// <param name="history">The room's.</param>
+    public IReadOnlyList<ShownMessage> ReadGaps(IReadOnlyList<ShownMessage> history)
+    {
+        if (_gaps.Count == 0)
+        {
+            return this;
+        }
+
+        var bySeq = history.DistinctBy(message => message.Seq).ToDictionary(message => message.Seq);
+        var seen = new List<ShownMessage>(_kept.Count);
+        var next = 0;
+        foreach (var (at, from, to) in _gaps)
+        {
+            for (; next < at; next++)
+            {
+                seen.Add(this[next]);
+            }
+
+            for (var seq = from; seq <= to; seq++)
+            {
+                if (bySeq.TryGetValue(seq, out var message))
+                {
+                    seen.Add(message);
+                }
+            }
+        }
+
+        seen.AddRange(this.Skip(next));
+        return seen;
     }
 
     public IEnumerator<ShownMessage> GetEnumerator() => _kept.Select(index => room![index]).GetEnumerator();
