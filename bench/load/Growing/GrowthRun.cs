@@ -10,7 +10,7 @@ namespace Tertulia.Load.Growing;
 internal sealed record GrowthPace(TimeSpan WarmUp, TimeSpan LeadIn, TimeSpan Window, TimeSpan Idle)
 {
     /// <summary>Idle connections are watched for one interval of their pings, so that each is sent one.</summary>
-    public static GrowthPace Normal { get; } = new(TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(25));
+    public static GrowthPace Normal { get; } = new(TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(25));
 
     /// <summary>For a look.</summary>
     public static GrowthPace Quick { get; } = new(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(6));

@@ -23,7 +23,7 @@ internal sealed class HistoryRun(Contender contender, CrowdShape shape, Pace pac
 
         using var crowd = new Crowd(shape, contender.Dialect, contender.Ports, new CrowdIdentity("checked", IsRecorded: true), cancellationToken);
         crowd.Open(OpenWithin);
-        crowd.Send(Math.Min(rate, ScenarioRun.WarmRate), pace.WarmUp);
+        crowd.Send(Math.Min(rate, ScenarioRun.WarmRate), pace.RampWarmUp);
         foreach (var share in (ReadOnlySpan<double>)[0.1, 0.2, 0.4, 0.8])
         {
             crowd.Send(rate * share, pace.Step);

@@ -72,7 +72,7 @@ internal sealed class ScenarioRun(
         try
         {
             crowd.Open(OpenWithin);
-            crowd.Send(Math.Max(rate, WarmRate), pace.WarmUp);
+            crowd.Send(Math.Max(rate, WarmRate), scenario.Course == Course.Ramp ? pace.RampWarmUp : pace.WarmUp);
             crowd.Send(rate, pace.LeadIn);
             return crowd;
         }
