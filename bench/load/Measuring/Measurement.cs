@@ -41,7 +41,7 @@ internal sealed record Window(
     /// <summary>Cores that the servers kept busy.</summary>
     public double CoresUsed => Math.Round(CpuSeconds.Values.Sum() / Seconds, 3);
 
-    /// <summary>Whether nothing went wrong.</summary>
+    /// <summary>Whether what arrived was right, whatever did not.</summary>
     public bool IsOrderly => Duplicates == 0 && Reordered == 0 && Disconnects == 0 && Errors == 0;
 
     /// <summary>And nothing lost.</summary>
@@ -60,7 +60,7 @@ internal sealed record IdleCost(
 /// <param name="Messages">Messages sent, all rooms together.</param>
 /// <param name="Acknowledged">Messages that the server said are durable.</param>
 /// <param name="Shown">Deliveries, all clients together.</param>
-/// <param name="LeftOut">Deliveries left out for clients that did not keep up, who were told to read them from the history, and did.</param>
+/// <param name="LeftOut">Deliveries left out for clients that did not keep up, who were told to read them from the history; what the room's first member reads there stands for them.</param>
 /// <param name="Read">Messages read back from the history; each room is read by two of its members.</param>
 /// <param name="Violations">How many there are; 0 is a pass.</param>
 /// <param name="Examples">The first few.</param>
