@@ -61,12 +61,13 @@ internal sealed class SqliteWriter : IDisposable
             try
             {
                 job.Done.SetResult(Append(job.Entries));
-                _checkpoints?.AfterCommit(); // Nobody waits for it, but the next job.
             }
             catch (Exception exception)
             {
                 job.Done.SetException(exception); // What it means is the dialect's to say.
             }
+
+            _checkpoints?.AfterCommit(); // Nobody waits for it, but the next job.
         }
     }
 
