@@ -34,11 +34,11 @@ public sealed class GatewayOptions
     [Range(1, 64)]
     public int? LinksPerNode { get; set; }
 
-    /// <summary>Least time between two writes of clients' data to a node while so much comes that several clients' would go together. With few talking nobody
-    /// waits, and nothing waits on the way to the clients.</summary>
-    /// <value>0 to 100 milliseconds; default 12 milliseconds.</value>
+    /// <summary>Least time between two writes of clients' data to the nodes, all of them together, while so much comes that several clients' would go together.
+    /// With few talking nobody waits, and nothing waits on the way to the clients.</summary>
+    /// <value>0 to 100 milliseconds; default 24 milliseconds.</value>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:00.1")]
-    public TimeSpan LinkPace { get; set; } = TimeSpan.FromMilliseconds(12);
+    public TimeSpan LinkPace { get; set; } = TimeSpan.FromMilliseconds(24);
 
     /// <summary>Largest request body. WebSocket messages have their own limit on the nodes.</summary>
     /// <value>Bytes, 1,024 to 104,857,600; default 1,048,576.</value>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
+using Tertulia.Link;
 
 namespace Tertulia.Gateway.Links;
 
@@ -12,7 +13,7 @@ internal sealed class AllLinks(IOptions<GatewayOptions> options, TimeProvider ti
     private readonly ConcurrentDictionary<string, NodeLinks> _nodes = new(StringComparer.OrdinalIgnoreCase);
     private readonly CancellationTokenSource _stopping = new();
     private readonly int _perNode = options.Value.LinksPerNode ?? Math.Clamp(Environment.ProcessorCount / 2, 1, 8);
-    private readonly TimeSpan _pace = options.Value.LinkPace;
+    private readonly LinkPace _pace = new(options.Value.LinkPace, TimeProvider.System); // Not the clock of a test: it is about this machine.
 
     /// <summary>The links to one node.</summary>
     /// <param name="node">Its address.</param>
@@ -29,6 +30,7 @@ internal sealed class AllLinks(IOptions<GatewayOptions> options, TimeProvider ti
     public override void Dispose()
     {
         _stopping.Dispose();
+        _pace.Dispose();
         base.Dispose();
     }
 

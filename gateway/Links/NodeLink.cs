@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using Tertulia.Contracts;
-using Tertulia.Hosting;
 using Tertulia.Link;
 
 namespace Tertulia.Gateway.Links;
@@ -28,10 +27,10 @@ internal sealed partial class NodeLink : ILinkRecords
     private int _silent;
     private bool _lost;
 
-    private NodeLink(string node, Socket socket, Stream stream, TimeSpan pace, ILogger logger)
+    private NodeLink(string node, Socket socket, Stream stream, LinkPace pace, ILogger logger)
     {
         (_node, _socket, _logger) = (node, socket, logger);
-        _output = new LinkOutput(stream, new Pacer(pace, TimeProvider.System)) { Failed = _ => Cut(), HasRoom = OnRoom };
+        _output = new LinkOutput(stream, pace) { Failed = _ => Cut(), HasRoom = OnRoom };
         Ended = RunAsync(stream);
     }
 
@@ -41,11 +40,11 @@ internal sealed partial class NodeLink : ILinkRecords
     public bool IsLost => Volatile.Read(ref _lost);
 
     /// <param name="node">Its address.</param>
-    /// <param name="pace">See <see cref="GatewayOptions.LinkPace"/>.</param>
+    /// <param name="pace">Of all links.</param>
     /// <param name="logger">Of links.</param>
     /// <param name="cancellationToken">The gateway stops.</param>
     /// <exception cref="LinkLostException">It cannot be reached or speaks something else.</exception>
-    public static async Task<NodeLink> ConnectAsync(string node, TimeSpan pace, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<NodeLink> ConnectAsync(string node, LinkPace pace, ILogger logger, CancellationToken cancellationToken)
     {
         var address = new Uri(node);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

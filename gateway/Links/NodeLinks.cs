@@ -1,7 +1,9 @@
+using Tertulia.Link;
+
 namespace Tertulia.Gateway.Links;
 
 /// <summary>The links to one node.</summary>
-internal sealed class NodeLinks(string node, int count, TimeSpan pace, ILogger logger)
+internal sealed class NodeLinks(string node, int count, LinkPace pace, ILogger logger)
 {
     private readonly Lock _lock = new();
     private readonly Task<NodeLink>?[] _links = new Task<NodeLink>?[count];

@@ -1,7 +1,8 @@
-using System.Threading.Channels;
+using System.Collections.Concurrent;
 using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Link;
 
 namespace Tertulia.Connections.Submitting;
 
@@ -9,26 +10,55 @@ namespace Tertulia.Connections.Submitting;
 /// <remarks>While one batch is on its way the next one fills; when commands come fast, it fills for a moment longer (<see cref="Pacer"/>).
 /// What waits is bounded by the routes.</remarks>
 internal sealed partial class ReplicaLane(
-    string replicaId, ISubmitQueue queue, PendingAcks pending, string nodeId, SubmitOptions options, TimeProvider time, ILogger logger)
+    string replicaId, ISubmitQueue queue, PendingAcks pending, string nodeId, SubmitOptions options, TimeProvider time, ILogger logger) : IAfterLinkRead
 {
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(2);
 
-    private readonly Channel<RoutedCommand> _waiting = Channel.CreateUnbounded<RoutedCommand>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly ConcurrentQueue<RoutedCommand> _waiting = [];
+    private readonly WakeUp _wakeUp = new();
     private readonly Pacer _pacer = new(queue.Pace, TimeProvider.System); // Not the clock of a test: it is about this machine.
     private readonly List<RoutedCommand> _taken = [];
+    private volatile bool _isComplete;
 
     public string ReplicaId { get; } = replicaId;
 
-    public void Add(in RoutedCommand command) => _waiting.Writer.TryWrite(command);
+    /// <summary>Takes a command. The caller may hold locks.</summary>
+    public void Add(in RoutedCommand command)
+    {
+        _waiting.Enqueue(command);
+        if (!LinkRead.TryPutOff(this))
+        {
+            _wakeUp.Signal(onThisThread: false);
+        }
+    }
 
     /// <summary>Takes nothing more; <see cref="RunAsync"/> ends when what waits is sent.</summary>
-    public void Complete() => _waiting.Writer.TryComplete();
+    public void Complete()
+    {
+        _isComplete = true;
+        _wakeUp.Signal(onThisThread: false);
+    }
+
+    void IAfterLinkRead.OnLinkRead() => _wakeUp.Signal(onThisThread: true);
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        while (await _waiting.Reader.WaitToReadAsync(cancellationToken))
+        await using var stop = cancellationToken.UnsafeRegister(static lane => ((ReplicaLane)lane!)._wakeUp.Signal(onThisThread: false), this);
+        while (true)
         {
+            if (_waiting.IsEmpty)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (_isComplete)
+                {
+                    return;
+                }
+
+                await _wakeUp.WaitAsync();
+                continue;
+            }
+
             await _pacer.WaitAsync(cancellationToken);
             TakeWaiting();
             if (_taken.Count > 0)
@@ -42,7 +72,7 @@ internal sealed partial class ReplicaLane(
     {
         _taken.Clear();
         var bytes = 0;
-        while (_taken.Count < options.BatchCommands && bytes < options.BatchBytes && _waiting.Reader.TryRead(out var routed))
+        while (_taken.Count < options.BatchCommands && bytes < options.BatchBytes && _waiting.TryDequeue(out var routed))
         {
             if (IsWanted(routed))
             {

@@ -17,6 +17,8 @@ internal sealed partial class SubmitConsumer : BackgroundService
 {
     // When it is full the replica's queue waits, and when that is full nodes are refused.
     private const int WaitingBatches = 512;
+    // What a gateway has gathered comes through all nodes at once, give or take the time they need for it.
+    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan TrimInterval = TimeSpan.FromSeconds(10);
 
     private readonly IMessageStore _store;
@@ -44,7 +46,7 @@ internal sealed partial class SubmitConsumer : BackgroundService
         (_store, _decider, _rooms, _recent, _publisher, _takeovers, _owned) = (store, decider, rooms, recent, publisher, takeovers, owned);
         (_telemetry, _time, _logger) = (telemetry, time, logger);
         _loader = new FlushLoader(store, rooms, owned);
-        _pacer = new Pacer(options.Value.FlushPace, TimeProvider.System); // Not the clock of a test: it is about this machine.
+        _pacer = new Pacer(options.Value.FlushPace, TimeProvider.System, Gather); // Not the clock of a test: it is about this machine.
         _maxCommands = options.Value.FlushCommands;
         _trimmedAt = time.GetTimestamp();
     }

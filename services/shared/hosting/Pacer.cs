@@ -3,15 +3,16 @@ namespace Tertulia.Hosting;
 /// <summary>Makes a loop that takes all that waits wait a moment first, while work comes so fast that several items would go together.</summary>
 /// <remarks>
 /// Most of what a batch costs it costs once: wake-ups, system calls, a commit. A loop that begins again as soon as it is done hands on one item at a
-/// time until it is saturated. This one begins at most once per interval when at least <see cref="WorthWaitingFor"/> items are to be expected in it, and
+/// time until it is saturated. This one begins at most once per interval while at least <see cref="WorthWaitingFor"/> items a second come, and
 /// at once otherwise, so that nobody waits where few talk. Not thread-safe: it belongs to its loop.
 /// </remarks>
 /// <param name="interval">Longest wait; zero never waits.</param>
 /// <param name="time">The clock.</param>
-public sealed class Pacer(TimeSpan interval, TimeProvider time)
+/// <param name="gather">Shortest wait, also when the interval is long over: for what others have sent at the same time. It waits only where the interval does.</param>
+public sealed class Pacer(TimeSpan interval, TimeProvider time, TimeSpan gather = default)
 {
-    /// <summary>Items expected within the interval from which on waiting pays.</summary>
-    public const double WorthWaitingFor = 2.25;
+    /// <summary>Items a second from which on waiting pays.</summary>
+    public const double WorthWaitingFor = 187.5;
 
     // Time constant of the estimated rate: long against the interval, short against what a user notices.
     private const double Memory = 0.1;
@@ -28,7 +29,8 @@ public sealed class Pacer(TimeSpan interval, TimeProvider time)
         {
             var elapsed = time.GetElapsedTime(_last);
             var left = interval - elapsed;
-            return left >= ShortestWait && Decayed(elapsed) * interval.TotalSeconds >= WorthWaitingFor ? left : TimeSpan.Zero;
+            left = left < gather && interval > TimeSpan.Zero ? gather : left;
+            return left >= ShortestWait && Decayed(elapsed) >= WorthWaitingFor ? left : TimeSpan.Zero;
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Buffers;
 using Google.Protobuf;
-using Tertulia.Hosting;
 
 namespace Tertulia.Link;
 
@@ -11,12 +10,15 @@ namespace Tertulia.Link;
 /// <para>Payloads that are shared wait uncopied, each once for everybody who gets it.</para>
 /// </remarks>
 /// <param name="stream">The connection.</param>
-/// <param name="pacer">Lets data gather for a moment while much comes; null lets it go at once.</param>
-public sealed class LinkOutput(Stream stream, Pacer? pacer = null) : ISharedWay
+/// <param name="pace">Lets data gather for a moment while much comes; null lets it go at once.</param>
+public sealed class LinkOutput(Stream stream, LinkPace? pace = null) : ISharedWay
 {
     /// <summary>Waiting bytes above which data is not taken any more: a peer that stops reading the whole link.</summary>
     private const int FullBytes = 1024 * 1024;
     private const int FirstBytes = 16 * 1024;
+
+    /// <summary>Waiting bytes above which gathering more would save nothing.</summary>
+    private const int EnoughBytes = 64 * 1024;
     private const int GroupsSearched = 16;
     private const int GroupsKept = 64;
 
@@ -32,7 +34,6 @@ public sealed class LinkOutput(Stream stream, Pacer? pacer = null) : ISharedWay
     private int _groupBytes;
     private long _lastGroup;
     private int _records; // Since the last flush.
-    private ITimer? _later;
     private bool _isPutOff;
     private bool _isWriting;
     private bool _refused;
@@ -154,7 +155,7 @@ public sealed class LinkOutput(Stream stream, Pacer? pacer = null) : ISharedWay
 
         lock (_lock)
         {
-            if (_isWriting || _isPutOff || _ended || (_filled == 0 && _groups.Count == 0) || IsPutOff())
+            if (_isWriting || _ended || (_filled == 0 && _groups.Count == 0) || IsPutOff())
             {
                 return;
             }
@@ -162,11 +163,25 @@ public sealed class LinkOutput(Stream stream, Pacer? pacer = null) : ISharedWay
             _isWriting = true;
         }
 
-        var writing = WriteAsync();
-        if (!writing.IsCompleted)
+        BeginWrite();
+    }
+
+    /// <summary>What was put off is due.</summary>
+    internal void FlushPutOff()
+    {
+        lock (_lock)
         {
-            Volatile.Write(ref _writing, writing);
+            _isPutOff = false;
+            Took();
+            if (_isWriting || _ended || (_filled == 0 && _groups.Count == 0))
+            {
+                return; // The write under way takes it with it.
+            }
+
+            _isWriting = true;
         }
+
+        BeginWrite();
     }
 
     /// <summary>Forgets what waits and takes nothing more.</summary>
@@ -187,30 +202,33 @@ public sealed class LinkOutput(Stream stream, Pacer? pacer = null) : ISharedWay
 
     private bool IsPutOff()
     {
-        if (pacer is null)
+        if (pace is null)
         {
             return false;
         }
 
-        if (pacer.Left is var left && left > TimeSpan.Zero)
+        if (_filled + _groupBytes < EnoughBytes && (_isPutOff || pace.PutsOff(this)))
         {
-            _later ??= TimeProvider.System.CreateTimer(static output => ((LinkOutput)output!).FlushLater(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            return _isPutOff = _later.Change(left, Timeout.InfiniteTimeSpan);
+            return _isPutOff = true;
         }
 
-        pacer.Took(_records);
-        _records = 0;
+        Took();
         return false;
     }
 
-    private void FlushLater()
+    private void Took()
     {
-        lock (_lock)
-        {
-            _isPutOff = false;
-        }
+        pace?.Took(_records);
+        _records = 0;
+    }
 
-        Flush();
+    private void BeginWrite()
+    {
+        var writing = WriteAsync();
+        if (!writing.IsCompleted)
+        {
+            Volatile.Write(ref _writing, writing);
+        }
     }
 
     private async Task WriteAsync()
@@ -344,7 +362,6 @@ public sealed class LinkOutput(Stream stream, Pacer? pacer = null) : ISharedWay
     private void End()
     {
         _ended = true;
-        _later?.Dispose();
         _filled = 0;
         _groups.Clear();
         _free.Clear();

@@ -41,6 +41,21 @@ public sealed class PacerTests
     }
 
     [Fact]
+    public void Who_gathers_waits_for_that_long_at_least_but_only_under_load()
+    {
+        var gather = TimeSpan.FromMilliseconds(2);
+        var pacer = new Pacer(Interval, _time, gather);
+        Assert.Equal(TimeSpan.Zero, pacer.Left);
+
+        pacer.Took(100);
+        Assert.Equal(Interval, pacer.Left);
+        _time.Advance(2 * Interval);
+        Assert.Equal(gather, pacer.Left);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(TimeSpan.Zero, pacer.Left);
+    }
+
+    [Fact]
     public void After_a_storm_it_soon_waits_for_nobody()
     {
         var pacer = new Pacer(Interval, _time);

@@ -2,6 +2,7 @@ using Tertulia.Bus;
 using Tertulia.Connections.Submitting;
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Contracts;
+using Tertulia.Link;
 using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Submitting;
@@ -39,6 +40,25 @@ public sealed class SubmitBatcherTests : IAsyncLifetime
         Assert.Equal(["1", "2", "3", "4"], await ContentsAsync(4));
         await Eventually.HoldsAsync(() => _node.Queue.Batches.Count == 2, "both batches are confirmed");
         Assert.Equal([1, 3], _node.Queue.Batches);
+    }
+
+    [Fact]
+    public async Task What_one_read_of_a_link_brings_goes_together()
+    {
+        Submit("0");
+        await Eventually.HoldsAsync(() => _node.Queue.Batches.Count == 1, "the lane is idle");
+        LinkRead.Begin();
+        Submit("1");
+        Submit("2");
+        Submit("3");
+        Assert.Equal(1, _node.Queue.Attempts);
+
+        LinkRead.End();
+
+        Assert.Equal(["0", "1", "2", "3"], await ContentsAsync(4));
+        await Eventually.HoldsAsync(() => _node.Queue.Batches.Count == 2, "the batch is confirmed");
+        Assert.Equal([1, 3], _node.Queue.Batches);
+        Assert.False(LinkRead.TryPutOff(null!));
     }
 
     [Fact]

@@ -13,6 +13,7 @@ namespace Tertulia.Gateway.Tests.Links;
 public sealed class LinkLossTests : IAsyncLifetime
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly LinkPace _pace = new(TimeSpan.Zero, TimeProvider.System);
     private NodeLink _link = null!;
     private NetworkStream _node = null!;
 
@@ -20,7 +21,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     {
         _listener.Start();
         var accepting = AcceptAsync();
-        _link = await NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}", TimeSpan.Zero, NullLogger.Instance, CancellationToken.None);
+        _link = await NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}", _pace, NullLogger.Instance, CancellationToken.None);
         _node = await accepting;
     }
 
@@ -37,7 +38,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
-        var connecting = NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}", TimeSpan.Zero, NullLogger.Instance, CancellationToken.None);
+        var connecting = NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}", _pace, NullLogger.Instance, CancellationToken.None);
         using var socket = await other.AcceptSocketAsync();
         await socket.SendAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
 

@@ -63,6 +63,7 @@ internal sealed partial class NodeLink(
     public void OnRecord(LinkRecordKind kind, ReadOnlySpan<byte> body)
     {
         output.Hold();
+        LinkRead.Begin();
         switch (kind)
         {
             case LinkRecordKind.Data:
@@ -88,6 +89,7 @@ internal sealed partial class NodeLink(
     public void OnRead()
     {
         Volatile.Write(ref _silentLooks, 0);
+        LinkRead.End();
         output.Release();
     }
 
