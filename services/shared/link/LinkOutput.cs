@@ -33,7 +33,7 @@ public sealed class LinkOutput(Stream stream, LinkPace? pace = null) : ISharedWa
     private int _filled;
     private int _groupBytes;
     private long _lastGroup;
-    private int _records; // Since the last flush.
+    private int _data; // Records since the last flush. Others do not count: windows come in bursts, without anybody sending more.
     private bool _isPutOff;
     private bool _isWriting;
     private bool _refused;
@@ -218,8 +218,8 @@ public sealed class LinkOutput(Stream stream, LinkPace? pace = null) : ISharedWa
 
     private void Took()
     {
-        pace?.Took(_records);
-        _records = 0;
+        pace?.Took(_data);
+        _data = 0;
     }
 
     private void BeginWrite()
@@ -345,7 +345,7 @@ public sealed class LinkOutput(Stream stream, LinkPace? pace = null) : ISharedWa
             _filling = larger;
         }
 
-        _records++;
+        _data += kind == LinkRecordKind.Data ? 1 : 0;
         _filling[_filled++] = (byte)(((int)kind << 3) | 2);
         _filled += LinkFormat.WriteVarint(_filling.AsSpan(_filled), (uint)bytes);
         var body = _filling.AsSpan(_filled, bytes);
