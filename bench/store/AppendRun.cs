@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Google.Protobuf;
 using Tertulia.Contracts;
 using Tertulia.Messages.Storage;
-using Tertulia.Messages.Storage.Sql;
 
 namespace Tertulia.StoreBench;
 
@@ -17,9 +16,9 @@ internal static class AppendRun
     private static readonly long[] Seqs = new long[Rooms];
     private static long _messages;
 
-    public static async Task RunAsync(string name, Func<ISqlDialect> open, Func<Task>? settle = null)
+    public static async Task RunAsync(string name, Func<IMessageStore> open, Func<Task>? settle = null)
     {
-        await using var store = new SqlMessageStore(open());
+        await using var store = open();
         await store.InitializeAsync(CancellationToken.None);
         Array.Clear(Seqs);
         await store.AppendAsync([.. Enumerable.Range(0, Rooms).Select(Create)], CancellationToken.None);
@@ -44,7 +43,7 @@ internal static class AppendRun
         }
     }
 
-    private static async Task<(double Rate, double CpuMicroseconds)> MeasureAsync(SqlMessageStore store, int size, bool lookup)
+    private static async Task<(double Rate, double CpuMicroseconds)> MeasureAsync(IMessageStore store, int size, bool lookup)
     {
         var rows = 0L;
         var cpu = Environment.CpuUsage.TotalTime;

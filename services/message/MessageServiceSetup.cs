@@ -46,11 +46,11 @@ public static class MessageServiceSetup
         services.AddSingleton<IReadinessCheck, StoreReadiness>();
     }
 
-    private static SqlMessageStore OpenStore(StoreOptions options) => new(options.Kind switch
+    private static IMessageStore OpenStore(StoreOptions options) => options.Kind switch
     {
-        StoreKind.Postgres => new PostgresDialect(options),
-        _ => new SqliteDialect(options),
-    });
+        StoreKind.Postgres => new SqlMessageStore(new PostgresDialect(options)),
+        _ => new SqliteMessageStore(new SqliteDialect(options)),
+    };
 
     private static void AddRooms(this IServiceCollection services)
     {

@@ -337,7 +337,8 @@ public abstract class MessageStoreConformance : IAsyncLifetime
         }
     }
 
-    private async Task<IMessageStore> OpenReadyAsync()
+    /// <summary>One more store, that is closed with the test.</summary>
+    internal async Task<IMessageStore> OpenReadyAsync()
     {
         var store = Open();
         _opened.Add(store);

@@ -12,11 +12,11 @@ public sealed class HistoryTests : IAsyncLifetime
 {
     private const int LastSeq = 402;
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"tertulia-history-{Guid.NewGuid():N}");
-    private SqlMessageStore _store = null!;
+    private SqliteMessageStore _store = null!;
 
     public async Task InitializeAsync()
     {
-        _store = new SqlMessageStore(new SqliteDialect(new StoreOptions { Path = Path.Combine(_folder, "tertulia.db"), Synchronous = SqliteSynchronous.Normal }));
+        _store = new SqliteMessageStore(new SqliteDialect(new StoreOptions { Path = Path.Combine(_folder, "tertulia.db"), Synchronous = SqliteSynchronous.Normal }));
         await _store.InitializeAsync(CancellationToken.None);
         List<LogEntry> entries =
         [

@@ -5,6 +5,9 @@ namespace Tertulia.Messages.Storage.Sql;
 /// <summary>What SQLite and PostgreSQL do differently; the statements themselves are the same.</summary>
 internal interface ISqlDialect : IAsyncDisposable
 {
+    /// <summary>As in the names of migrations that only this database has: <c>0003-….sqlite.sql</c>.</summary>
+    string Name { get; }
+
     /// <summary>A connection to read with, from a pool.</summary>
     ValueTask<DbConnection> OpenAsync(CancellationToken cancellationToken);
 
@@ -43,4 +46,26 @@ internal enum StoreFault
 
     /// <summary><see cref="StoreRejectedException"/>.</summary>
     Rejected,
+}
+
+/// <summary>A database's failures in the words of <see cref="IMessageStore"/>.</summary>
+internal static class StoreFaults
+{
+    /// <exception cref="StoreUnavailableException">The database does not answer.</exception>
+    /// <exception cref="StoreRejectedException">It does not take a value.</exception>
+    public static async Task<T> TryAsync<T>(this ISqlDialect dialect, Func<Task<T>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (Exception exception) when (dialect.FaultOf(exception) == StoreFault.Unavailable)
+        {
+            throw new StoreUnavailableException("The store does not answer", exception);
+        }
+        catch (Exception exception) when (dialect.FaultOf(exception) == StoreFault.Rejected)
+        {
+            throw new StoreRejectedException("The store cannot hold a value", exception);
+        }
+    }
 }

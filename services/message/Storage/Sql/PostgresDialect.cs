@@ -28,6 +28,8 @@ internal sealed class PostgresDialect : ISqlDialect
         _append = new PostgresAppend(_source);
     }
 
+    public string Name => "postgres";
+
     public async ValueTask<DbConnection> OpenAsync(CancellationToken cancellationToken) => await _source.OpenConnectionAsync(cancellationToken);
 
     public async Task<DbTransaction> BeginMigrationAsync(DbConnection connection, CancellationToken cancellationToken)

@@ -5,7 +5,7 @@ using System.Security.Cryptography;
 
 namespace Tertulia.Messages.Storage.Sql;
 
-/// <summary>The numbered files of <c>Migrations/</c>, each applied once, and the database's epoch.</summary>
+/// <summary>The numbered files of <c>Migrations/</c>, of all databases and of this one, each applied once, and the database's epoch.</summary>
 internal static class Schema
 {
     // RFC 4648 base32 in lower case; 8 characters are 40 random bits.
@@ -23,7 +23,7 @@ internal static class Schema
         await ExecuteAsync(
             command, "create table if not exists schema_migrations (version integer primary key, name text not null)", cancellationToken);
         var applied = await ReadVersionsAsync(command, cancellationToken);
-        foreach (var (version, name, sql) in Migrations())
+        foreach (var (version, name, sql) in Migrations(dialect.Name))
         {
             if (applied.Contains(version))
             {
@@ -65,10 +65,12 @@ internal static class Schema
         return versions;
     }
 
-    private static IEnumerable<(int Version, string Name, string Sql)> Migrations()
+    private static IEnumerable<(int Version, string Name, string Sql)> Migrations(string dialect)
     {
         var assembly = Assembly.GetExecutingAssembly();
-        foreach (var name in assembly.GetManifestResourceNames().Where(name => char.IsAsciiDigit(name[0])).Order(StringComparer.Ordinal))
+        var names = assembly.GetManifestResourceNames().Where(
+            name => char.IsAsciiDigit(name[0]) && (Path.GetExtension(name) is "" || Path.GetExtension(name) == "." + dialect));
+        foreach (var name in names.Order(StringComparer.Ordinal))
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
             yield return (int.Parse(name.AsSpan(0, 4), CultureInfo.InvariantCulture), name, reader.ReadToEnd());

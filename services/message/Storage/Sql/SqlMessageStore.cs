@@ -135,16 +135,16 @@ internal sealed class SqlMessageStore(ISqlDialect dialect) : IMessageStore
                 []);
             if (!await reader.IsDBNullAsync(5, cancellationToken))
             {
-                view.Messages.Add(ReadMessage(reader, 5));
+                view.Messages.Add(MessageOf(ReadEvent(reader, 5)));
             }
         }
 
         return view;
     });
 
-    private static Message ReadMessage(DbDataReader reader, int column)
+    /// <summary>The message of a log entry.</summary>
+    public static Message MessageOf(RoomEvent entry)
     {
-        var entry = ReadEvent(reader, column);
         var message = entry.Message;
         return new Message
         {
@@ -175,19 +175,5 @@ internal sealed class SqlMessageStore(ISqlDialect dialect) : IMessageStore
         return column;
     }
 
-    private async Task<T> TryAsync<T>(Func<Task<T>> work)
-    {
-        try
-        {
-            return await work();
-        }
-        catch (Exception exception) when (dialect.FaultOf(exception) == StoreFault.Unavailable)
-        {
-            throw new StoreUnavailableException("The store does not answer", exception);
-        }
-        catch (Exception exception) when (dialect.FaultOf(exception) == StoreFault.Rejected)
-        {
-            throw new StoreRejectedException("The store cannot hold a value", exception);
-        }
-    }
+    private Task<T> TryAsync<T>(Func<Task<T>> work) => dialect.TryAsync(work);
 }

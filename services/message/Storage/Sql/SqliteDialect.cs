@@ -11,8 +11,11 @@ internal sealed class SqliteDialect : ISqlDialect
     private readonly string _connectionString;
     private readonly SqliteWriter _writer;
 
-    public SqliteDialect(StoreOptions options)
+    /// <param name="options">Where the file is.</param>
+    /// <param name="tail">For tests: one that is soon full.</param>
+    public SqliteDialect(StoreOptions options, LogTail? tail = null)
     {
+        Tail = tail ?? new LogTail();
         SqliteLibrary.Load();
         var path = Path.GetFullPath(options.Path);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -22,8 +25,13 @@ internal sealed class SqliteDialect : ISqlDialect
             Mode = SqliteOpenMode.ReadWriteCreate,
             DefaultTimeout = (int)options.CommandTimeout.TotalSeconds,
         }.ConnectionString;
-        _writer = new SqliteWriter(_connectionString, options);
+        _writer = new SqliteWriter(_connectionString, options, Tail);
     }
+
+    public string Name => "sqlite";
+
+    /// <summary>What was appended and is not in the log yet.</summary>
+    public LogTail Tail { get; }
 
     public async ValueTask<DbConnection> OpenAsync(CancellationToken cancellationToken)
     {

@@ -3,7 +3,7 @@ using SQLitePCL;
 
 namespace Tertulia.Messages.Storage.Sql;
 
-/// <summary>A prepared statement without results, bound and run again and again.</summary>
+/// <summary>A prepared statement, bound and run again and again.</summary>
 /// <remarks>Straight on the C interface: ADO.NET finds every parameter by its name again for every row, and a flush has hundreds of rows.</remarks>
 internal sealed class SqliteStatement : IDisposable
 {
@@ -44,6 +44,24 @@ internal sealed class SqliteStatement : IDisposable
     /// <exception cref="SqliteFailure">SQLite's error; the statement can be used again.</exception>
     public void Run()
     {
+        _ = Step();
+        Check(raw.sqlite3_reset(_statement));
+    }
+
+    /// <summary>Runs it up to its first row.</summary>
+    /// <returns>The row's first column, as an integer; null when there is no row.</returns>
+    /// <inheritdoc cref="Run" path="/exception"/>
+    public long? Scalar()
+    {
+        long? value = Step() ? raw.sqlite3_column_int64(_statement, 0) : null;
+        Check(raw.sqlite3_reset(_statement));
+        return value;
+    }
+
+    public void Dispose() => _statement.Dispose();
+
+    private bool Step()
+    {
         var result = raw.sqlite3_step(_statement);
         if (result is not (raw.SQLITE_DONE or raw.SQLITE_ROW))
         {
@@ -52,10 +70,8 @@ internal sealed class SqliteStatement : IDisposable
             throw failure;
         }
 
-        Check(raw.sqlite3_reset(_statement));
+        return result == raw.SQLITE_ROW;
     }
-
-    public void Dispose() => _statement.Dispose();
 
     private void Check(int result)
     {

@@ -1,6 +1,4 @@
-using Google.Protobuf;
 using Microsoft.Data.Sqlite;
-using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Storage.Sql;
 
@@ -11,17 +9,20 @@ internal sealed class SqliteWriter : IDisposable
 
     private readonly string _connectionString;
     private readonly StoreOptions _options;
+    private readonly LogTail _tail;
     private readonly Queue<Job> _jobs = []; // Its own monitor's: a BlockingCollection spins before it sleeps, most of the time in vain.
     private readonly Thread _thread;
     private bool _disposed;
     private SqliteConnection? _connection;
-    private Statements? _statements;
+    private SqliteAppend? _append;
     private SqliteCheckpoints? _checkpoints;
 
-    public SqliteWriter(string connectionString, StoreOptions options)
+    /// <param name="connectionString">Of the database.</param>
+    /// <param name="options">How it is opened.</param>
+    /// <param name="tail">What was appended and is not in the log yet.</param>
+    public SqliteWriter(string connectionString, StoreOptions options, LogTail tail)
     {
-        _connectionString = connectionString;
-        _options = options;
+        (_connectionString, _options, _tail) = (connectionString, options, tail);
         _thread = new Thread(Run) { IsBackground = true, Name = "SQLite writer" };
         _thread.Start();
     }
@@ -87,37 +88,19 @@ internal sealed class SqliteWriter : IDisposable
 
     private AppendOutcome Append(IReadOnlyList<LogEntry> entries)
     {
-        var statements = _statements ??= Open();
-        var begun = false;
+        var append = _append ??= Open();
         try
         {
-            statements.Begin.Run();
-            begun = true;
-            for (var i = 0; i < entries.Count; i++)
-            {
-                statements.Append(entries[i]);
-            }
-
-            statements.Commit.Run();
-            return AppendOutcome.Appended;
-        }
-        catch (SqliteFailure failure) when (failure.IsDuplicate)
-        {
-            statements.Rollback.Run();
-            return AppendOutcome.Conflict;
+            return append.Run(entries);
         }
         catch (Exception)
         {
-            if (begun)
-            {
-                Close(); // Rolls back, and leaves nothing of a transaction that ended half way.
-            }
-
+            Close(); // Rolls back, and leaves nothing of a transaction that ended half way.
             throw;
         }
     }
 
-    private Statements Open()
+    private SqliteAppend Open()
     {
         var connection = new SqliteConnection(_connectionString + ";Pooling=False");
         try
@@ -132,10 +115,10 @@ internal sealed class SqliteWriter : IDisposable
             pragma.ExecuteNonQuery();
             pragma.CommandText = $"pragma busy_timeout = {(int)_options.CommandTimeout.TotalMilliseconds}";
             pragma.ExecuteNonQuery();
-            var statements = new Statements(connection.Handle!);
+            var append = new SqliteAppend(connection, _tail);
             _checkpoints = new SqliteCheckpoints(connection.Handle!, _connectionString);
             _connection = connection;
-            return statements;
+            return append;
         }
         catch
         {
@@ -146,8 +129,8 @@ internal sealed class SqliteWriter : IDisposable
 
     private void Close()
     {
-        _statements?.Dispose();
-        _statements = null;
+        _append?.Dispose();
+        _append = null;
         _checkpoints?.Dispose();
         _checkpoints = null;
         _connection?.Dispose();
@@ -159,81 +142,5 @@ internal sealed class SqliteWriter : IDisposable
         public IReadOnlyList<LogEntry> Entries { get; } = entries;
 
         public TaskCompletionSource<AppendOutcome> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
-
-    private sealed class Statements(SQLitePCL.sqlite3 database) : IDisposable
-    {
-        private readonly SqliteStatement _log = new(database, """
-            insert into room_log (room_id, seq, kind, sender_id, idempotency_key, created_at_ms, body) values (?, ?, ?, ?, ?, ?, ?)
-            """);
-
-        private readonly SqliteStatement _room = new(database, "insert into rooms (room_id, kind, members, created_at_ms) values (?, ?, 0, ?)");
-
-        private readonly SqliteStatement _member = new(database, """
-            insert into members (room_id, user_id, username, role) values (?, ?, ?, ?)
-            on conflict (room_id, user_id) do update set username = excluded.username, role = excluded.role
-            """);
-
-        private readonly SqliteStatement _count = new(database, "update rooms set members = ? where room_id = ?");
-        private byte[] _body = new byte[4096];
-
-        public SqliteStatement Begin { get; } = new(database, "begin immediate");
-
-        public SqliteStatement Commit { get; } = new(database, "commit");
-
-        public SqliteStatement Rollback { get; } = new(database, "rollback");
-
-        public void Append(in LogEntry entry)
-        {
-            AppendLog(entry);
-            switch (entry.Event.BodyCase)
-            {
-                case RoomEvent.BodyOneofCase.Member:
-                    var member = entry.Event.Member;
-                    _member.Bind(1, entry.RoomId);
-                    _member.Bind(2, member.UserId);
-                    _member.Bind(3, member.Username);
-                    _member.Bind(4, member.Role);
-                    _member.Run();
-                    _count.Bind(1, member.Members);
-                    _count.Bind(2, entry.RoomId);
-                    _count.Run();
-                    break;
-                case RoomEvent.BodyOneofCase.Room:
-                    _room.Bind(1, entry.RoomId);
-                    _room.Bind(2, entry.Event.Room.Kind);
-                    _room.Bind(3, entry.Event.CreatedAtMs);
-                    _room.Run();
-                    break;
-            }
-        }
-
-        public void Dispose()
-        {
-            foreach (var statement in (ReadOnlySpan<SqliteStatement>)[_log, _room, _member, _count, Begin, Commit, Rollback])
-            {
-                statement.Dispose();
-            }
-        }
-
-        private void AppendLog(in LogEntry entry)
-        {
-            var length = entry.Event.CalculateSize();
-            if (length > _body.Length)
-            {
-                _body = new byte[length * 2];
-            }
-
-            var body = _body.AsSpan(0, length);
-            entry.Event.WriteTo(body);
-            _log.Bind(1, entry.RoomId);
-            _log.Bind(2, entry.Event.Seq);
-            _log.Bind(3, (long)entry.Event.BodyCase);
-            _log.Bind(4, entry.SenderId);
-            _log.Bind(5, entry.IdempotencyKey);
-            _log.Bind(6, entry.Event.CreatedAtMs);
-            _log.Bind(7, body);
-            _log.Run();
-        }
     }
 }
