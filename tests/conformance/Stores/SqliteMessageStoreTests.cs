@@ -4,12 +4,13 @@ using Tertulia.Messages.Storage.Sql;
 
 namespace Tertulia.Conformance.Stores;
 
-public sealed class SqliteMessageStoreTests : MessageStoreConformance
+public class SqliteMessageStoreTests : MessageStoreConformance
 {
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"tertulia-sqlite-{Guid.NewGuid():N}");
 
-    internal override IMessageStore Open() =>
-        new SqliteMessageStore(new SqliteDialect(new StoreOptions { Kind = StoreKind.Sqlite, Path = Path.Combine(_folder, "tertulia.db") }));
+    private protected StoreOptions Options => new() { Kind = StoreKind.Sqlite, Path = Path.Combine(_folder, "tertulia.db") };
+
+    internal override IMessageStore Open() => new SqliteMessageStore(new SqliteDialect(Options));
 
     protected override Task CreateAsync()
     {
@@ -25,12 +26,8 @@ public sealed class SqliteMessageStoreTests : MessageStoreConformance
 }
 
 /// <summary>The same with a tail that is full after two messages, so that appends move what came before them to the log.</summary>
-public sealed class SqliteMergingStoreTests : MessageStoreConformance
+public sealed class SqliteMergingStoreTests : SqliteMessageStoreTests
 {
-    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"tertulia-sqlite-{Guid.NewGuid():N}");
-
-    private StoreOptions Options => new() { Kind = StoreKind.Sqlite, Path = Path.Combine(_folder, "tertulia.db") };
-
     [Fact]
     public async Task A_resent_key_is_a_conflict_wherever_the_message_is_by_then()
     {
@@ -76,18 +73,6 @@ public sealed class SqliteMergingStoreTests : MessageStoreConformance
     }
 
     internal override IMessageStore Open() => new SqliteMessageStore(new SqliteDialect(Options, new LogTail(generationEntries: 2)));
-
-    protected override Task CreateAsync()
-    {
-        Directory.CreateDirectory(_folder);
-        return Task.CompletedTask;
-    }
-
-    protected override Task DropAsync()
-    {
-        Directory.Delete(_folder, recursive: true);
-        return Task.CompletedTask;
-    }
 
     private long CountRows(string table)
     {
