@@ -148,6 +148,25 @@ public sealed class LogTailTests
         Assert.NotNull(_tail.Find(new EntryKey("lobby", "ana", $"{Full + 1}")));
     }
 
+    [Fact]
+    public void A_reader_that_sees_the_last_move_before_the_writer_says_so_leaves_the_next_generation_whole()
+    {
+        Append("lobby", Full);
+        var last = _tail.LastId;
+        Append("lobby", 2 * Full); // Waits for the older generation, full as it is.
+        var move = _tail.NextMove();
+        Assert.True(move.IsLast);
+
+        _tail.ForgetUpTo(last);
+        _tail.Add(TailRow.Write(++_rows, [Entry("lobby", (3 * Full) + 1, "next")]));
+        _tail.Moved(move);
+
+        _tail.Add(TailRow.Write(++_rows, [.. Enumerable.Range(0, Full).Select(i => Entry("other", i + 1, $"{i + 1}"))]));
+        var next = _tail.NextMove();
+        Assert.True(next.IsLast);
+        Assert.Equal((2 * Full) + 1, next.Entries.Length);
+    }
+
     /// <returns>How many entries it moved.</returns>
     private int Append(string roomId, int count = 1, bool move = true)
     {

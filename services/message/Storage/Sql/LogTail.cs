@@ -6,7 +6,7 @@ namespace Tertulia.Messages.Storage.Sql;
 /// writes its messages in one row behind the last one. When a generation of them is full the next one begins, and the appends that fill that one move the
 /// older into the log, a room's entries beside each other, some with each: a page then takes many messages at once. It is the first level of a
 /// log-structured merge-tree (O'Neil et al., "The Log-Structured Merge-Tree", Acta Informatica 33, 1996), in one file and one transaction with everything else.
-/// <para>Only the writer's thread changes it, but for <see cref="Add"/> of what another process appended; any thread reads.</para>
+/// <para>Only the writer's thread changes it, but for a reader that finds more in the table, or less (<see cref="Add"/>, <see cref="ForgetUpTo"/>); any thread reads.</para>
 /// </remarks>
 /// <param name="generationEntries">Entries from which on a generation is full.</param>
 internal sealed class LogTail(int generationEntries = LogTail.DefaultEntries)
@@ -61,7 +61,7 @@ internal sealed class LogTail(int generationEntries = LogTail.DefaultEntries)
             var due = (int)Math.Min(_moving.Length, 2 * filled * _moving.Length) - _moved;
             var isLast = _moved + due == _moving.Length;
             return due > 0 && (isLast || due >= generationEntries / Steps)
-                ? new TailMove(_moving.AsMemory(_moved, due), isLast ? _old.LastId : 0)
+                ? new TailMove(_moving.AsMemory(_moved, due), _old.LastId, isLast)
                 : default;
         }
     }
@@ -71,10 +71,15 @@ internal sealed class LogTail(int generationEntries = LogTail.DefaultEntries)
     {
         lock (_lock)
         {
-            _moved += move.Entries.Length;
-            if (move.DoneId > 0)
+            if (_old?.LastId != move.LastId)
             {
-                Forget(move.DoneId);
+                return; // A reader has seen the commit first, and the next generation may have begun to move.
+            }
+
+            _moved += move.Entries.Length;
+            if (move.IsLast)
+            {
+                Forget(move.LastId);
             }
         }
     }
@@ -155,5 +160,6 @@ internal sealed class LogTail(int generationEntries = LogTail.DefaultEntries)
 
 /// <summary>Entries of the tail that are to be written to the log.</summary>
 /// <param name="Entries">By room. Some may be in the log already.</param>
-/// <param name="DoneId">The tail's rows up to this id are then all in the log; 0 when there is more to move.</param>
-internal readonly record struct TailMove(ReadOnlyMemory<TailEntry> Entries, long DoneId);
+/// <param name="LastId">Id of their generation's last row; 0 when there is nothing to move.</param>
+/// <param name="IsLast">The tail's rows up to <paramref name="LastId"/> are then all in the log.</param>
+internal readonly record struct TailMove(ReadOnlyMemory<TailEntry> Entries, long LastId, bool IsLast);

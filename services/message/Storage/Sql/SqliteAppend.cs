@@ -161,9 +161,9 @@ internal sealed class SqliteAppend : IDisposable
             _move.Run();
         }
 
-        if (move.DoneId > 0)
+        if (move.IsLast)
         {
-            _dropRows.Bind(1, move.DoneId); // Never the last row, which this append wrote: the ids go on from it.
+            _dropRows.Bind(1, move.LastId); // Never the last row, which this append wrote: the ids go on from it.
             _dropRows.Run();
         }
     }
