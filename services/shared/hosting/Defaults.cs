@@ -13,7 +13,6 @@ public static class Defaults
     /// <param name="service">Short name of the process: <c>gateway</c>, <c>connection</c>, <c>message</c>, <c>presence</c>, <c>allinone</c>.</param>
     public static WebApplicationBuilder AddDefaults(this WebApplicationBuilder builder, string service)
     {
-        SocketThreads.Use();
         builder.Services.AddSingleton(new ProcessIdentity(service));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<Readiness>();

@@ -16,7 +16,7 @@ public sealed class SqliteCheckpointsTests : IDisposable
 
     public SqliteCheckpointsTests()
     {
-        SqliteLibrary.Load();
+        SQLitePCL.Batteries_V2.Init();
         _writer = Open();
         Run("pragma journal_mode = wal; pragma wal_autocheckpoint = 0; create table rows (body blob)");
         _checkpoints = new SqliteCheckpoints(_writer.Handle!, _writer.ConnectionString, Limit);

@@ -16,7 +16,7 @@ internal sealed class SqliteDialect : ISqlDialect
     public SqliteDialect(StoreOptions options, LogTail? tail = null)
     {
         Tail = tail ?? new LogTail();
-        SqliteLibrary.Load();
+        SQLitePCL.Batteries_V2.Init();
         var path = Path.GetFullPath(options.Path);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         _connectionString = new SqliteConnectionStringBuilder
