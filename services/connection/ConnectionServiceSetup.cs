@@ -59,6 +59,7 @@ public static class ConnectionServiceSetup
         .AddRunning<TypingTracker>();
 
     private static IServiceCollection AddSubmitting(this IServiceCollection services) => services
+        .AddSingleton<IValidateOptions<SubmitOptions>, SubmitOptionsRules>()
         .AddOptionsOf<SubmitOptions, SubmitOptionsValidator>(SubmitOptions.Section)
         .AddSingleton<PendingAcks>()
         .AddRunning<SubmitBatcher>();

@@ -6,7 +6,7 @@ namespace Tertulia.Connections.Rooms;
 
 /// <summary>Keeps this node subscribed to the rooms that have members here: again after every change of a partition's owner and every loss of
 /// the node's queue, and no longer some time after the last member left.</summary>
-internal sealed class Subscriptions(RoomHub hub, SubmitBatcher batcher, TimeProvider time) : BackgroundService
+internal sealed class Subscriptions(RoomHub hub, SubmitBatcher batcher, TimeProvider time, ILogger<Subscriptions> logger) : BackgroundService
 {
     /// <summary>Time for which a room without members is kept: whoever reconnects or looks in again finds it subscribed.</summary>
     public static readonly TimeSpan Linger = TimeSpan.FromSeconds(30);
@@ -62,21 +62,8 @@ internal sealed class Subscriptions(RoomHub hub, SubmitBatcher batcher, TimeProv
     }
 
     /// <inheritdoc />
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(SweepInterval, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                Sweep();
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            return; // The owners drop this node when its queue is gone.
-        }
-    }
+    /// <remarks>The owners drop this node when its queue is gone.</remarks>
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Rounds.RunAsync(Sweep, SweepInterval, time, logger, stoppingToken);
 
     private void Continue()
     {

@@ -1,13 +1,14 @@
 using System.Collections.Concurrent;
 using Tertulia.Bus;
 using Tertulia.Connections.Sockets;
+using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Rooms;
 
 /// <summary>Typing: from a member to the others here and, in one hop, to the other nodes of the room; every node ends by itself what is not repeated.</summary>
-internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, TimeProvider time) : BackgroundService
+internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, TimeProvider time, ILogger<TypingTracker> logger) : BackgroundService
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(250);
 
@@ -50,21 +51,8 @@ internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, TimeProv
     }
 
     /// <inheritdoc />
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(SweepInterval, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                Sweep();
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            return; // The other nodes end it by themselves.
-        }
-    }
+    /// <remarks>The other nodes end by themselves what this one does not end any more.</remarks>
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Rounds.RunAsync(Sweep, SweepInterval, time, logger, stoppingToken);
 
     private void Tell(RoomBinding room, string userId, string username, bool isTyping)
     {

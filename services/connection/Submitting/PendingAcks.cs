@@ -30,7 +30,17 @@ internal sealed class PendingAcks(IOptions<SubmitOptions> options, TimeProvider 
     public bool Contains(ulong commandId) => _commands.ContainsKey(commandId);
 
     /// <summary>The command, for the caller to answer; null when it was answered already or is not this node's.</summary>
-    public PendingCommand? Take(ulong commandId) => _commands.TryRemove(commandId, out var command) ? command : null;
+    public PendingCommand? Take(ulong commandId)
+    {
+        if (!_commands.TryRemove(commandId, out var command))
+        {
+            return null;
+        }
+
+        var (route, bytes) = command.Reserved;
+        route?.OnAnswered(bytes);
+        return command;
+    }
 
     /// <summary>The commands that create these messages, for entries read back from the log, which do not name their command.</summary>
     /// <remarks>Looks at all that is under way: for repairs, not for the hot path.</remarks>
@@ -54,9 +64,9 @@ internal sealed class PendingAcks(IOptions<SubmitOptions> options, TimeProvider 
         // Enumerating all is cheap: what is under way was taken within the last milliseconds, and in an outage it is bounded by the batchers.
         foreach (var (id, command) in _commands)
         {
-            if (time.GetElapsedTime(command.TakenAt) >= options.Value.Timeout && _commands.TryRemove(id, out var expired))
+            if (time.GetElapsedTime(command.TakenAt) >= options.Value.Timeout)
             {
-                expired.OnRefused(new Refusal { Code = ErrorCode.Unavailable });
+                Take(id)?.OnRefused(new Refusal { Code = ErrorCode.Unavailable });
             }
         }
     }

@@ -8,6 +8,9 @@ internal abstract class PendingCommand
     /// <summary>Time stamp (<see cref="TimeProvider.GetTimestamp"/>) at which the command was taken.</summary>
     internal long TakenAt { get; set; }
 
+    /// <summary>The partition that made room for the command, and how much.</summary>
+    internal (PartitionRoute? Route, int Bytes) Reserved { get; set; }
+
     /// <summary>Id of the message that the command creates; null when it creates none.</summary>
     public virtual string? MessageId => null;
 

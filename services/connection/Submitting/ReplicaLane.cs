@@ -8,7 +8,7 @@ namespace Tertulia.Connections.Submitting;
 
 /// <summary>The way to one message replica: all commands of the partitions it owns, one batch after the other.</summary>
 /// <remarks>While one batch is on its way the next one fills; when commands come fast, it fills for a moment longer (<see cref="Pacer"/>).
-/// What waits is bounded by the routes.</remarks>
+/// What waits is bounded by the routes, and by <see cref="IsFull"/> what was answered meanwhile and waits for a broker that is stuck.</remarks>
 internal sealed partial class ReplicaLane(
     string replicaId, ISubmitQueue queue, PendingAcks pending, string nodeId, SubmitOptions options, TimeProvider time, ILogger logger) : IAfterLinkRead
 {
@@ -18,14 +18,20 @@ internal sealed partial class ReplicaLane(
     private readonly ConcurrentQueue<RoutedCommand> _waiting = [];
     private readonly WakeUp _wakeUp = new();
     private readonly Pacer _pacer = new(queue.Pace, TimeProvider.System); // Not the clock of a test: it is about this machine.
+    private readonly Queue<RoutedCommand> _kept = []; // What had to wait for the broker; before what is in _waiting. Of the loop only.
     private readonly List<RoutedCommand> _taken = [];
+    private long _waitingBytes;
     private volatile bool _isComplete;
 
     public string ReplicaId { get; } = replicaId;
 
+    /// <summary>As much waits as may.</summary>
+    public bool IsFull => Interlocked.Read(ref _waitingBytes) >= options.ProcessBytes;
+
     /// <summary>Takes a command. The caller may hold locks.</summary>
     public void Add(in RoutedCommand command)
     {
+        Interlocked.Add(ref _waitingBytes, command.Bytes);
         _waiting.Enqueue(command);
         if (!LinkRead.TryPutOff(this))
         {
@@ -47,44 +53,107 @@ internal sealed partial class ReplicaLane(
         await using var stop = cancellationToken.UnsafeRegister(static lane => ((ReplicaLane)lane!)._wakeUp.Signal(onThisThread: false), this);
         while (true)
         {
-            if (_waiting.IsEmpty)
+            try
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                if (_isComplete)
+                if (!await RunOnceAsync(cancellationToken))
                 {
                     return;
                 }
-
-                await _wakeUp.WaitAsync();
-                continue;
             }
-
-            await _pacer.WaitAsync(cancellationToken);
-            TakeWaiting();
-            if (_taken.Count > 0)
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {
-                await SendAsync(cancellationToken);
+                // An edge: without its lane the replica's partitions would have no way. What was taken is in the routes, and is answered in time.
+                LogFailed(exception, ReplicaId, _taken.Count);
+                await Task.Delay(FirstBackOff, time, cancellationToken);
             }
         }
+    }
+
+    /// <returns>False when the lane is complete and nothing waits.</returns>
+    private async Task<bool> RunOnceAsync(CancellationToken cancellationToken)
+    {
+        if (_kept.Count == 0 && _waiting.IsEmpty)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (_isComplete)
+            {
+                return false;
+            }
+
+            await _wakeUp.WaitAsync();
+            return true;
+        }
+
+        await _pacer.WaitAsync(cancellationToken);
+        TakeWaiting();
+        if (_taken.Count > 0)
+        {
+            await SendAsync(cancellationToken);
+        }
+
+        return true;
     }
 
     private void TakeWaiting()
     {
         _taken.Clear();
-        var bytes = 0;
-        while (_taken.Count < options.BatchCommands && bytes < options.BatchBytes && _waiting.TryDequeue(out var routed))
+        for (var bytes = 0; _taken.Count < options.BatchCommands && bytes < options.BatchBytes && TryTake(out var routed);)
         {
             if (IsWanted(routed))
             {
                 _taken.Add(routed);
-                bytes += SizeOf(routed.Command);
+                bytes += routed.Bytes;
             }
         }
 
         _pacer.Took(_taken.Count);
     }
 
+    private bool TryTake(out RoutedCommand routed)
+    {
+        if (!_kept.TryDequeue(out routed) && !_waiting.TryDequeue(out routed))
+        {
+            return false;
+        }
+
+        Interlocked.Add(ref _waitingBytes, -routed.Bytes);
+        return true;
+    }
+
     private async Task SendAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await PublishAsync(cancellationToken);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // One of the commands cannot be sent, ever: the others must not wait for it.
+            LogDivided(exception, ReplicaId, _taken.Count);
+            await SendOneByOneAsync([.. _taken], cancellationToken);
+        }
+    }
+
+    private async Task SendOneByOneAsync(RoutedCommand[] commands, CancellationToken cancellationToken)
+    {
+        foreach (var routed in commands)
+        {
+            _taken.Clear();
+            _taken.Add(routed);
+            try
+            {
+                await PublishAsync(cancellationToken);
+            }
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                LogFailed(exception, ReplicaId, 1);
+                RefuseAll(new Refusal { Code = ErrorCode.Internal });
+            }
+        }
+    }
+
+    /// <summary>Publishes what was taken, again and again while the broker is away and it is wanted.</summary>
+    private async Task PublishAsync(CancellationToken cancellationToken)
     {
         var backOff = FirstBackOff;
         for (var again = false; _taken.Count > 0; again = true)
@@ -103,7 +172,7 @@ internal sealed partial class ReplicaLane(
             catch (QueueFullException)
             {
                 LogFull(ReplicaId, _taken.Count);
-                RefuseAll();
+                RefuseAll(new Refusal { Code = ErrorCode.Overloaded, RetryAfterMs = (uint)options.RetryAfter.TotalMilliseconds });
                 return;
             }
             catch (BusUnavailableException exception)
@@ -114,6 +183,33 @@ internal sealed partial class ReplicaLane(
             await Task.Delay(backOff * (0.5 + Random.Shared.NextDouble()), time, cancellationToken);
             backOff = TimeSpan.FromTicks(Math.Min(backOff.Ticks * 2, LongestBackOff.Ticks));
             _taken.RemoveAll(routed => !IsWanted(routed));
+            ForgetAnswered();
+        }
+    }
+
+    // While the broker is away commands come and are answered `unavailable`: they must not gather here.
+    private void ForgetAnswered()
+    {
+        for (var left = _kept.Count; left > 0; left--)
+        {
+            KeepIfWanted(_kept.Dequeue());
+        }
+
+        while (_waiting.TryDequeue(out var routed))
+        {
+            KeepIfWanted(routed);
+        }
+    }
+
+    private void KeepIfWanted(in RoutedCommand routed)
+    {
+        if (IsWanted(routed))
+        {
+            _kept.Enqueue(routed);
+        }
+        else
+        {
+            Interlocked.Add(ref _waitingBytes, -routed.Bytes);
         }
     }
 
@@ -121,7 +217,7 @@ internal sealed partial class ReplicaLane(
     private SubmitBatch BatchOf(List<RoutedCommand> commands, bool again)
     {
         var batch = new SubmitBatch { NodeId = nodeId, Again = again };
-        foreach (var (command, route, epoch, commandAgain) in commands)
+        foreach (var (command, _, route, epoch, commandAgain) in commands)
         {
             batch.Commands.Add(command);
             batch.Again |= commandAgain;
@@ -147,12 +243,11 @@ internal sealed partial class ReplicaLane(
         return false;
     }
 
-    private void RefuseAll()
+    private void RefuseAll(Refusal refusal)
     {
-        var retryAfterMs = (uint)options.RetryAfter.TotalMilliseconds;
         foreach (var routed in _taken)
         {
-            pending.Take(routed.Command.CommandId)?.OnRefused(new Refusal { Code = ErrorCode.Overloaded, RetryAfterMs = retryAfterMs });
+            pending.Take(routed.Command.CommandId)?.OnRefused(refusal);
         }
     }
 
@@ -160,8 +255,6 @@ internal sealed partial class ReplicaLane(
     private bool IsWanted(in RoutedCommand routed) =>
         routed.Epoch == routed.Route.Epoch
         && (routed.Command.BodyCase == Command.BodyOneofCase.Unsubscribe || pending.Contains(routed.Command.CommandId));
-
-    private static int SizeOf(Command command) => 256 + (command.Send is { } send ? send.Content.Length + send.Metadata.Length : 0);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Message replica {ReplicaId} is not reachable, {Count} commands wait")]
     private partial void LogUnavailable(Exception exception, string replicaId, int count);
@@ -171,4 +264,10 @@ internal sealed partial class ReplicaLane(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The queue of message replica {ReplicaId} is full, {Count} commands were refused")]
     private partial void LogFull(string replicaId, int count);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A batch of {Count} commands for message replica {ReplicaId} cannot be sent, they are sent one by one")]
+    private partial void LogDivided(Exception exception, string replicaId, int count);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Sending {Count} commands to message replica {ReplicaId} failed")]
+    private partial void LogFailed(Exception exception, string replicaId, int count);
 }

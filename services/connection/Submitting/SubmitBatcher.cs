@@ -11,12 +11,14 @@ namespace Tertulia.Connections.Submitting;
 internal sealed class SubmitBatcher : BackgroundService
 {
     private static readonly TimeSpan ExpiryInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5); // What waits then has lost its clients already.
 
     private readonly PartitionRoute[] _routes;
     private readonly Dictionary<string, (ReplicaLane Lane, Task Run)> _lanes = new(StringComparer.Ordinal); // Also the lock of their changes.
     private readonly Func<string, ReplicaLane> _newLane;
     private readonly PendingAcks _pending;
     private readonly TimeProvider _time;
+    private readonly ILogger<ReplicaLane> _logger;
     private readonly CancellationTokenSource _stopping = new();
     private bool _isComplete;
 
@@ -25,11 +27,13 @@ internal sealed class SubmitBatcher : BackgroundService
     {
         _pending = pending;
         _time = time;
+        _logger = logger;
         _newLane = replicaId => new ReplicaLane(replicaId, queue, pending, node.Id, options.Value, time, logger);
+        var process = new SubmitBudget(int.MaxValue, options.Value.ProcessBytes);
         _routes = new PartitionRoute[bus.Value.Partitions];
         for (var partition = 0; partition < _routes.Length; partition++)
         {
-            _routes[partition] = new PartitionRoute(partition, options.Value.Capacity, pending);
+            _routes[partition] = new PartitionRoute(partition, new SubmitBudget(options.Value.Capacity, options.Value.PartitionBytes), process, pending);
         }
     }
 
@@ -40,14 +44,33 @@ internal sealed class SubmitBatcher : BackgroundService
     public bool TrySubmit(Command command, PendingCommand? waiter)
     {
         command.SubmittedAtMs = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        command.CommandId = waiter is null ? _pending.NewId() : _pending.Add(waiter);
-        if (!Volatile.Read(ref _isComplete) && RouteOf(command.RoomId).TryAdd(command, isAwaited: waiter is not null))
+        var (route, bytes) = (RouteOf(command.RoomId), command.CalculateSize());
+        if (Volatile.Read(ref _isComplete))
         {
+            return false;
+        }
+
+        if (waiter is null)
+        {
+            command.CommandId = _pending.NewId();
+            return route.TryPass(command, bytes);
+        }
+
+        if (bytes > SubmitOptions.MaxCommandBytes)
+        {
+            waiter.OnRefused(new Refusal { Code = ErrorCode.TooLarge });
             return true;
         }
 
-        _pending.Take(command.CommandId);
-        return false;
+        if (!route.TryReserve(bytes))
+        {
+            return false;
+        }
+
+        waiter.Reserved = (route, bytes);
+        command.CommandId = _pending.Add(waiter);
+        route.Add(command, bytes);
+        return true;
     }
 
     /// <summary>Since when the owner of the room's partition, the newest this node has heard of, owns it; 0 when none was heard of.</summary>
@@ -102,9 +125,11 @@ internal sealed class SubmitBatcher : BackgroundService
             }
         }
 
-        // What waits is sent, unless the broker is away for longer than the host is willing to wait.
-        await Task.WhenAll(runs).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // What waits is sent, unless the broker is away.
+        var running = Task.WhenAll(runs);
+        await running.WaitAsync(StopPatience, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _stopping.CancelAsync();
+        await running.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await base.StopAsync(cancellationToken);
     }
 
@@ -116,21 +141,7 @@ internal sealed class SubmitBatcher : BackgroundService
     }
 
     /// <inheritdoc />
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(ExpiryInterval, _time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                _pending.Expire();
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            return; // The host stops.
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Rounds.RunAsync(_pending.Expire, ExpiryInterval, _time, _logger, stoppingToken);
 
     private PartitionRoute RouteOf(string roomId) => _routes[Partitioner.PartitionOf(roomId, _routes.Length)];
 

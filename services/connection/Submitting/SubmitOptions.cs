@@ -8,6 +8,9 @@ public sealed class SubmitOptions
 {
     internal const string Section = "Connections:Submit";
 
+    /// <summary>A larger command would never get through the broker, with what else is in its batch: it is refused as <c>too_large</c>.</summary>
+    internal const int MaxCommandBytes = 8 * 1024 * 1024;
+
     /// <summary>Time after which a command without an outcome is answered <c>unavailable</c>.</summary>
     /// <value>1 second to 5 minutes; default 10 seconds.</value>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
@@ -18,14 +21,24 @@ public sealed class SubmitOptions
     [Range(16, 1_048_576)]
     public int Capacity { get; set; } = 4096;
 
+    /// <summary>Size of one partition's commands that may be without an outcome before a client is answered <c>overloaded</c>.</summary>
+    /// <value>Bytes, 64 KiB to 1 GiB; default 8 MiB.</value>
+    [Range(64 * 1024, 1024 * 1024 * 1024)]
+    public int PartitionBytes { get; set; } = 8 * 1024 * 1024;
+
+    /// <summary>The same for all partitions of the process together, and for what waits for one message replica.</summary>
+    /// <value>Bytes, from <see cref="PartitionBytes"/> to 1 GiB; default 64 MiB.</value>
+    [Range(64 * 1024, 1024 * 1024 * 1024)]
+    public int ProcessBytes { get; set; } = 64 * 1024 * 1024;
+
     /// <summary>Commands in one batch at most.</summary>
     /// <value>Commands, 1 to 65 536; default 1024.</value>
     [Range(1, 65_536)]
     public int BatchCommands { get; set; } = 1024;
 
     /// <summary>Size at which a batch takes nothing more.</summary>
-    /// <value>Bytes, about, 1 KiB to 16 MiB; default 1 MiB.</value>
-    [Range(1024, 16 * 1024 * 1024)]
+    /// <value>Bytes, 1 KiB to 4 MiB (with one large command more it stays below the 16 MiB that RabbitMQ takes); default 1 MiB.</value>
+    [Range(1024, 4 * 1024 * 1024)]
     public int BatchBytes { get; set; } = 1024 * 1024;
 
     /// <summary>What an overloaded client is told to wait.</summary>
@@ -36,3 +49,12 @@ public sealed class SubmitOptions
 
 [OptionsValidator]
 internal sealed partial class SubmitOptionsValidator : IValidateOptions<SubmitOptions>;
+
+/// <summary>Rules across keys.</summary>
+internal sealed class SubmitOptionsRules : IValidateOptions<SubmitOptions>
+{
+    public ValidateOptionsResult Validate(string? name, SubmitOptions options) => options.ProcessBytes >= options.PartitionBytes
+        ? ValidateOptionsResult.Success
+        : ValidateOptionsResult.Fail(
+            $"Connections:Submit:ProcessBytes ({options.ProcessBytes}) must be at least Connections:Submit:PartitionBytes ({options.PartitionBytes}).");
+}

@@ -8,7 +8,7 @@ internal sealed class HeldQueue(ISubmitQueue queue) : ISubmitQueue
 {
     private readonly Lock _lock = new();
     private TaskCompletionSource? _held;
-    private Exception? _failure;
+    private Func<SubmitBatch, Exception?>? _failure;
 
     /// <summary>How many commands each batch had that reached the queue.</summary>
     public List<int> Batches { get; } = [];
@@ -40,7 +40,10 @@ internal sealed class HeldQueue(ISubmitQueue queue) : ISubmitQueue
     }
 
     /// <summary>Fails from now on; null: works again.</summary>
-    public void Fail(Exception? failure)
+    public void Fail(Exception? failure) => FailWhen(failure is null ? null : _ => failure);
+
+    /// <summary>Fails for the batches for which there is an exception; null: works again.</summary>
+    public void FailWhen(Func<SubmitBatch, Exception?>? failure)
     {
         lock (_lock)
         {
@@ -54,9 +57,9 @@ internal sealed class HeldQueue(ISubmitQueue queue) : ISubmitQueue
         lock (_lock)
         {
             Attempts++;
-            if (_failure is not null)
+            if (_failure?.Invoke(batch) is { } failure)
             {
-                throw _failure;
+                throw failure;
             }
 
             held = _held?.Task;
