@@ -73,6 +73,7 @@ public static class MessageServiceSetup
 
     private static void AddSending(this IServiceCollection services)
     {
+        services.AddLimitOptions();
         services.AddSingleton<IValidateOptions<SendOptions>, SendOptionsValidator>();
         services.AddOptions<SendOptions>().BindConfiguration(SendOptions.Section).ValidateOnStart();
         services.AddSingleton(provider => new RecentKeys(provider.GetRequiredService<IOptions<SendOptions>>().Value.RecentKeys));

@@ -59,6 +59,7 @@ public sealed class ConfigurationTests
     {
         ["gateway", ..] => "gateway",
         ["services", "shared", "bus", ..] => "connection, message, presence",
+        ["services", "shared", "hosting", "LimitOptions.cs"] => "connection, message",
         ["services", "shared", ..] => "every process",
         ["services", var service, ..] => service,
         _ => throw new NotSupportedException($"{file} belongs to no process"),

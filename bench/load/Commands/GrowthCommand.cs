@@ -9,7 +9,7 @@ namespace Tertulia.Load.Commands;
 internal sealed class GrowthCommand(BenchOptions options, string command)
 {
     // Every curve with the same settings, also those with short texts.
-    private static readonly Dictionary<string, string> LongTexts = new() { ["Messages__ContentLength"] = "16000", ["Limits__ContentLength"] = "16000" };
+    private static readonly Dictionary<string, string> LongTexts = new() { ["Limits__ContentLength"] = "16000" };
 
     public async Task<Outcome> RunAsync(CancellationToken cancellationToken)
     {

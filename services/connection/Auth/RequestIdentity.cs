@@ -12,8 +12,6 @@ internal sealed class RequestIdentity(TokenValidator tokens, IOptions<AuthOption
 {
     private const string Bearer = "Bearer ";
     private const string SubprotocolBearer = "bearer.";
-    private const int MaxUserIdChars = 128;
-    private const int MaxNameChars = 256;
 
     /// <summary>Identifies the sender.</summary>
     /// <returns>The caller; or why the first token found is refused; or neither when there is none (<see cref="ErrorCode.Unspecified"/>).</returns>
@@ -58,8 +56,8 @@ internal sealed class RequestIdentity(TokenValidator tokens, IOptions<AuthOption
         }
 
         var username = query["username"].ToString() is { Length: > 0 } name ? name : userId;
-        return userId.Length > MaxUserIdChars || username.Length > MaxNameChars || userId.Any(char.IsControl) || username.Any(char.IsControl)
-            ? (null, ErrorCode.InvalidToken)
-            : (new Caller(userId, username, "user", null, null, null, null), ErrorCode.Unspecified);
+        return IdentityText.IsClean(userId, IdentityText.MaxUserIdChars) && IdentityText.IsClean(username, IdentityText.MaxNameChars)
+            ? (new Caller(userId, username, "user", null, null, null, null), ErrorCode.Unspecified)
+            : (null, ErrorCode.InvalidToken);
     }
 }

@@ -6,8 +6,6 @@ namespace Tertulia.Connections.Auth;
 /// <summary>Reads and checks the claims of a token whose signature was verified.</summary>
 internal static class TokenClaims
 {
-    private const int MaxUserIdChars = 128;
-    private const int MaxNameChars = 256;
     private const int MaxAvatarChars = 2048;
     private const int MaxTokenIdChars = 256;
 
@@ -31,7 +29,7 @@ internal static class TokenClaims
     private static (Caller? Caller, ErrorCode Error) Read(JsonElement claims, AuthOptions options, DateTimeOffset now)
     {
         if (claims.ValueKind != JsonValueKind.Object
-            || Text(claims, "sub", MaxUserIdChars) is not { } userId
+            || Text(claims, "sub", IdentityText.MaxUserIdChars) is not { } userId
             || !TryInstant(claims, "exp", out var expiresAt) || expiresAt is null
             || !TryInstant(claims, "nbf", out var notBefore) || now + options.ClockSkew < notBefore
             || (options.Issuer is { } issuer && Text(claims, "iss", int.MaxValue) != issuer)
@@ -51,9 +49,9 @@ internal static class TokenClaims
             return (null, ErrorCode.InvalidToken);
         }
 
-        var role = Text(claims, "role", MaxNameChars) is "admin" or "service" ? claims.GetProperty("role"u8).GetString()! : "user";
+        var role = Text(claims, "role", IdentityText.MaxNameChars) is "admin" or "service" ? claims.GetProperty("role"u8).GetString()! : "user";
         return (new Caller(
-            userId, Text(claims, "name", MaxNameChars) ?? userId, role, Text(claims, "avatar", MaxAvatarChars), grants, expiresAt,
+            userId, Text(claims, "name", IdentityText.MaxNameChars) ?? userId, role, Text(claims, "avatar", MaxAvatarChars), grants, expiresAt,
             Text(claims, "jti", MaxTokenIdChars)), ErrorCode.Unspecified);
     }
 
@@ -71,7 +69,7 @@ internal static class TokenClaims
             JsonValueKind.Number => claim.GetRawText(),
             _ => "",
         };
-        return text.Length > 0 && text.Length <= maxChars && !text.Any(char.IsControl) ? text : null;
+        return IdentityText.IsClean(text, maxChars) ? text : null;
     }
 
     /// <returns>False when there is one that is not a number of seconds between the years 1 and 9999.</returns>

@@ -1,16 +1,12 @@
-using Microsoft.Extensions.Options;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Limits;
 
 internal static class LimitSetup
 {
     /// <summary>What one client may do.</summary>
-    public static IServiceCollection AddLimits(this IServiceCollection services)
-    {
-        services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();
-        services.AddOptions<LimitOptions>().BindConfiguration(LimitOptions.Section).ValidateOnStart();
-        services.AddSingleton<UserRates>();
-        services.AddSingleton<ConnectionCounts>();
-        return services;
-    }
+    public static IServiceCollection AddLimits(this IServiceCollection services) => services
+        .AddLimitOptions()
+        .AddSingleton<UserRates>()
+        .AddSingleton<ConnectionCounts>();
 }

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Limits;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Protocol;
 

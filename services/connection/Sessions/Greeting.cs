@@ -1,10 +1,10 @@
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Limits;
 using Tertulia.Connections.Protocol;
 using Tertulia.Connections.Rooms;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Sessions;
 

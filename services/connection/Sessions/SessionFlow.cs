@@ -8,6 +8,7 @@ using Tertulia.Connections.Protocol;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Sessions;
 
@@ -36,9 +37,8 @@ internal sealed partial class SessionFlow(
     /// <inheritdoc />
     public async ValueTask OnFrameAsync(Session session, ClientFrame frame, CancellationToken cancellationToken)
     {
-        if (session.Rates.IsFlood(_limits, time))
+        if (!Allows(session, frame))
         {
-            session.Close(CloseCode.RateLimited, "flood");
             return;
         }
 
@@ -60,7 +60,7 @@ internal sealed partial class SessionFlow(
         {
             Refuse(session, frame, ErrorCode.AuthRequired);
         }
-        else if (Allows(session, caller, frame))
+        else
         {
             OnRoomFrame(session, caller, frame);
         }
@@ -94,17 +94,30 @@ internal sealed partial class SessionFlow(
         }
     }
 
-    private bool Allows(Session session, Caller caller, ClientFrame frame)
+    /// <returns>False when the client was told that it is too fast, or is closed because it was told often enough.</returns>
+    private bool Allows(Session session, ClientFrame frame)
     {
-        var allowed = frame.Type is ClientFrameType.Join or ClientFrameType.Leave
-            ? session.Rates.TryMove(_limits, time, out var retryAfterMs)
-            : rates.TryTake(caller.UserId, out retryAfterMs);
+        int retryAfterMs;
+        var allowed = (frame.Type, session.Caller) switch
+        {
+            (ClientFrameType.Ping or ClientFrameType.Auth or ClientFrameType.AuthRefresh, _) or (_, null) => session.Rates.TryFree(_limits, time, out retryAfterMs),
+            (ClientFrameType.Join or ClientFrameType.Leave, _) => session.Rates.TryMove(_limits, time, out retryAfterMs),
+            (_, { } caller) => rates.TryTake(caller.UserId, out retryAfterMs),
+        };
         if (allowed)
         {
             return true;
         }
 
-        session.Send(FrameWriter.Error(ErrorCode.RateLimited, reference: frame.Ref, retryAfterMs: retryAfterMs, roomId: frame.RoomId));
+        if (session.Rates.IsFlood(_limits, time))
+        {
+            session.Close(CloseCode.RateLimited, "flood");
+        }
+        else
+        {
+            session.Send(FrameWriter.Error(ErrorCode.RateLimited, reference: frame.Ref, retryAfterMs: retryAfterMs, roomId: frame.RoomId));
+        }
+
         return false;
     }
 
@@ -173,7 +186,7 @@ internal sealed partial class SessionFlow(
     private void OnMessage(RoomMember member, Caller caller, ClientFrame frame)
     {
         var roomId = member.Room.RoomId;
-        if (string.IsNullOrEmpty(frame.Content) || (_limits.ContentLength > 0 && frame.Content.Length > _limits.ContentLength))
+        if (frame.Content is not { } content || !_limits.AllowsContent(content))
         {
             Refuse(member.Session, frame, ErrorCode.InvalidMessage, roomId: roomId);
             return;
@@ -190,7 +203,7 @@ internal sealed partial class SessionFlow(
             {
                 MessageId = messageId,
                 ClientMsgId = frame.ClientMsgId ?? "",
-                Content = frame.Content,
+                Content = content,
                 ReplyTo = frame.ReplyTo ?? "",
                 Metadata = frame.Metadata.IsEmpty ? ByteString.Empty : ByteString.CopyFrom(frame.Metadata.Span),
             },

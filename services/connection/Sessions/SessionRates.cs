@@ -1,33 +1,31 @@
 using Tertulia.Connections.Limits;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Sessions;
 
-/// <summary>Limits of one session for what is not an event of its user: pings and tokens, entering and leaving rooms.</summary>
+/// <summary>Limits of one session for what is not an event of its user: pings and tokens, entering and leaving rooms. It also counts what was refused:
+/// a client that goes on all the same is closed.</summary>
 internal sealed class SessionRates
 {
     private const int FloodFactor = 5;
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(60);
 
     private long _windowStart;
-    private int _frames;
+    private int _refused;
+    private TokenBucket? _free;
     private TokenBucket? _moves;
 
-    /// <summary>One more frame, of whatever type.</summary>
-    /// <returns>True when the client goes on far above its limits although it is told: close it with 4007.</returns>
-    public bool IsFlood(LimitOptions limits, TimeProvider time)
+    /// <summary>A frame that is free: a ping, a token, one of a client that is not authenticated. Free up to five times the limit of events.</summary>
+    public bool TryFree(LimitOptions limits, TimeProvider time, out int retryAfterMs)
     {
+        retryAfterMs = 0;
         if (limits.EventsPerMinute == 0)
         {
-            return false;
+            return true;
         }
 
-        var now = time.GetTimestamp();
-        if (_frames == 0 || time.GetElapsedTime(_windowStart, now) >= Window)
-        {
-            (_windowStart, _frames) = (now, 0);
-        }
-
-        return ++_frames > (FloodFactor * limits.EventsPerMinute) + Moves(limits);
+        var allowance = (double)FloodFactor * limits.EventsPerMinute;
+        return TryTake(_free ??= new TokenBucket(allowance, allowance / Window.TotalSeconds, time), out retryAfterMs);
     }
 
     /// <summary>The session enters or leaves a room. A device that comes back enters all of its rooms at once, so that this is not counted with
@@ -35,16 +33,28 @@ internal sealed class SessionRates
     public bool TryMove(LimitOptions limits, TimeProvider time, out int retryAfterMs)
     {
         retryAfterMs = 0;
-        if (limits.EventsPerMinute == 0 || limits.RoomsPerConnection == 0)
+        return limits.EventsPerMinute == 0 || limits.RoomsPerConnection == 0
+            || TryTake(
+                _moves ??= new TokenBucket((2.0 * limits.RoomsPerConnection) + limits.Burst, limits.EventsPerMinute / Window.TotalSeconds, time), out retryAfterMs);
+    }
+
+    /// <summary>A frame was above a limit, of the session or of its user. What was allowed never counts here.</summary>
+    /// <returns>False: tell the client (<c>rate_limited</c>). True: within 60 s it was told five times its allowance of events; close it with 4007.</returns>
+    public bool IsFlood(LimitOptions limits, TimeProvider time)
+    {
+        var now = time.GetTimestamp();
+        if (_refused == 0 || time.GetElapsedTime(_windowStart, now) >= Window)
         {
-            return true;
+            (_windowStart, _refused) = (now, 0);
         }
 
-        _moves ??= new TokenBucket(Moves(limits), limits.EventsPerMinute / Window.TotalSeconds, time);
-        var taken = _moves.TryTake(out var retryAfter);
+        return ++_refused > (long)FloodFactor * limits.EventsPerMinute;
+    }
+
+    private static bool TryTake(TokenBucket bucket, out int retryAfterMs)
+    {
+        var taken = bucket.TryTake(out var retryAfter);
         retryAfterMs = (int)Math.Ceiling(retryAfter.TotalMilliseconds);
         return taken;
     }
-
-    private static int Moves(LimitOptions limits) => (2 * limits.RoomsPerConnection) + limits.Burst;
 }

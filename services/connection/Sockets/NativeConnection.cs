@@ -107,7 +107,8 @@ internal sealed class NativeConnection : IDisposable
                     _outbox.Close(input.Code, input.Reason);
                     await _reader.DiscardUntilCloseAsync(CancellationToken.None);
                     return;
-                case WebSocketInputKind.Ping when IsFlood():
+                case WebSocketInputKind.Ping when !Session.Rates.TryFree(_limits, _time, out var retryAfterMs):
+                    TellTooFast(reference: null, retryAfterMs);
                     break;
                 case WebSocketInputKind.Ping:
                     using (Cork.Begin())
@@ -137,30 +138,30 @@ internal sealed class NativeConnection : IDisposable
             return flow.OnFrameAsync(Session, frame, cancellationToken);
         }
 
-        if (IsFlood())
+        // What is malformed costs as much as any other event.
+        if (_rates.TryTake(Session.Caller?.UserId ?? Session.ConnectionId, out var retryAfterMs))
         {
-            return ValueTask.CompletedTask;
+            _outbox.TryEnqueue(FrameWriter.Error(reading.Error, reading.Detail, reading.Ref));
+        }
+        else
+        {
+            TellTooFast(reading.Ref, retryAfterMs);
         }
 
-        // What is malformed costs as much as any other event.
-        var answer = _rates.TryTake(Session.Caller?.UserId ?? Session.ConnectionId, out var retryAfterMs)
-            ? FrameWriter.Error(reading.Error, reading.Detail, reading.Ref)
-            : FrameWriter.Error(ErrorCode.RateLimited, reference: reading.Ref, retryAfterMs: retryAfterMs);
-        _outbox.TryEnqueue(answer);
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Counts what the flow does not see.</summary>
-    /// <returns>True when it was one too many: the client is being closed.</returns>
-    private bool IsFlood()
+    /// <summary>Refuses what the flow does not see, and closes a client that was told often enough.</summary>
+    private void TellTooFast(string? reference, int retryAfterMs)
     {
-        if (!Session.Rates.IsFlood(_limits, _time))
+        if (Session.Rates.IsFlood(_limits, _time))
         {
-            return false;
+            _outbox.Close(CloseCode.RateLimited, "flood");
         }
-
-        _outbox.Close(CloseCode.RateLimited, "flood");
-        return true;
+        else
+        {
+            _outbox.TryEnqueue(FrameWriter.Error(ErrorCode.RateLimited, reference: reference, retryAfterMs: retryAfterMs));
+        }
     }
 
     /// <summary>Nothing more will be read. A close frame that is due is still written, within its time.</summary>

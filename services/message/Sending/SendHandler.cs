@@ -1,15 +1,16 @@
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.Sending;
 
 /// <summary>A user writes a message.</summary>
-internal sealed class SendHandler(RecentKeys recent, IOptions<SendOptions> options)
+internal sealed class SendHandler(RecentKeys recent, IOptions<LimitOptions> limits)
 {
     private const int MaxClientMsgIdLength = 64;
-    private readonly int _contentLength = options.Value.ContentLength;
+    private readonly LimitOptions _limits = limits.Value;
 
     public void Decide(in Submitted submitted, Flush flush)
     {
@@ -126,19 +127,7 @@ internal sealed class SendHandler(RecentKeys recent, IOptions<SendOptions> optio
             : ErrorCode.Unspecified;
     }
 
-    private bool HasContent(string content) =>
-        content.Length > 0 && IsStorable(content) && (content.Length <= _contentLength || CharactersOf(content) <= _contentLength);
-
-    private static int CharactersOf(string content)
-    {
-        var count = 0;
-        foreach (var _ in content.EnumerateRunes())
-        {
-            count++;
-        }
-
-        return count;
-    }
+    private bool HasContent(string content) => _limits.AllowsContent(content) && IsStorable(content);
 
     /// <summary>PostgreSQL's text cannot hold U+0000.</summary>
     private static bool IsStorable(string text) => !text.Contains('\0');

@@ -3,15 +3,10 @@ using Microsoft.Extensions.Options;
 
 namespace Tertulia.Messages.Sending;
 
-/// <summary>Bounds of a message and of the work that is done at once.</summary>
+/// <summary>Bounds of the work that is done at once.</summary>
 public sealed class SendOptions
 {
     internal const string Section = "Messages";
-
-    /// <summary>Characters (Unicode scalar values) of a message's content at most. The connection service checks it first.</summary>
-    /// <value>1 to 16 000; default 1 000.</value>
-    [Range(1, 16_000)]
-    public int ContentLength { get; set; } = 1_000;
 
     /// <summary>Commands that one write takes together at most. A batch of a node is never divided, so that a flush may exceed it by one batch.</summary>
     /// <value>1 to 10 000; default 1 000.</value>

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -5,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Options;
 using Tertulia.Connections.Auth;
+using Tertulia.Contracts;
 using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Auth;
@@ -60,10 +62,8 @@ public sealed class AuthOptionsTests : IDisposable
     {
         var time = new ManualTime();
         using var services = Services("Development", time, ("Auth:Mode", "Development"), ("Auth:Issuer", "i"), ("Auth:Audience", "a"));
-        var request = System.Text.Json.JsonSerializer.Deserialize<DevelopmentTokens.TokenRequest>("""{"user_id":7,"username":"Ana"}""")!;
 
-        var result = DevelopmentTokens.Issue(
-            request, services.GetRequiredService<SigningKeys>(), services.GetRequiredService<IOptions<AuthOptions>>(), time);
+        var result = await IssueAsync(services, time, """{"user_id":7,"username":"Ana"}""");
 
         var issued = Assert.IsType<Ok<DevelopmentTokens.IssuedToken>>(result.Result).Value!;
         var (caller, _) = await services.GetRequiredService<TokenValidator>().ValidateAsync(issued.Token, CancellationToken.None);
@@ -76,15 +76,54 @@ public sealed class AuthOptionsTests : IDisposable
     [InlineData("""{"user_id":""}""")]
     [InlineData("""{"user_id":true}""")]
     [InlineData("""{"user_id":"a\nb"}""")]
-    public void No_token_is_minted_for_nobody(string body)
+    [InlineData("""{"user_id":1.5}""")]
+    [InlineData("""{"user_id":"\ud83d"}""")]
+    [InlineData("""{"user_id":"a","username":"\ud83d"}""")]
+    [InlineData("""{"user_id":"a","username":"\u0000"}""")]
+    [InlineData("""{"user_id":"a","username":5}""")]
+    [InlineData("[]")]
+    [InlineData("{")]
+    [InlineData("")]
+    [InlineData("""{"user_id":"a"}""", "text/plain")]
+    [InlineData("""{"user_id":"a"}""", null)]
+    public async Task A_body_that_names_nobody_is_a_bad_request(string body, string? contentType = "application/json")
     {
         using var services = Services("Development", ("Auth:Mode", "Development"));
-        var request = System.Text.Json.JsonSerializer.Deserialize<DevelopmentTokens.TokenRequest>(body)!;
 
-        var result = DevelopmentTokens.Issue(
-            request, services.GetRequiredService<SigningKeys>(), services.GetRequiredService<IOptions<AuthOptions>>(), TimeProvider.System);
+        var result = await IssueAsync(services, TimeProvider.System, body, contentType);
 
-        Assert.Equal(400, Assert.IsType<ProblemHttpResult>(result.Result).StatusCode);
+        var problem = Assert.IsType<ProblemHttpResult>(result.Result);
+        Assert.Equal((400, "bad_request"), (problem.StatusCode, problem.ProblemDetails.Extensions["name"]));
+    }
+
+    [Theory]
+    [InlineData("?user_id=a%00b")]
+    [InlineData("?user_id=HALF")]
+    [InlineData("?user_id=a&username=%0A")]
+    [InlineData("?user_id=a&username=xHALF")]
+    [InlineData("?user_id=", 129)]
+    [InlineData("?user_id=a&username=", 257)]
+    [InlineData("?token=HALF")]
+    [InlineData("?token=%00")]
+    public async Task A_query_that_names_nobody_is_refused(string query, int more = 0)
+    {
+        using var services = Services("Development", ("Auth:Mode", "Development"));
+        var context = new DefaultHttpContext();
+        context.Request.QueryString = new QueryString(query.Replace("HALF", "\ud83d", StringComparison.Ordinal) + new string('x', more)); // An attribute holds no half of a pair.
+
+        var (caller, error) = await services.GetRequiredService<RequestIdentity>().OfAsync(context.Request, CancellationToken.None);
+
+        Assert.Equal((null, ErrorCode.InvalidToken), (caller, error));
+    }
+
+    private static Task<Results<Ok<DevelopmentTokens.IssuedToken>, ProblemHttpResult>> IssueAsync(
+        ServiceProvider services, TimeProvider time, string body, string? contentType = "application/json")
+    {
+        var context = new DefaultHttpContext();
+        context.Request.ContentType = contentType;
+        context.Request.Body = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(body));
+        return DevelopmentTokens.IssueAsync(
+            context.Request, services.GetRequiredService<SigningKeys>(), services.GetRequiredService<IOptions<AuthOptions>>(), time, CancellationToken.None);
     }
 
     private static ServiceProvider Services(string environment, params (string Key, string Value)[] settings) =>

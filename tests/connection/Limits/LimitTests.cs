@@ -1,6 +1,10 @@
 using System.Net;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Tertulia.Connections.Limits;
+using Tertulia.Connections.Sessions;
+using Tertulia.Hosting;
 using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Limits;
@@ -94,6 +98,68 @@ public sealed class LimitTests
         Assert.Equal((20, 200, 5, 0), (Burst(100), Burst(1000), Burst(5), Burst(0)));
 
         static int Burst(int eventsPerMinute) => new LimitOptions { EventsPerMinute = eventsPerMinute }.Burst;
+    }
+
+    [Theory]
+    [InlineData(100, 128, 276, true)]
+    [InlineData(1, 1, 3, true)]
+    [InlineData(100, 0, 100_000, false)]
+    [InlineData(0, 128, 100_000, false)]
+    public void Entering_rooms_has_an_allowance_of_its_own_and_without_a_limit_there_is_none(int eventsPerMinute, int rooms, int allowed, bool limited)
+    {
+        var limits = new LimitOptions { EventsPerMinute = eventsPerMinute, RoomsPerConnection = rooms };
+        var session = new SessionRates();
+
+        Assert.Equal(allowed, Enumerable.Range(0, allowed).Count(_ => session.TryMove(limits, _time, out var _)));
+        Assert.Equal(!limited, session.TryMove(limits, _time, out var retryAfterMs));
+        Assert.Equal(limited, retryAfterMs > 0);
+    }
+
+    [Fact]
+    public void A_client_is_closed_only_after_it_was_told_five_times_its_allowance_within_a_minute()
+    {
+        var limits = new LimitOptions { EventsPerMinute = 2 };
+        var session = new SessionRates();
+
+        Assert.Equal(0, Enumerable.Range(0, 10).Count(_ => session.IsFlood(limits, _time)));
+        _time.Advance(TimeSpan.FromSeconds(60));
+        Assert.Equal(0, Enumerable.Range(0, 10).Count(_ => session.IsFlood(limits, _time)));
+        Assert.True(session.IsFlood(limits, _time));
+    }
+
+    [Theory]
+    [InlineData(1000, "", false)]
+    [InlineData(1000, "x", true)]
+    [InlineData(3, "ñañ", true)]
+    [InlineData(3, "ñaña", false)]
+    [InlineData(3, "😀😀😀", true)]
+    [InlineData(3, "😀😀😀!", false)]
+    [InlineData(0, "", false)]
+    public void Content_is_measured_in_characters(int limit, string content, bool allowed) =>
+        Assert.Equal(allowed, new LimitOptions { ContentLength = limit }.AllowsContent(content));
+
+    [Fact]
+    public void Without_a_limit_content_may_be_as_long_as_a_frame() =>
+        Assert.True(new LimitOptions { ContentLength = 0 }.AllowsContent(new string('x', 60_000)));
+
+    [Theory]
+    [InlineData("Limits:FrameBytes", "5023", "Limits:ContentLength (1000) characters takes up to 5024 bytes")]
+    [InlineData("Limits:FrameBytes", "5024", null)]
+    [InlineData("Limits:ContentLength", "16000", null)]
+    [InlineData("Limits:ContentLength", "16001", "ContentLength")]
+    [InlineData("Limits:ContentLength", "0", null)]
+    [InlineData("Limits:RoomsCreatedPerHour", "-1", "RoomsCreatedPerHour")]
+    public void Limits_that_contradict_each_other_are_refused(string key, string value, string? expected)
+    {
+        using var services = new ServiceCollection()
+            .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection([new(key, value)]).Build())
+            .AddLimitOptions().AddLimitOptions()
+            .BuildServiceProvider();
+
+        var failure = Record.Exception(() => services.GetRequiredService<IOptions<LimitOptions>>().Value);
+
+        Assert.Equal(expected is null, failure is null);
+        Assert.Contains(expected ?? "", failure?.Message ?? "", StringComparison.Ordinal);
     }
 
     [Fact]

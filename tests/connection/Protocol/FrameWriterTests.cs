@@ -2,9 +2,9 @@ using System.Text;
 using System.Text.Json;
 using Google.Protobuf;
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Limits;
 using Tertulia.Connections.Protocol;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Tests.Protocol;
 

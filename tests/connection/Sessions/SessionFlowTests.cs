@@ -86,6 +86,18 @@ public sealed class SessionFlowTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Characters_are_counted_as_the_message_service_counts_them()
+    {
+        var ana = await _node.JoinedAsync("ana", "lobby", seq: 1);
+
+        await ana.SayAsync("lobby", string.Concat(Enumerable.Repeat("😀", 1000)));
+        await ana.SayAsync("lobby", string.Concat(Enumerable.Repeat("😀", 1001)));
+
+        Assert.Equal(2000, (await _node.CommandAsync(Command.BodyOneofCase.Send)).Send.Content.Length);
+        Assert.Equal(40004, (await ana.NextAsync("error", "the refusal")).Code);
+    }
+
+    [Fact]
     public async Task Nobody_writes_to_a_room_it_has_not_joined_on_this_socket()
     {
         var ana = await _node.ConnectAsync("ana");
@@ -180,6 +192,33 @@ public sealed class SessionFlowTests : IAsyncLifetime
             await ana.SayAsync("lobby", "hola");
         }
 
+        Assert.Equal(4007, (await Eventually.CompletesAsync(ana.Stream.Closed, "the close frame")).Code);
+    }
+
+    [Fact]
+    public async Task Who_pings_without_end_is_told_so_before_it_is_closed()
+    {
+        var ana = await _node.ConnectAsync("ana");
+
+        for (var index = 0; index < 501; index++)
+        {
+            await ana.SendAsync(new ClientFrame(ClientFrameType.Ping));
+        }
+
+        for (var index = 0; index < 500; index++)
+        {
+            await ana.NextAsync("pong", "an answer");
+        }
+
+        Assert.Equal(42901, (await ana.NextAsync("error", "the refusal")).Code);
+        for (var index = 1; index < 500; index++)
+        {
+            await ana.SendAsync(new ClientFrame(ClientFrameType.Ping));
+            await ana.NextAsync("error", "the refusal");
+        }
+
+        Assert.False(ana.Session.Outbox.IsClosing);
+        await ana.SendAsync(new ClientFrame(ClientFrameType.Ping));
         Assert.Equal(4007, (await Eventually.CompletesAsync(ana.Stream.Closed, "the close frame")).Code);
     }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Storage;
@@ -123,7 +124,7 @@ public sealed class SendHandlerTests
         Assert.Equal((5L, 99L, "hola", "node-1"), (published.Seq, published.CreatedAtMs, published.Message.Content, published.OriginNodeId));
     }
 
-    private void Decide(in Submitted submitted) => new SendHandler(_recent, Options.Create(new SendOptions())).Decide(submitted, _flush);
+    private void Decide(in Submitted submitted) => new SendHandler(_recent, Options.Create(new LimitOptions())).Decide(submitted, _flush);
 
     private void AssertRefused(ErrorCode code, in Submitted submitted)
     {
