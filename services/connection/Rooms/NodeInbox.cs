@@ -91,7 +91,7 @@ internal sealed partial class NodeInbox(
         {
             if (ephemeral.BodyCase == Ephemeral.BodyOneofCase.Typing && hub.Find(ephemeral.RoomId) is { } room)
             {
-                typing.OnOtherNode(room, ephemeral);
+                typing.OnOtherNode(batch.From, room, ephemeral);
             }
         }
 

@@ -7,25 +7,25 @@ internal sealed partial class RoomBinding
 {
     private RoomTyping? _typing;
 
-    /// <summary>A user types, or stopped; tells the other members of this node.</summary>
-    /// <returns>False when there is nothing to tell.</returns>
-    public bool ReportTyping(string userId, string username, bool isTyping, bool limited, TimeProvider time)
+    /// <summary>A source of a user types, or stopped; tells the other members of this node.</summary>
+    /// <returns>Who had to be told.</returns>
+    public TypingNews ReportTyping(string userId, string username, string source, bool isLocal, bool isTyping, TimeProvider time)
     {
         lock (Gate)
         {
             if (_typing is null && !isTyping)
             {
-                return false;
+                return default;
             }
 
             _typing ??= new RoomTyping(time);
-            if (!_typing.Report(userId, username, isTyping, limited))
+            var news = _typing.Report(userId, username, source, isLocal, isTyping);
+            if (news.Here)
             {
-                return false;
+                FanOutTyping(userId, username, isTyping);
             }
 
-            FanOutTyping(userId, username, isTyping);
-            return true;
+            return news;
         }
     }
 

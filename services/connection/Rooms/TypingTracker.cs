@@ -19,17 +19,20 @@ internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, TimeProv
     {
         if (member.Session.Caller is { } caller)
         {
-            Tell(member.Room, caller.UserId, caller.Username, isTyping);
+            Tell(member.Room, caller.UserId, caller.Username, member.Session.ConnectionId, isTyping);
         }
     }
 
     /// <summary>A member leaves: if it typed, it stopped.</summary>
     public void OnLeft(RoomMember member) => OnMember(member, isTyping: false);
 
-    /// <summary>A member of another node.</summary>
-    public void OnOtherNode(RoomBinding room, Ephemeral ephemeral)
+    /// <summary>A user of another node.</summary>
+    /// <param name="nodeId">That node.</param>
+    /// <param name="room">The room.</param>
+    /// <param name="ephemeral">Who types, or stopped.</param>
+    public void OnOtherNode(string nodeId, RoomBinding room, Ephemeral ephemeral)
     {
-        if (room.ReportTyping(ephemeral.UserId, ephemeral.Username, ephemeral.Typing.IsTyping, limited: false, time))
+        if (room.ReportTyping(ephemeral.UserId, ephemeral.Username, nodeId, isLocal: false, ephemeral.Typing.IsTyping, time).Here)
         {
             _rooms.TryAdd(room, true);
         }
@@ -54,16 +57,16 @@ internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, TimeProv
     /// <remarks>The other nodes end by themselves what this one does not end any more.</remarks>
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Rounds.RunAsync(Sweep, SweepInterval, time, logger, stoppingToken);
 
-    private void Tell(RoomBinding room, string userId, string username, bool isTyping)
+    private void Tell(RoomBinding room, string userId, string username, string connectionId, bool isTyping)
     {
-        if (!room.ReportTyping(userId, username, isTyping, limited: true, time))
+        var news = room.ReportTyping(userId, username, connectionId, isLocal: true, isTyping, time);
+        if (news.Here)
         {
-            return;
+            _rooms.TryAdd(room, true);
         }
 
-        _rooms.TryAdd(room, true);
         var others = room.OtherNodes;
-        if (others.Length == 0)
+        if (!news.OtherNodes || others.Length == 0)
         {
             return;
         }

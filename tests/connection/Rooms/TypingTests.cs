@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using Tertulia.Connections.Protocol;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Tests.Support;
@@ -82,6 +83,81 @@ public sealed class TypingTests : IAsyncLifetime
         Assert.Equal("zoe", (await _bruno.NextAsync("typing", "typing of the other node")).Text("user_id"));
         Assert.Equal("zoe", (await _ana.NextAsync("typing", "typing of the other node")).Text("user_id"));
     }
+
+    [Fact]
+    public async Task A_tab_that_goes_does_not_end_the_typing_of_another_one()
+    {
+        var tab = await _node.JoinedAsync("ana", "lobby", seq: 5);
+        await _ana.TypeAsync("lobby", true);
+        await tab.TypeAsync("lobby", true);
+        Assert.True(await TypingAsync());
+        Assert.True(await TypingAsync());
+
+        await tab.GoAsync();
+        await _ana.TypeAsync("lobby", false);
+
+        Assert.False(await TypingAsync());
+        await _bruno.HasNothingMoreAsync();
+    }
+
+    [Fact]
+    public async Task What_one_tab_said_a_moment_ago_does_not_swallow_what_another_one_says()
+    {
+        var tab = await _node.JoinedAsync("ana", "lobby", seq: 5);
+        await tab.TypeAsync("lobby", true);
+        await tab.GoAsync();
+
+        await _ana.TypeAsync("lobby", true);
+
+        Assert.True(await TypingAsync());
+        Assert.False(await TypingAsync());
+        Assert.True(await TypingAsync());
+    }
+
+    [Fact]
+    public async Task A_user_who_stops_on_one_node_still_types_on_the_other()
+    {
+        await TellFromAsync("other", true);
+        await _ana.TypeAsync("lobby", true);
+        await TellFromAsync("third", true);
+        await _node.SettledAsync();
+
+        await _ana.TypeAsync("lobby", false);
+        await TellFromAsync("third", false);
+        await TellFromAsync("other", false);
+
+        bool[] told = [await TypingAsync(), await TypingAsync(), await TypingAsync(), await TypingAsync()];
+        Assert.Equal([true, true, true, false], told);
+        await _node.SettledAsync();
+        await _bruno.HasNothingMoreAsync();
+    }
+
+    [Fact]
+    public async Task Other_nodes_are_told_that_it_ended_when_no_tab_of_this_node_types()
+    {
+        var told = Channel.CreateUnbounded<bool>();
+        await using var other = await _node.Bus.ReceiveAsNodeAsync(
+            "other", batch => told.Writer.WriteAsync(batch.Ephemerals[0].Typing.IsTyping), () => ValueTask.CompletedTask, CancellationToken.None);
+        await _node.TellAsync(new NodeBatch { Topologies = { new RoomTopology { RoomId = "lobby", NodeIds = { _node.Id, "other" } } } });
+        await _node.SettledAsync();
+        var tab = await _node.JoinedAsync("ana", "lobby", seq: 5);
+
+        await _ana.TypeAsync("lobby", true);
+        await tab.TypeAsync("lobby", true);
+        await _ana.TypeAsync("lobby", false);
+        await tab.TypeAsync("lobby", false);
+
+        bool[] all = [await NextAsync(), await NextAsync(), await NextAsync()];
+        Assert.Equal([true, true, false], all);
+
+        async Task<bool> NextAsync() => await Eventually.CompletesAsync(told.Reader.ReadAsync().AsTask(), "the other node is told");
+    }
+
+    private Task TellFromAsync(string nodeId, bool isTyping) => _node.TellAsync(new NodeBatch
+    {
+        From = nodeId,
+        Ephemerals = { new Ephemeral { RoomId = "lobby", UserId = "ana", Username = "ana", Typing = new Typing { IsTyping = isTyping } } },
+    });
 
     private async Task<bool> TypingAsync()
     {
