@@ -1,5 +1,6 @@
 using System.Net;
 using Tertulia.Gateway.Links;
+using Tertulia.Hosting;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -18,14 +19,16 @@ internal static class GatewayRoutes
     private static readonly string[] Prefixes = ["ws", "api", "socket.io"];
 
     /// <param name="gatewayId">Stamped on every request, so that the nodes know whose client it is; a client's own header is replaced.</param>
-    public static RouteConfig[] Routes(string gatewayId) => Array.ConvertAll(Prefixes, prefix => new RouteConfig
+    /// <param name="proof">Shows the nodes that it was this gateway that wrote the headers.</param>
+    public static RouteConfig[] Routes(string gatewayId, string proof) => Array.ConvertAll(Prefixes, prefix => new RouteConfig
     {
         RouteId = prefix,
         ClusterId = Cluster,
         Match = new RouteMatch { Path = $"/{prefix}/{{**rest}}" },
         Transforms =
         [
-            new Dictionary<string, string> { ["RequestHeader"] = "X-Gateway-Id", ["Set"] = gatewayId },
+            new Dictionary<string, string> { ["RequestHeader"] = InternalAuthSetup.GatewayIdHeader, ["Set"] = gatewayId },
+            new Dictionary<string, string> { ["RequestHeader"] = InternalAuth.Header, ["Set"] = proof },
             // X-Forwarded-For, -Proto, -Host: set from the connection, whatever the client sent.
             new Dictionary<string, string> { ["X-Forwarded"] = "Set" },
             new Dictionary<string, string> { ["RequestHeaderRemove"] = "Forwarded" },

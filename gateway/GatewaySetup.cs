@@ -45,7 +45,7 @@ public static class GatewaySetup
         services.AddSingleton<ILoadBalancingPolicy, FewestClients>();
         services.AddSingleton<IActiveHealthCheckPolicy, DrainAwareHealth>();
         services.AddSingleton<IProxyConfigProvider>(provider => new InMemoryConfigProvider(
-            GatewayRoutes.Routes(provider.GetRequiredService<ProcessIdentity>().Id),
+            GatewayRoutes.Routes(provider.GetRequiredService<ProcessIdentity>().Id, provider.GetRequiredService<InternalAuth>().Proof),
             [GatewayRoutes.Nodes(provider.GetRequiredService<IOptions<GatewayOptions>>().Value)]));
         var proxy = services.AddReverseProxy().ConfigureHttpClient(GatewayRoutes.Configure);
         if (Section<GatewayOptions>(builder.Configuration, GatewayOptions.Section).ResolveEvery is { } resolveEvery)

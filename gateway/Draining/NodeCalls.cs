@@ -8,7 +8,7 @@ using Yarp.ReverseProxy.Model;
 namespace Tertulia.Gateway.Draining;
 
 /// <summary>gRPC to each node, on the port that takes the forwarded requests, too.</summary>
-internal sealed partial class NodeCalls(ProcessIdentity identity, IProxyStateLookup state, TimeProvider time, ILogger<NodeCalls> logger)
+internal sealed partial class NodeCalls(ProcessIdentity identity, InternalAuth auth, IProxyStateLookup state, TimeProvider time, ILogger<NodeCalls> logger)
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(3);
 
@@ -31,7 +31,8 @@ internal sealed partial class NodeCalls(ProcessIdentity identity, IProxyStateLoo
         try
         {
             using var channel = GrpcChannel.ForAddress(
-                node.Model.Config.Address, new GrpcChannelOptions { ThrowOperationCanceledOnCancellation = true });
+                node.Model.Config.Address,
+                new GrpcChannelOptions { HttpHandler = auth.Around(new SocketsHttpHandler()), DisposeHttpClient = true, ThrowOperationCanceledOnCancellation = true });
             var client = new ConnectionService.ConnectionServiceClient(channel);
             var reply = await client.MoveGatewayClientsAsync(
                 request, deadline: time.GetUtcNow().UtcDateTime + Deadline, cancellationToken: cancellationToken);

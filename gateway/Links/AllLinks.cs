@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
+using Tertulia.Hosting;
 using Tertulia.Link;
 
 namespace Tertulia.Gateway.Links;
 
 /// <summary>The links to all nodes, and the one clock of all clients.</summary>
-internal sealed class AllLinks(IOptions<GatewayOptions> options, TimeProvider time, ILogger<NodeLink> logger) : BackgroundService
+internal sealed class AllLinks(IOptions<GatewayOptions> options, InternalAuth auth, TimeProvider time, ILogger<NodeLink> logger) : BackgroundService
 {
     /// <summary>Between two looks at every link.</summary>
     internal static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(5);
@@ -17,10 +18,12 @@ internal sealed class AllLinks(IOptions<GatewayOptions> options, TimeProvider ti
 
     /// <summary>The links to one node.</summary>
     /// <param name="node">Its address.</param>
-    public NodeLinks To(string node) => _nodes.GetOrAdd(node, static (node, all) => new NodeLinks(node, all._perNode, all._pace, all.Logger), this);
+    public NodeLinks To(string node) => _nodes.GetOrAdd(node, static (node, all) => new NodeLinks(node, all._perNode, all._pace, all.Auth, all.Logger), this);
 
     /// <summary>Cancelled when no link is made any more.</summary>
     public CancellationToken Stopping => _stopping.Token;
+
+    private InternalAuth Auth => auth;
 
     private ILogger Logger => logger;
 

@@ -1,6 +1,8 @@
+using System.Collections.Frozen;
 using System.Net;
 using Microsoft.Net.Http.Headers;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Tertulia.Gateway.Links;
@@ -8,6 +10,10 @@ namespace Tertulia.Gateway.Links;
 /// <summary>What a node is told of a client: as the forwarder would tell it, with the transforms of the route.</summary>
 internal static class LinkRequests
 {
+    /// <summary>The handshake with the client is completed here, and the link has proved itself.</summary>
+    private static readonly FrozenSet<string> OfTheHop =
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, HeaderNames.SecWebSocketKey, HeaderNames.Host, InternalAuth.Header);
+
     public static async ValueTask<LinkOpen> OfAsync(HttpContext context, HttpTransformer transformer, string node)
     {
         using var message = new HttpRequestMessage(HttpMethod.Get, (Uri?)null) { Version = HttpVersion.Version20 };
@@ -20,8 +26,7 @@ internal static class LinkRequests
         };
         foreach (var (name, values) in message.Headers.NonValidated)
         {
-            // Of the hop to the client: its handshake is completed here.
-            if (string.Equals(name, HeaderNames.SecWebSocketKey, StringComparison.OrdinalIgnoreCase) || string.Equals(name, HeaderNames.Host, StringComparison.OrdinalIgnoreCase))
+            if (OfTheHop.Contains(name))
             {
                 continue;
             }

@@ -1,5 +1,7 @@
 using System.Net.Sockets;
+using System.Text;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Link;
 
 namespace Tertulia.Gateway.Links;
@@ -41,10 +43,11 @@ internal sealed partial class NodeLink : ILinkRecords
 
     /// <param name="node">Its address.</param>
     /// <param name="pace">Of all links.</param>
+    /// <param name="auth">Proves to the node that this is a gateway.</param>
     /// <param name="logger">Of links.</param>
     /// <param name="cancellationToken">The gateway stops.</param>
     /// <exception cref="LinkLostException">It cannot be reached or speaks something else.</exception>
-    public static async Task<NodeLink> ConnectAsync(string node, LinkPace pace, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<NodeLink> ConnectAsync(string node, LinkPace pace, InternalAuth auth, ILogger logger, CancellationToken cancellationToken)
     {
         var address = new Uri(node);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -54,12 +57,13 @@ internal sealed partial class NodeLink : ILinkRecords
         {
             await socket.ConnectAsync(address.DnsSafeHost, address.Port, deadline.Token);
             var stream = new NetworkStream(socket, ownsSocket: true);
-            await stream.WriteAsync(LinkFormat.Preface.ToArray(), deadline.Token);
+            byte[] hello = [.. LinkFormat.Preface, .. Encoding.ASCII.GetBytes(auth.Proof), (byte)'\n'];
+            await stream.WriteAsync(hello, deadline.Token);
             var answer = new byte[LinkFormat.Preface.Length];
             await stream.ReadExactlyAsync(answer, deadline.Token);
             return LinkFormat.Preface.SequenceEqual(answer)
                 ? new NodeLink(node, socket, stream, pace, logger)
-                : throw new LinkBrokenException("the node does not know links");
+                : throw new LinkBrokenException("the node does not know links of this version");
         }
         catch (Exception exception) when (exception is IOException or SocketException or OperationCanceledException)
         {

@@ -1,9 +1,10 @@
+using Tertulia.Hosting;
 using Tertulia.Link;
 
 namespace Tertulia.Gateway.Links;
 
 /// <summary>The links to one node.</summary>
-internal sealed class NodeLinks(string node, int count, LinkPace pace, ILogger logger)
+internal sealed class NodeLinks(string node, int count, LinkPace pace, InternalAuth auth, ILogger logger)
 {
     private readonly Lock _lock = new();
     private readonly Task<NodeLink>?[] _links = new Task<NodeLink>?[count];
@@ -28,7 +29,7 @@ internal sealed class NodeLinks(string node, int count, LinkPace pace, ILogger l
             if (_links[index] is not { } link || link.IsFaulted || (link.IsCompletedSuccessfully && link.Result.IsLost))
             {
                 // Not with the token of who asks: others wait for the same link.
-                _links[index] = link = NodeLink.ConnectAsync(node, pace, logger, stopping);
+                _links[index] = link = NodeLink.ConnectAsync(node, pace, auth, logger, stopping);
             }
 
             return link;

@@ -31,6 +31,7 @@ public static class ConnectionServiceSetup
     /// <summary>Maps the ways in.</summary>
     public static WebApplication MapConnectionService(this WebApplication app)
     {
+        app.UseForwardedClient();
         NativeSocket.Map(app);
         DevelopmentTokens.Map(app);
         StatsEndpoint.Map(app);

@@ -45,6 +45,7 @@ internal sealed class TestGateway : IAsyncDisposable
             $"--urls=http://127.0.0.1:{port}",
             $"--Gateway:Nodes={string.Join(';', nodes.Select(node => node.Address))}",
             "--Gateway:HealthInterval=00:00:00.100",
+            $"--Internal:Secret={TestNode.Secret}",
             .. settings.Select(setting => $"--{setting}")]);
         builder.AddDefaults("gateway");
         builder.AddGateway();

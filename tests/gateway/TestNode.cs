@@ -19,6 +19,9 @@ namespace Tertulia.Gateway.Tests;
 /// <summary>What a connection node is to the gateway: WebSockets by extended CONNECT, a probe, a gRPC service; on the listeners that real nodes have.</summary>
 internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsyncDisposable
 {
+    /// <summary>What nodes and gateways of the tests share.</summary>
+    public const string Secret = "a-secret-of-the-processes-of-a-test";
+
     public static readonly WebSocketCloseStatus Draining = (WebSocketCloseStatus)4001;
 
     private readonly WebApplication _app;
@@ -26,17 +29,19 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
     private readonly ConcurrentDictionary<string, WebSocket> _sockets = [];
     private int _stalled;
 
-    private TestNode(string name, int port)
+    private TestNode(string name, int port, string[] settings)
     {
         Name = name;
         Address = $"http://127.0.0.1:{port}";
-        var builder = WebApplication.CreateBuilder([$"--urls=http://127.0.0.1:{FreePorts.Next()}", $"--Listen:Http2={Address}", "--Drain:Grace=00:00:00"]);
+        PublicAddress = $"http://127.0.0.1:{FreePorts.Next()}";
+        var builder = WebApplication.CreateBuilder([$"--urls={PublicAddress}", $"--Listen:Http2={Address}", "--Drain:Grace=00:00:00", $"--Internal:Secret={Secret}", .. settings]);
         builder.AddDefaults("connection");
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(this);
         builder.Services.AddLinks();
         _app = builder.Build();
         _app.MapGet("/health/ready", () => Results.StatusCode(IsReady ? 200 : 503));
+        _app.MapGet("/metrics", () => "numbers").RequireInternalSecret();
         _app.MapGrpcService<TestNode>();
         _app.Map("/{**path}", AnswerAsync);
     }
@@ -44,6 +49,9 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
     public string Name { get; }
 
     public string Address { get; }
+
+    /// <summary>Of <c>urls</c>.</summary>
+    public string PublicAddress { get; }
 
     public bool IsReady { get; set; } = true;
 
@@ -55,9 +63,9 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
     /// <summary>Streams whose client has not read anything for a while, so that nothing more fits.</summary>
     public int Stalled => Volatile.Read(ref _stalled);
 
-    public static async Task<TestNode> StartAsync(string name, int? port = null)
+    public static async Task<TestNode> StartAsync(string name, int? port = null, string[]? settings = null)
     {
-        var node = new TestNode(name, port ?? FreePorts.Next());
+        var node = new TestNode(name, port ?? FreePorts.Next(), settings ?? []);
         await node._app.StartAsync();
         return node;
     }

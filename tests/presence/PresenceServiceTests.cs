@@ -13,13 +13,15 @@ namespace Tertulia.Presence.Tests;
 /// <summary>The service as it runs: listeners, readiness, gRPC.</summary>
 public sealed class PresenceServiceTests : IAsyncLifetime
 {
+    private const string Secret = "a-secret-of-the-processes-of-a-test";
+
     private readonly string _http = $"http://127.0.0.1:{FreePorts.Next()}";
     private readonly string _http2 = $"http://127.0.0.1:{FreePorts.Next()}";
     private WebApplication _app = null!;
 
     public async Task InitializeAsync()
     {
-        var builder = WebApplication.CreateBuilder([$"--urls={_http}", $"--Listen:Http2={_http2}", "--Bus:Kind=InProcess", "--Presence:SettleQuiet=00:00:00"]);
+        var builder = WebApplication.CreateBuilder([$"--urls={_http}", $"--Listen:Http2={_http2}", "--Bus:Kind=InProcess", "--Presence:SettleQuiet=00:00:00", $"--Internal:Secret={Secret}"]);
         builder.AddDefaults("presence");
         builder.Services.AddLiveBus().AddPresenceService();
         builder.Logging.ClearProviders();
@@ -48,7 +50,8 @@ public sealed class PresenceServiceTests : IAsyncLifetime
         }
         while (status != HttpStatusCode.OK);
 
-        using var channel = GrpcChannel.ForAddress(_http2);
+        var auth = _app.Services.GetRequiredService<InternalAuth>();
+        using var channel = GrpcChannel.ForAddress(_http2, new GrpcChannelOptions { HttpHandler = auth.Around(new SocketsHttpHandler()), DisposeHttpClient = true });
         var presence = new PresenceService.PresenceServiceClient(channel);
         await using var a = await TestNode.StartAsync(_app.Services.GetRequiredService<ILiveBus>(), "node-a");
         await using var b = await TestNode.StartAsync(_app.Services.GetRequiredService<ILiveBus>(), "node-b");

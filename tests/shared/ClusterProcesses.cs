@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Security.Cryptography;
 
 namespace Tertulia.Testing;
 
@@ -138,6 +139,7 @@ public sealed class ClusterProcesses : IAsyncDisposable
             ["ASPNETCORE_ENVIRONMENT"] = "Development",
             ["DOTNET_ENVIRONMENT"] = "Development",
             ["Auth__Mode"] = "Development",
+            ["Internal__Secret"] = RandomNumberGenerator.GetHexString(64),
             ["Bus__Kind"] = "RabbitMq",
             ["Bus__RabbitMq__Uri"] = (_layout.Broker ?? _broker!.Uri).ToString(),
             ["Store__Kind"] = "Postgres",

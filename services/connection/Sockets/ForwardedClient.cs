@@ -1,54 +1,51 @@
 using System.Net;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Options;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Sockets;
 
-/// <summary>Who a request really comes from: behind proxies that are trusted, what they say; else the peer itself.</summary>
-internal sealed class ForwardedClient(IOptions<SocketOptions> options)
+/// <summary>Who a request really comes from: what a gateway says that has proved itself, or a proxy that is trusted; else the peer itself.</summary>
+internal static class ForwardedClient
 {
-    private readonly System.Net.IPNetwork[] _trusted =
-        [.. new[] { "127.0.0.0/8", "::1/128" }.Concat(options.Value.TrustedProxies).Select(System.Net.IPNetwork.Parse)];
+    private const ForwardedHeaders Believed = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedHost | ForwardedHeaders.XForwardedProto;
 
-    /// <summary>The client's address, and the host its request named. The address is null when there is none (a Unix socket without a proxy's word).</summary>
-    public (IPAddress? Address, string Host) Of(HttpContext context)
+    /// <summary>Puts the client's address, host and scheme in the place of the peer's. Before everything that looks at them.</summary>
+    public static IApplicationBuilder UseForwardedClient(this IApplicationBuilder app)
     {
-        var peer = Plain(context.Connection.RemoteIpAddress);
-        if (!IsTrusted(peer))
+        // A gateway sets the headers itself, one value each. Without a list the middleware believes every peer, and these have proved themselves.
+        var gateways = Options([]);
+        gateways.ForwardLimit = 1;
+        app.UseWhen(InternalPeer.Sent, branch => branch.UseForwardedHeaders(gateways));
+
+        var networks = app.ApplicationServices.GetRequiredService<IOptions<SocketOptions>>().Value.TrustedProxies;
+        if (networks.Count > 0)
         {
-            return (peer, context.Request.Host.Value ?? "");
+            var proxies = Options(networks);
+            proxies.ForwardLimit = null; // As far back as the proxies are trusted.
+            app.UseWhen(context => !InternalPeer.Sent(context), branch => branch.UseForwardedHeaders(proxies));
         }
 
-        // Each proxy appends the peer it saw. From the end: the first that is not one of ours; what stands before it, anybody may have written.
-        var address = peer;
-        var hops = context.Request.Headers.GetCommaSeparatedValues("X-Forwarded-For");
-        for (var i = hops.Length - 1; i >= 0 && IsTrusted(address); i--)
-        {
-            if (!TryParse(hops[i], out var hop))
-            {
-                break;
-            }
-
-            address = hop;
-        }
-
-        var hosts = context.Request.Headers.GetCommaSeparatedValues("X-Forwarded-Host");
-        return (address, hosts.Length > 0 ? hosts[0].Trim() : context.Request.Host.Value ?? "");
+        return app;
     }
 
-    private bool IsTrusted(IPAddress? address) => address is null || Array.Exists(_trusted, network => network.Contains(address));
-
-    private static bool TryParse(string hop, out IPAddress? address)
+    /// <summary>The client's address, and the host its request named. The address is null when there is none (a Unix socket).</summary>
+    public static (IPAddress? Address, string Host) Of(HttpContext context)
     {
-        // Some proxies add the port.
-        var isAddress = IPAddress.TryParse(hop, out var parsed);
-        if (!isAddress && IPEndPoint.TryParse(hop, out var endPoint))
-        {
-            (isAddress, parsed) = (true, endPoint.Address);
-        }
-
-        address = Plain(parsed);
-        return isAddress;
+        var address = context.Connection.RemoteIpAddress;
+        return (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address, context.Request.Host.Value ?? "");
     }
 
-    private static IPAddress? Plain(IPAddress? address) => address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address;
+    private static ForwardedHeadersOptions Options(IEnumerable<string> networks)
+    {
+        var options = new ForwardedHeadersOptions { ForwardedHeaders = Believed };
+        options.KnownProxies.Clear();
+        options.KnownIPNetworks.Clear();
+        foreach (var network in networks)
+        {
+            options.KnownIPNetworks.Add(System.Net.IPNetwork.Parse(network));
+        }
+
+        return options;
+    }
 }

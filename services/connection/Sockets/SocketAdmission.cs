@@ -13,7 +13,7 @@ internal sealed record SocketRefusal(ErrorCode Error, CloseCode Close, string? D
 
 /// <summary>Decides whether a client may come in, and as whom.</summary>
 internal sealed class SocketAdmission(
-    OriginRules origins, ForwardedClient forwarded, RequestIdentity identity, ConnectionCounts counts, Readiness readiness)
+    OriginRules origins, RequestIdentity identity, ConnectionCounts counts, Readiness readiness)
 {
     private const int MaxEpochChars = 64;
     private const int MaxGatewayIdChars = 128;
@@ -25,7 +25,7 @@ internal sealed class SocketAdmission(
     public async ValueTask<(SocketOpening Opening, SocketRefusal? Refusal)> AdmitAsync(
         HttpContext context, string? roomId, Subprotocol subprotocol, CancellationToken cancellationToken)
     {
-        var (address, host) = forwarded.Of(context);
+        var (address, host) = ForwardedClient.Of(context);
         var opening = new SocketOpening(null, roomId, SinceOf(context.Request.Query), GatewayOf(context.Request), address);
         if (CheckRequest(context.Request, host, roomId, subprotocol) is { } refusal)
         {

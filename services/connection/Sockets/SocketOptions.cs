@@ -12,8 +12,9 @@ public sealed class SocketOptions
     /// <value>Default empty: pages of the same host; in the Development environment all.</value>
     public IList<string> AllowedOrigins { get; } = [];
 
-    /// <summary>Addresses of proxies whose <c>X-Forwarded-For</c> and <c>X-Forwarded-Host</c> are believed, as <c>10.0.0.0/8</c>.</summary>
-    /// <value>Default empty: the loopback addresses and Unix sockets only.</value>
+    /// <summary>Networks of proxies in front of <c>urls</c> whose <c>X-Forwarded-For</c>, <c>-Host</c> and <c>-Proto</c> are believed, as <c>10.0.0.0/8</c>. The gateway is
+    /// not one of them: it proves itself by <c>Internal__Secret</c>.</summary>
+    /// <value>Default empty: only the gateway is believed.</value>
     public IList<string> TrustedProxies { get; } = [];
 
     /// <summary>Whether <c>permessage-deflate</c> (RFC 7692) is negotiated, without context takeover, so that compressed frames are shared, too.</summary>

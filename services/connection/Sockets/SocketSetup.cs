@@ -16,7 +16,6 @@ internal static class SocketSetup
         // Else the server keeps the header values of a request, cookies and tokens, for the connection's next one: a socket's never comes.
         services.Configure<KestrelServerOptions>(kestrel => kestrel.DisableStringReuse = true);
         services.AddSingleton<OriginRules>();
-        services.AddSingleton<ForwardedClient>();
         services.AddSingleton<SocketAdmission>();
         services.AddSingleton<NativeSocket>();
         services.AddSingleton<SocketSweeper>();

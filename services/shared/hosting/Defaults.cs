@@ -8,7 +8,7 @@ namespace Tertulia.Hosting;
 /// <summary>What every process of the product has in common.</summary>
 public static class Defaults
 {
-    /// <summary>Listeners, health, gRPC with refusals as trailers, one-line logs and a time to drain.</summary>
+    /// <summary>Listeners, authentication between processes, health, gRPC with refusals as trailers, one-line logs and a time to drain.</summary>
     /// <param name="builder">The host that is being built.</param>
     /// <param name="service">Short name of the process: <c>gateway</c>, <c>connection</c>, <c>message</c>, <c>presence</c>, <c>allinone</c>.</param>
     public static WebApplicationBuilder AddDefaults(this WebApplicationBuilder builder, string service)
@@ -20,6 +20,7 @@ public static class Defaults
         builder.Services.AddOptions<DrainOptions>().BindConfiguration(DrainOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<HostOptions>().Configure<Microsoft.Extensions.Options.IOptions<DrainOptions>>(
             (host, drain) => host.ShutdownTimeout = drain.Value.Grace + TimeSpan.FromSeconds(10));
+        builder.Services.AddInternalAuth();
         builder.Services.AddGrpc(options => options.Interceptors.Add<RpcExceptionInterceptor>());
         builder.Services.AddSingleton<GrpcChannels>();
         builder.Logging.ClearProviders();

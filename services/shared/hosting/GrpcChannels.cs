@@ -14,7 +14,7 @@ namespace Tertulia.Hosting;
 /// <c>Services:{name}</c> says where: <c>http://host:port</c>, several of them separated by <c>;</c> (each call goes to the next one that answers),
 /// <c>dns:///name:port</c>, or <c>unix:/path</c> for a service in the same process.
 /// </remarks>
-public sealed class GrpcChannels(IConfiguration configuration, ILoggerFactory loggers) : IDisposable
+public sealed class GrpcChannels(IConfiguration configuration, InternalAuth auth, ILoggerFactory loggers) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, GrpcChannel> _channels = [];
@@ -82,6 +82,8 @@ public sealed class GrpcChannels(IConfiguration configuration, ILoggerFactory lo
         return new GrpcChannelOptions
         {
             Credentials = ChannelCredentials.Insecure,
+            HttpHandler = auth.Around(new SocketsHttpHandler { EnableMultipleHttp2Connections = true }),
+            DisposeHttpClient = true,
             LoggerFactory = loggers,
             ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { new RoundRobinConfig() }, MethodConfigs = { retry } },
         };
@@ -108,7 +110,7 @@ public sealed class GrpcChannels(IConfiguration configuration, ILoggerFactory lo
         };
         return GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
         {
-            HttpHandler = handler,
+            HttpHandler = auth.Around(handler),
             DisposeHttpClient = true,
             LoggerFactory = loggers,
         });

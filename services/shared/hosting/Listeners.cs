@@ -6,7 +6,8 @@ using Microsoft.Extensions.Configuration;
 
 namespace Tertulia.Hosting;
 
-/// <summary>The two doors of a process: HTTP/1.1 for clients and probes, cleartext HTTP/2 for gRPC and the gateway, with its links beside.</summary>
+/// <summary>The two doors of a process: HTTP/1.1 for clients and probes, cleartext HTTP/2 for gRPC and the gateway, with its links beside. The second is for processes of the
+/// cluster only (<see cref="InternalAuth"/>).</summary>
 /// <remarks>Without TLS there is no ALPN, so that a port speaks one of the two. Addresses are
 /// <c>http://127.0.0.1:8000</c>, <c>http://[::1]:8000</c>, <c>http://*:8000</c> (all interfaces) or <c>unix:/path/of.sock</c>.</remarks>
 internal static class Listeners
@@ -27,12 +28,14 @@ internal static class Listeners
         }
     });
 
-    private static string[] Addresses(string? list) =>
+    internal static string[] Addresses(string? list) =>
         (list ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    internal static bool IsUnix(string url) => url.StartsWith("unix:", StringComparison.Ordinal);
 
     private static void Listen(KestrelServerOptions kestrel, string url, HttpProtocols protocols)
     {
-        if (url.StartsWith("unix:", StringComparison.Ordinal))
+        if (IsUnix(url))
         {
             var path = url["unix:".Length..];
             File.Delete(path); // A socket file outlives a killed process and would keep the address in use.
@@ -59,6 +62,7 @@ internal static class Listeners
             options.Protocols = protocols;
             if (protocols == HttpProtocols.Http2)
             {
+                options.UseInternalAuth();
                 InternalProtocols.Use(options);
             }
             else

@@ -25,8 +25,11 @@ public static class LinkFormat
     /// <summary>Most receivers of one record.</summary>
     public const int MaxReceivers = 8 * 1024;
 
-    /// <summary>What each side sends first.</summary>
-    public static ReadOnlySpan<byte> Preface => "tertulia link 1\n"u8;
+    /// <summary>Most bytes of a proof, with the line feed that ends it.</summary>
+    public const int MaxProofBytes = 1024;
+
+    /// <summary>What each side sends first. The gateway's is followed by its proof (<c>InternalAuth</c>) and a line feed; the node answers only to a right one.</summary>
+    public static ReadOnlySpan<byte> Preface => "tertulia link 2\n"u8;
 
     /// <summary>Bytes of a number.</summary>
     internal static int VarintBytes(uint value) => value switch

@@ -17,6 +17,8 @@ namespace Tertulia.Connections.Tests.Sockets;
 /// <summary>A server that has nothing but the WebSocket way in; the flow behind it is the test's.</summary>
 internal sealed class SocketHost : IAsyncDisposable
 {
+    private const string InternalSecret = "a-secret-of-the-processes-of-a-test";
+
     private readonly WebApplication _app;
     private readonly SocketsHttpHandler _handler = new();
     private readonly HttpMessageInvoker _invoker;
@@ -52,6 +54,7 @@ internal sealed class SocketHost : IAsyncDisposable
 
         builder.Configuration["urls"] = "http://127.0.0.1:0";
         builder.Configuration["Listen:Http2"] = "http://127.0.0.1:0";
+        builder.Configuration["Internal:Secret"] = InternalSecret;
         builder.AddDefaults("connection");
         builder.Logging.ClearProviders();
         var (flow, time, log) = (new EchoFlow(), new ManualTime(), new ConcurrentQueue<string>());
@@ -60,6 +63,7 @@ internal sealed class SocketHost : IAsyncDisposable
         builder.Services.AddSingleton<ISessionFlow>(flow);
         builder.Services.AddSingleton<TimeProvider>(time);
         var app = builder.Build();
+        app.UseForwardedClient();
         NativeSocket.Map(app);
         await app.StartAsync();
         return new SocketHost(app, flow, time, log);
@@ -100,6 +104,7 @@ internal sealed class SocketHost : IAsyncDisposable
         {
             client.Options.HttpVersion = HttpVersion.Version20;
             client.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
+            client.Options.SetRequestHeader(InternalAuth.Header, $"Bearer {InternalSecret}"); // The port is the internal one.
         }
 
         configure?.Invoke(client.Options);

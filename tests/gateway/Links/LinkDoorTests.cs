@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text;
 using Google.Protobuf;
 using Tertulia.Contracts;
 using Tertulia.Link;
@@ -43,7 +44,7 @@ public sealed class LinkDoorTests : IAsyncLifetime
         using var other = await _gateway.OpenAsync();
         if (rule == "a preface that is none")
         {
-            await _link.WriteAsync("tertulia link 9\n, and then something"u8.ToArray());
+            await _link.WriteAsync("tertulia link 9\n, and then something that is no preface of HTTP/2 either"u8.ToArray());
         }
         else
         {
@@ -104,7 +105,7 @@ public sealed class LinkDoorTests : IAsyncLifetime
 
     private async Task BeginAsync()
     {
-        await _link.WriteAsync(LinkFormat.Preface.ToArray());
+        await _link.WriteAsync((byte[])[.. LinkFormat.Preface, .. Encoding.ASCII.GetBytes($"Bearer {TestNode.Secret}\n")]);
         var answer = new byte[LinkFormat.Preface.Length];
         await _link.ReadExactlyAsync(answer);
         Assert.Equal(LinkFormat.Preface, answer);

@@ -2,8 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Gateway.Links;
+using Tertulia.Hosting;
 using Tertulia.Link;
 using Tertulia.Testing;
 
@@ -12,6 +14,8 @@ namespace Tertulia.Gateway.Tests.Links;
 /// <summary>A node that breaks the rules, goes away or says nothing ends its link, and nothing else.</summary>
 public sealed class LinkLossTests : IAsyncLifetime
 {
+    private static readonly InternalAuth Auth = new(Options.Create(new InternalAuthOptions { Secret = TestNode.Secret }));
+
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly LinkPace _pace = new(TimeSpan.Zero, TimeProvider.System);
     private NodeLink _link = null!;
@@ -21,7 +25,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     {
         _listener.Start();
         var accepting = AcceptAsync();
-        _link = await NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}", _pace, NullLogger.Instance, CancellationToken.None);
+        _link = await NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}", _pace, Auth, NullLogger.Instance, CancellationToken.None);
         _node = await accepting;
     }
 
@@ -38,7 +42,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
-        var connecting = NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}", _pace, NullLogger.Instance, CancellationToken.None);
+        var connecting = NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}", _pace, Auth, NullLogger.Instance, CancellationToken.None);
         using var socket = await other.AcceptSocketAsync();
         await socket.SendAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
 
@@ -149,7 +153,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     private async Task<NetworkStream> AcceptAsync()
     {
         var stream = new NetworkStream(await _listener.AcceptSocketAsync(), ownsSocket: true);
-        await stream.ReadExactlyAsync(new byte[LinkFormat.Preface.Length]);
+        await stream.ReadExactlyAsync(new byte[LinkFormat.Preface.Length + Auth.Proof.Length + 1]);
         await stream.WriteAsync(LinkFormat.Preface.ToArray());
         return stream;
     }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
@@ -12,14 +13,24 @@ using Tertulia.Hosting;
 namespace Tertulia.Link.Node;
 
 /// <summary>The way in of gateways' links, on the internal port.</summary>
-internal sealed class LinkDoor(RequestPipeline pipeline, IServiceScopeFactory scopes, TimeProvider time, ILogger<NodeLink> logger) : IInternalProtocol
+internal sealed partial class LinkDoor(
+    InternalAuth auth, RequestPipeline pipeline, IServiceScopeFactory scopes, TimeProvider time, ILogger<NodeLink> logger) : IInternalProtocol
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(10);
+
+    /// <summary>For a gateway to send its proof, which it does at once.</summary>
+    private static readonly TimeSpan ProofTimeout = TimeSpan.FromSeconds(10);
 
     public ReadOnlyMemory<byte> Preface { get; } = LinkFormat.Preface.ToArray();
 
     public async Task ServeAsync(ConnectionContext connection)
     {
+        if (!await IsGatewayAsync(connection))
+        {
+            LogStranger(connection.RemoteEndPoint);
+            return; // Without a word. The server ends the connection.
+        }
+
         // Written past the server's pipe, which would wake another thread for each write.
         await using Stream stream = connection.Features.Get<IConnectionSocketFeature>() is { } socket
             ? new NetworkStream(socket.Socket, ownsSocket: false)
@@ -35,6 +46,40 @@ internal sealed class LinkDoor(RequestPipeline pipeline, IServiceScopeFactory sc
             : default;
         await link.RunAsync(connection.ConnectionClosed);
     }
+
+    private async Task<bool> IsGatewayAsync(ConnectionContext connection)
+    {
+        using var deadline = new CancellationTokenSource(ProofTimeout, time);
+        var input = connection.Transport.Input;
+        try
+        {
+            while (true)
+            {
+                var read = await input.ReadAsync(deadline.Token);
+                if (read.Buffer.PositionOf((byte)'\n') is { } end)
+                {
+                    var proof = read.Buffer.Slice(0, end);
+                    var accepted = proof.Length < LinkFormat.MaxProofBytes && auth.Accepts(proof.ToArray());
+                    input.AdvanceTo(read.Buffer.GetPosition(1, end));
+                    return accepted;
+                }
+
+                var goesOn = read.Buffer.Length < LinkFormat.MaxProofBytes && !read.IsCompleted && !read.IsCanceled;
+                input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                if (!goesOn)
+                {
+                    return false;
+                }
+            }
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A link from {Peer} was refused: the internal secret is wrong or missing")]
+    private partial void LogStranger(EndPoint? peer);
 
     private static void Look(NodeLink link, ConnectionContext connection)
     {

@@ -22,7 +22,6 @@ internal sealed class LinkedRequest :
 
     private readonly LinkedClient _client;
     private readonly LinkOutput _output;
-    private readonly IPEndPoint? _peer;
     private List<(Func<object, Task> Callback, object State)>? _onStarting;
     private List<(Func<object, Task> Callback, object State)>? _onCompleted;
     private (Type Key, object Feature)[] _features = []; // Set by others: few.
@@ -38,7 +37,8 @@ internal sealed class LinkedRequest :
     /// <param name="open">What is asked.</param>
     public LinkedRequest(LinkedClient client, LinkOutput output, string connection, IPEndPoint? peer, LinkOpen open)
     {
-        (_client, _output, _peer, ConnectionId) = (client, output, peer, connection);
+        (_client, _output, ConnectionId) = (client, output, connection);
+        (RemoteIpAddress, RemotePort) = (peer?.Address, peer?.Port ?? 0);
         (Path, QueryString, RawTarget) = (open.Path, open.Query, open.Path + open.Query);
         foreach (var header in open.Headers)
         {
@@ -88,19 +88,11 @@ internal sealed class LinkedRequest :
 
     public string ConnectionId { get; set; }
 
-    public IPAddress? RemoteIpAddress
-    {
-        get => _peer?.Address;
-        set => throw new NotSupportedException();
-    }
+    public IPAddress? RemoteIpAddress { get; set; }
 
     public IPAddress? LocalIpAddress { get; set; }
 
-    public int RemotePort
-    {
-        get => _peer?.Port ?? 0;
-        set => throw new NotSupportedException();
-    }
+    public int RemotePort { get; set; }
 
     public int LocalPort { get; set; }
 
@@ -123,6 +115,7 @@ internal sealed class LinkedRequest :
             }
 
             return Array.IndexOf(Own, key) >= 0 ? this
+                : key == typeof(InternalPeer) ? InternalPeer.Authenticated // The link is a gateway's: it has proved it.
                 : key == typeof(IHttpResponseBodyFeature) ? _body ??= new StreamResponseBodyFeature(new MemoryStream())
                 : null;
         }
