@@ -23,10 +23,12 @@ public interface ILiveBus
     /// <remarks>Two calls one after the other arrive in that order at every node they have in common, even when the first is not yet confirmed.</remarks>
     /// <returns>Ids of the nodes whose queue no longer exists; empty when all were reached.</returns>
     /// <exception cref="BusUnavailableException">The broker did not confirm: what was sent may or may not arrive. Send it again.</exception>
+    /// <exception cref="MessageTooLargeException">Nothing was sent.</exception>
     Task<IReadOnlyCollection<string>> SendToNodesAsync(IReadOnlyCollection<NodeSend> sends, CancellationToken cancellationToken);
 
     /// <summary>Sends every node the batch and completes when the broker has confirmed it.</summary>
     /// <exception cref="BusUnavailableException">The broker did not confirm.</exception>
+    /// <exception cref="MessageTooLargeException">Nothing was sent.</exception>
     Task SendToAllNodesAsync(NodeBatch batch, CancellationToken cancellationToken);
 
     /// <summary>Sends one node something ephemeral, without confirmation.</summary>
@@ -35,6 +37,7 @@ public interface ILiveBus
 
     /// <summary>Tells every presence replica. Transient: a replica that misses a report notices it by its version.</summary>
     /// <exception cref="BusUnavailableException">The broker did not confirm.</exception>
+    /// <exception cref="MessageTooLargeException">Nothing was sent.</exception>
     Task PublishPresenceAsync(PresenceReport report, CancellationToken cancellationToken);
 
     /// <summary>Tells the other replicas of a service that this one is alive. Does nothing without a broker.</summary>
@@ -61,7 +64,20 @@ public interface ILiveBus
         string service, string replicaId, Func<ReplicaHeartbeat, ValueTask> receive, CancellationToken cancellationToken);
 }
 
-/// <summary>The broker is not reachable, or did not confirm in time.</summary>
+/// <summary>A message is larger than the broker takes. It can never be sent as it is: divide it or give it up, do not send it again.</summary>
+public sealed class MessageTooLargeException : Exception
+{
+    /// <inheritdoc />
+    public MessageTooLargeException() { }
+
+    /// <inheritdoc />
+    public MessageTooLargeException(string message) : base(message) { }
+
+    /// <inheritdoc />
+    public MessageTooLargeException(string message, Exception innerException) : base(message, innerException) { }
+}
+
+/// <summary>The broker is not reachable, or did not confirm in time. What failed may be sent again.</summary>
 public sealed class BusUnavailableException : Exception
 {
     /// <inheritdoc />

@@ -19,6 +19,7 @@ public interface ISubmitQueue
     /// <returns>False when the replica has no queue: it is gone, or comes back under a newer epoch.</returns>
     /// <exception cref="BusUnavailableException">Not confirmed: it may or may not arrive. It may be sent again.</exception>
     /// <exception cref="QueueFullException">The queue holds as much as it may.</exception>
+    /// <exception cref="MessageTooLargeException">The batch was not sent.</exception>
     Task<bool> PublishAsync(string replicaId, SubmitBatch batch, CancellationToken cancellationToken);
 
     /// <summary>Receives what is sent to a replica.</summary>
@@ -32,6 +33,7 @@ public interface ISubmitQueue
 
     /// <summary>Puts a batch that can never be handled into the durable queue <c>tertulia.submit_error</c>, with the reason.</summary>
     /// <exception cref="BusUnavailableException">Not confirmed.</exception>
+    /// <exception cref="MessageTooLargeException">The batch was not kept.</exception>
     Task DeadLetterAsync(SubmitBatch batch, string reason, CancellationToken cancellationToken);
 }
 

@@ -69,11 +69,49 @@ public sealed class BusServiceSetupTests(BrokerFixture broker)
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_process_that_is_told_to_stop_while_its_broker_does_not_answer_stops(bool isWaiting)
+    {
+        await using var proxy = new FaultProxy(broker.Broker.Uri.Port);
+        var prefix = $"t{Guid.NewGuid():N}";
+        var uri = new UriBuilder(broker.Broker.Uri) { Port = proxy.Port }.Uri;
+        var host = HostWith(("Bus:RabbitMq:Uri", uri.ToString()), ("Bus:RabbitMq:Prefix", prefix), ("Bus:RabbitMq:Timeout", "00:00:01"));
+        await host.StartAsync();
+        var (bus, queue) = (host.Services.GetRequiredService<ILiveBus>(), host.Services.GetRequiredService<ISubmitQueue>());
+        var receptions = new[]
+        {
+            await bus.ReceiveAsNodeAsync("n1", _ => ValueTask.CompletedTask, () => ValueTask.CompletedTask, CancellationToken.None),
+            await bus.ReceivePresenceAsync("p1", _ => ValueTask.CompletedTask, () => ValueTask.CompletedTask, CancellationToken.None),
+            await bus.ReceiveHeartbeatsAsync("message", "m1", _ => ValueTask.CompletedTask, CancellationToken.None),
+        };
+        await bus.SendToAllNodesAsync(new NodeBatch(), CancellationToken.None);
+        await bus.PublishPresenceAsync(new PresenceReport(), CancellationToken.None);
+        await queue.PublishAsync("nobody", new SubmitBatch(), CancellationToken.None);
+
+        proxy.Freeze();
+        var unconfirmed = isWaiting ? bus.SendToAllNodesAsync(new NodeBatch(), CancellationToken.None) : null;
+        await host.StopAsync();
+        await Eventually.CompletesAsync(((IAsyncDisposable)host).DisposeAsync().AsTask(), "the process has stopped", TimeSpan.FromSeconds(6));
+
+        if (unconfirmed is not null)
+        {
+            await Assert.ThrowsAsync<BusUnavailableException>(() => unconfirmed);
+        }
+
+        Assert.Equal(3, receptions.Length);
+        await RabbitMqAdmin.DeleteQueuesAsync(broker.Broker.Uri, prefix);
+    }
+
+    [Theory]
     [InlineData("Bus:Kind", "7")]
     [InlineData("Bus:Partitions", "0")]
     [InlineData("Bus:RabbitMq:Prefix", "no spaces")]
     [InlineData("Bus:RabbitMq:Timeout", "00:00:00")]
     [InlineData("Bus:InProcess:InboxCapacity", "1")]
+    [InlineData("Bus:InProcess:InboxBytes", "1")]
+    [InlineData("Bus:RabbitMq:MaxMessageBytes", "1000")]
+    [InlineData("Bus:RabbitMq:MaxUnconfirmedBytes", "0")]
     [InlineData("Bus:RabbitMq:SubmitPace", "00:00:01")]
     public async Task Bad_configuration_is_named_at_the_start(string key, string value)
     {

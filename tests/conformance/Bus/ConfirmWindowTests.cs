@@ -9,7 +9,7 @@ namespace Tertulia.Conformance.Bus;
 /// <summary>Which confirmation of the broker belongs to which call.</summary>
 public sealed class ConfirmWindowTests
 {
-    private readonly ConfirmWindow _window = new(capacity: 8);
+    private readonly ConfirmWindow _window = new(capacity: 8, maxBytes: 1000);
 
     [Fact]
     public async Task A_confirmation_of_several_completes_all_calls_up_to_it()
@@ -78,7 +78,7 @@ public sealed class ConfirmWindowTests
     {
         Add(8);
         var late = NewCall(1);
-        Assert.Equal(0UL, _window.TryAdd(late));
+        Assert.Equal(0UL, _window.TryAdd(late, 1));
         var room = _window.WaitForRoomAsync(CancellationToken.None);
 
         await AckAsync(2); // Not the oldest: the ring cannot go on.
@@ -86,9 +86,35 @@ public sealed class ConfirmWindowTests
         await AckAsync(1);
 
         await room.WaitAsync(TimeSpan.FromSeconds(10));
-        Assert.Equal(9UL, _window.TryAdd(late));
-        Assert.Equal(10UL, _window.TryAdd(late));
-        Assert.Equal(0UL, _window.TryAdd(late));
+        Assert.Equal(9UL, _window.TryAdd(late, 1));
+        Assert.Equal(10UL, _window.TryAdd(late, 1));
+        Assert.Equal(0UL, _window.TryAdd(late, 1));
+    }
+
+    [Fact]
+    public async Task A_window_is_full_with_few_messages_when_they_are_large()
+    {
+        var call = NewCall(4);
+        Assert.Equal([1UL, 2UL, 0UL], [_window.TryAdd(call, 600), _window.TryAdd(call, 600), _window.TryAdd(call, 1)]);
+        var room = _window.WaitForRoomAsync(CancellationToken.None);
+
+        await AckAsync(2); // In any order: bytes are free at once.
+
+        await room.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal([3UL, 0UL], [_window.TryAdd(call, 5000), _window.TryAdd(call, 1)]);
+        await AckAsync(3, multiple: true);
+        Assert.Equal(4UL, _window.TryAdd(call, 5000)); // One that is larger than the window goes alone.
+    }
+
+    [Fact]
+    public async Task A_call_that_failed_holds_no_messages_while_it_waits_for_its_turn()
+    {
+        var call = NewCall(3);
+
+        call.Fail("nobody waits any more");
+
+        Assert.Empty(call.Messages);
+        await Assert.ThrowsAsync<BusUnavailableException>(() => call.Confirmed);
     }
 
     [Fact]
@@ -99,7 +125,7 @@ public sealed class ConfirmWindowTests
 
         _window.Close("gone");
         var late = NewCall(1);
-        _window.TryAdd(late);
+        _window.TryAdd(late, 1);
 
         await calls[0].Confirmed;
         Assert.Equal("gone", (await Assert.ThrowsAsync<BusUnavailableException>(() => calls[1].Confirmed)).Message);
@@ -116,7 +142,7 @@ public sealed class ConfirmWindowTests
         {
             foreach (var _ in call.Messages)
             {
-                Assert.NotEqual(0UL, _window.TryAdd(call));
+                Assert.NotEqual(0UL, _window.TryAdd(call, 1));
             }
         }
 

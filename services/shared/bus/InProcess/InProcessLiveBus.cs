@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
@@ -21,7 +22,7 @@ internal sealed class InProcessLiveBus(IOptions<InProcessBusOptions> options, IL
         {
             if (_nodes.TryGetValue(nodeId, out var node))
             {
-                node.Write(batch);
+                node.Write(batch, batch.CalculateSize());
             }
             else
             {
@@ -45,7 +46,7 @@ internal sealed class InProcessLiveBus(IOptions<InProcessBusOptions> options, IL
             return false;
         }
 
-        node.Write(batch);
+        node.Write(batch, batch.CalculateSize());
         return true;
     }
 
@@ -76,10 +77,12 @@ internal sealed class InProcessLiveBus(IOptions<InProcessBusOptions> options, IL
         ReceiveAsync(ReplicasOf(service), replicaId, receive);
 
     private static void WriteToAll<T>(ConcurrentDictionary<string, Inbox<T>> receivers, T item)
+        where T : IMessage
     {
+        var bytes = item.CalculateSize();
         foreach (var (_, inbox) in receivers)
         {
-            inbox.Write(item);
+            inbox.Write(item, bytes);
         }
     }
 
@@ -88,7 +91,7 @@ internal sealed class InProcessLiveBus(IOptions<InProcessBusOptions> options, IL
 
     private Task<IAsyncDisposable> ReceiveAsync<T>(ConcurrentDictionary<string, Inbox<T>> receivers, string id, Func<T, ValueTask> receive)
     {
-        var inbox = new Inbox<T>(id, options.Value.InboxCapacity, receive, self => receivers.TryRemove(new(id, self)), logger);
+        var inbox = new Inbox<T>(id, options.Value.InboxCapacity, options.Value.InboxBytes, receive, self => receivers.TryRemove(new(id, self)), logger);
         return receivers.TryAdd(id, inbox)
             ? Task.FromResult<IAsyncDisposable>(inbox)
             : throw new InvalidOperationException($"{id} receives already");

@@ -10,33 +10,51 @@ internal sealed partial class Inbox<T> : IAsyncDisposable
     private readonly Action<Inbox<T>> _closed;
     private readonly ILogger _logger;
     private readonly string _name;
-    private readonly Channel<T> _waiting;
+    private readonly Channel<(T Item, int Bytes)> _waiting = Channel.CreateUnbounded<(T, int)>(); // Bounded by Write, in bytes as well.
     private readonly CancellationTokenSource _stopping = new();
     private readonly int _capacity;
+    private readonly long _maxBytes;
     private readonly Task _run;
+    private long _waitingBytes;
     private long _dropped;
 
     /// <param name="name">Of the receiver, for log lines.</param>
     /// <param name="capacity">Items that wait.</param>
+    /// <param name="maxBytes">Bytes that wait.</param>
     /// <param name="receive">Called for one item at a time.</param>
     /// <param name="closed">Called when nothing may be written any more.</param>
     /// <param name="logger">Of the adapter.</param>
-    public Inbox(string name, int capacity, Func<T, ValueTask> receive, Action<Inbox<T>> closed, ILogger logger)
+    public Inbox(string name, int capacity, long maxBytes, Func<T, ValueTask> receive, Action<Inbox<T>> closed, ILogger logger)
     {
         _name = name;
         _capacity = capacity;
+        _maxBytes = maxBytes;
         _receive = receive;
         _closed = closed;
         _logger = logger;
-        _waiting = Channel.CreateBounded<T>(
-            new BoundedChannelOptions(capacity) { SingleReader = true, FullMode = BoundedChannelFullMode.DropOldest }, _ => OnDropped());
         _run = Task.Run(RunAsync);
     }
 
     /// <summary>Whether what is not important should be dropped before it displaces what is.</summary>
-    public bool IsHalfFull => _waiting.Reader.Count > _capacity / 2;
+    public bool IsHalfFull => _waiting.Reader.Count > _capacity / 2 || Interlocked.Read(ref _waitingBytes) > _maxBytes / 2;
 
-    public void Write(T item) => _waiting.Writer.TryWrite(item); // False only after it was closed: then nobody misses it.
+    /// <param name="item">Not changed after it was handed over.</param>
+    /// <param name="bytes">Its size. A single item above the limit is received nevertheless.</param>
+    public void Write(T item, int bytes)
+    {
+        Interlocked.Add(ref _waitingBytes, bytes);
+        if (!_waiting.Writer.TryWrite((item, bytes)))
+        {
+            return; // Closed: nobody misses it.
+        }
+
+        while ((_waiting.Reader.Count > _capacity || Interlocked.Read(ref _waitingBytes) > _maxBytes)
+            && _waiting.Reader.Count > 1 && _waiting.Reader.TryRead(out var oldest))
+        {
+            Interlocked.Add(ref _waitingBytes, -oldest.Bytes);
+            OnDropped();
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -52,9 +70,10 @@ internal sealed partial class Inbox<T> : IAsyncDisposable
         {
             while (await _waiting.Reader.WaitToReadAsync(_stopping.Token))
             {
-                while (!_stopping.IsCancellationRequested && _waiting.Reader.TryRead(out var item))
+                while (!_stopping.IsCancellationRequested && _waiting.Reader.TryRead(out var next))
                 {
-                    await HandleAsync(item);
+                    Interlocked.Add(ref _waitingBytes, -next.Bytes);
+                    await HandleAsync(next.Item);
                 }
             }
         }

@@ -69,50 +69,54 @@ internal sealed partial class BrokerConnection(
             HandshakeContinuationTimeout = options.Timeout,
             ContinuationTimeout = options.Timeout,
         };
-        var retry = new RetryDelay(options.MaxReconnectDelay, time);
         var attempts = 0;
-        try
+        await RetryLoop.RunAsync(async token =>
         {
-            while (true)
+            if (await TryConnectAsync(factory, ++attempts, token) is not { } connection)
             {
-                if (await TryConnectAsync(factory, ++attempts) is { } connection)
-                {
-                    await using (connection)
-                    {
-                        await UseAsync(connection);
-                    }
-
-                    attempts = 0;
-                    retry.Reset();
-                }
-
-                await retry.WaitAsync(_stopping.Token);
+                return false;
             }
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+
+            attempts = 0;
+            var connected = time.GetTimestamp();
+            try
+            {
+                await UseAsync(connection);
+            }
+            finally
+            {
+                await CloseAsync(connection);
+            }
+
+            return time.GetElapsedTime(connected) > options.MaxReconnectDelay;
+        }, options.MaxReconnectDelay, time, _stopping.Token);
+        lock (_gate)
         {
             _next.TrySetCanceled(_stopping.Token);
         }
     }
 
-    private async Task<IConnection?> TryConnectAsync(ConnectionFactory factory, int attempt)
+    private async Task<IConnection?> TryConnectAsync(ConnectionFactory factory, int attempt, CancellationToken cancellationToken)
     {
         try
         {
-            var connection = await factory.CreateConnectionAsync(_stopping.Token);
+            var connection = await factory.CreateConnectionAsync(cancellationToken);
             LogConnected(name, factory.HostName, factory.Port, attempt);
             return connection;
         }
-        catch (Exception exception) when (exception is not OperationCanceledException || !_stopping.IsCancellationRequested)
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             // Of a long outage the first attempt and every 20th are reported: it is one event, not hundreds.
-            // An attempt may also fail while this stops; whoever waits next sees that.
-            if (attempt % 20 == 1 && !_stopping.IsCancellationRequested)
+            if (attempt % 20 == 1)
             {
                 LogUnreachable(name, factory.HostName, factory.Port, attempt, exception.GetBaseException().Message);
             }
 
             return null;
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            throw new OperationCanceledException("Stopped while it was connecting", exception, cancellationToken);
         }
     }
 
@@ -155,6 +159,19 @@ internal sealed partial class BrokerConnection(
         }
     }
 
+    // A broker that does not answer must not keep a process from stopping.
+    private async Task CloseAsync(IConnection connection)
+    {
+        try
+        {
+            await connection.DisposeAsync().AsTask().WaitAsync(options.Timeout, time);
+        }
+        catch (Exception exception)
+        {
+            LogNotClosed(name, exception.Message); // It is gone either way: the broker misses its heartbeats.
+        }
+    }
+
     [LoggerMessage(Level = LogLevel.Information, Message = "{Connection}: connected to the broker {Host}:{Port} at attempt {Attempt}")]
     private partial void LogConnected(string connection, string host, int port, int attempt);
 
@@ -169,4 +186,7 @@ internal sealed partial class BrokerConnection(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Connection}: the broker takes messages again")]
     private partial void LogUnblocked(string connection);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Connection}: not closed properly: {Reason}")]
+    private partial void LogNotClosed(string connection, string reason);
 }

@@ -9,49 +9,32 @@ internal sealed partial class ChannelLoop(BrokerConnection connection, string pu
     /// <param name="channelOptions">Of every channel that is opened.</param>
     /// <param name="useAsync">Works on the channel until the token fires, which means that it is lost or that the loop stops; may throw anything.</param>
     /// <param name="stopping">Ends the loop; it then returns without throwing.</param>
-    public async Task RunAsync(
+    public Task RunAsync(
+        CreateChannelOptions channelOptions, Func<IConnection, IChannel, CancellationToken, Task> useAsync, CancellationToken stopping) =>
+        RetryLoop.RunAsync(token => OpenAndUseAsync(channelOptions, useAsync, token), connection.Options.MaxReconnectDelay, connection.Time, stopping);
+
+    private async ValueTask<bool> OpenAndUseAsync(
         CreateChannelOptions channelOptions, Func<IConnection, IChannel, CancellationToken, Task> useAsync, CancellationToken stopping)
     {
         var time = connection.Time;
-        var retry = new RetryDelay(connection.Options.MaxReconnectDelay, time);
-        while (!stopping.IsCancellationRequested)
+        var opened = time.GetTimestamp();
+        try
         {
-            var opened = time.GetTimestamp();
-            try
-            {
-                var open = await connection.GetAsync(stopping);
-                opened = time.GetTimestamp();
-                var channel = await open.CreateChannelAsync(channelOptions, stopping);
-                await UseAsync(open, channel, useAsync, stopping);
-            }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception exception)
-            {
-                LogFailed(purpose, exception.GetBaseException().Message);
-            }
-
-            if (stopping.IsCancellationRequested)
-            {
-                return;
-            }
-
-            if (time.GetElapsedTime(opened) > connection.Options.MaxReconnectDelay * 2)
-            {
-                retry.Reset(); // It worked for a while: this is a new failure, not the same one again.
-            }
-
-            try
-            {
-                await retry.WaitAsync(stopping);
-            }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-                return;
-            }
+            var open = await connection.GetAsync(stopping);
+            opened = time.GetTimestamp();
+            var channel = await open.CreateChannelAsync(channelOptions, stopping);
+            await UseAsync(open, channel, useAsync, stopping);
         }
+        catch (Exception exception) when (!stopping.IsCancellationRequested)
+        {
+            LogFailed(purpose, exception.GetBaseException().Message);
+        }
+        catch (Exception)
+        {
+            LogEnded(purpose); // It stops, and what it was at was interrupted.
+        }
+
+        return time.GetElapsedTime(opened) > connection.Options.MaxReconnectDelay * 2;
     }
 
     private async Task UseAsync(

@@ -13,18 +13,29 @@ namespace Tertulia.Bus.RabbitMq;
 internal sealed class ConfirmWindow
 {
     private readonly Lock _gate = new();
-    private readonly Publication?[] _ring;
+    private readonly Entry[] _ring;
+    private readonly long _maxBytes;
+    private long _bytes;
     private ulong _oldest = 1; // Sequence number of the oldest unconfirmed message; equal to _next when there is none.
     private ulong _next = 1;
     private string? _closed;
     private TaskCompletionSource? _room;
 
     /// <param name="capacity">Messages, rounded up to a power of two.</param>
-    public ConfirmWindow(int capacity) => _ring = new Publication?[BitOperations.RoundUpToPowerOf2((uint)capacity)];
+    /// <param name="maxBytes">Bytes of all unconfirmed messages at which the window is full. The last one may exceed it.</param>
+    public ConfirmWindow(int capacity, long maxBytes)
+    {
+        _ring = new Entry[BitOperations.RoundUpToPowerOf2((uint)capacity)];
+        _maxBytes = maxBytes;
+    }
+
+    private bool IsFull => _next - _oldest == (ulong)_ring.Length || _bytes >= _maxBytes;
 
     /// <summary>Takes the next sequence number for a message. Called before the message is written, because its confirmation may be faster than the return.</summary>
+    /// <param name="publication">Told of the confirmation.</param>
+    /// <param name="bytes">Size of the message.</param>
     /// <returns>0 when the window is full: await <see cref="WaitForRoomAsync"/>.</returns>
-    public ulong TryAdd(Publication publication)
+    public ulong TryAdd(Publication publication, int bytes)
     {
         lock (_gate)
         {
@@ -32,12 +43,13 @@ internal sealed class ConfirmWindow
             {
                 publication.Fail(reason);
             }
-            else if (_next - _oldest == (ulong)_ring.Length)
+            else if (IsFull)
             {
                 return 0;
             }
 
-            _ring[Slot(_next)] = publication;
+            _ring[Slot(_next)] = new Entry(publication, bytes);
+            _bytes += bytes;
             return _next++;
         }
     }
@@ -46,7 +58,7 @@ internal sealed class ConfirmWindow
     {
         lock (_gate)
         {
-            if (_next - _oldest < (ulong)_ring.Length)
+            if (!IsFull)
             {
                 return Task.CompletedTask;
             }
@@ -76,7 +88,7 @@ internal sealed class ConfirmWindow
             {
                 if (sequence >= _oldest && sequence < _next)
                 {
-                    _ring[Slot(sequence)]?.OnReturned(returned.RoutingKey);
+                    _ring[Slot(sequence)].Publication?.OnReturned(returned.RoutingKey);
                 }
             }
         }
@@ -92,10 +104,11 @@ internal sealed class ConfirmWindow
             _closed = reason;
             for (; _oldest < _next; _oldest++)
             {
-                _ring[Slot(_oldest)]?.Fail(reason);
-                _ring[Slot(_oldest)] = null;
+                _ring[Slot(_oldest)].Publication?.Fail(reason);
+                _ring[Slot(_oldest)] = default;
             }
 
+            _bytes = 0;
             _room?.TrySetResult();
         }
     }
@@ -112,16 +125,17 @@ internal sealed class ConfirmWindow
             for (var sequence = multiple ? _oldest : tag; sequence <= tag; sequence++)
             {
                 ref var slot = ref _ring[Slot(sequence)];
-                slot?.OnConfirmed(taken);
-                slot = null;
+                slot.Publication?.OnConfirmed(taken);
+                _bytes -= slot.Bytes;
+                slot = default;
             }
 
-            while (_oldest < _next && _ring[Slot(_oldest)] is null)
+            while (_oldest < _next && _ring[Slot(_oldest)].Publication is null)
             {
                 _oldest++;
             }
 
-            if (_room is not null && _next - _oldest < (ulong)_ring.Length)
+            if (_room is not null && !IsFull)
             {
                 _room.TrySetResult();
                 _room = null;
@@ -130,4 +144,6 @@ internal sealed class ConfirmWindow
     }
 
     private int Slot(ulong sequence) => (int)(sequence & ((ulong)_ring.Length - 1));
+
+    private readonly record struct Entry(Publication? Publication, int Bytes);
 }

@@ -18,7 +18,8 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
     private readonly BrokerConnection _connection;
     private readonly Func<IConnection, CancellationToken, Task> _declareAsync;
     private readonly bool _persistent;
-    private readonly Channel<Publication> _waiting = Channel.CreateBounded<Publication>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true, AllowSynchronousContinuations = true });
+    private readonly MessageLimit _limit;
+    private readonly Channel<Publication> _waiting = Channel.CreateBounded<Publication>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _run;
 
@@ -33,14 +34,17 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
         _connection = connection;
         _declareAsync = declareAsync;
         _persistent = persistent;
+        _limit = new MessageLimit(connection.Options.MaxMessageBytes, logger);
         _run = Task.Run(() => RunAsync(new ChannelLoop(connection, purpose, logger)));
     }
 
     /// <summary>Publishes and completes when everything is confirmed.</summary>
     /// <exception cref="BusUnavailableException">Not confirmed in time, or the channel was lost meanwhile.</exception>
     /// <exception cref="QueueFullException">A queue refused a message.</exception>
+    /// <exception cref="MessageTooLargeException">One of the messages is larger than the broker takes; none was published.</exception>
     public async Task PublishAsync(Publication publication, CancellationToken cancellationToken)
     {
+        _limit.Check(publication);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(_connection.Options.Timeout);
         try
@@ -97,7 +101,8 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
     private async Task PublishAsync(IConnection connection, IChannel channel, CancellationToken lost)
     {
         await _declareAsync(connection, lost);
-        var window = new ConfirmWindow(_connection.Options.MaxUnconfirmed);
+        var window = new ConfirmWindow(_connection.Options.MaxUnconfirmed, _connection.Options.MaxUnconfirmedBytes);
+        channel.ChannelShutdownAsync += _limit.OnChannelShutdownAsync;
         channel.BasicAcksAsync += window.OnAckAsync;
         channel.BasicNacksAsync += window.OnNackAsync;
         channel.BasicReturnAsync += window.OnReturnAsync;
@@ -130,7 +135,7 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
             foreach (var message in publication.Messages)
             {
                 ulong sequence;
-                while ((sequence = window.TryAdd(publication)) == 0)
+                while ((sequence = window.TryAdd(publication, message.Bytes)) == 0)
                 {
                     await window.WaitForRoomAsync(lost);
                 }

@@ -22,7 +22,7 @@ internal sealed class Deliveries<T>(IChannel channel, MessageParser<T> parser) :
     where T : class, IMessage<T>
 {
     private readonly Channel<Delivered<T>> _waiting =
-        System.Threading.Channels.Channel.CreateUnbounded<Delivered<T>>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
+        System.Threading.Channels.Channel.CreateUnbounded<Delivered<T>>(new UnboundedChannelOptions { SingleReader = true });
 
     /// <summary>Completes when the broker took the consumer away.</summary>
     public ChannelReader<Delivered<T>> Reader => _waiting.Reader;

@@ -7,18 +7,24 @@ namespace Tertulia.Bus.RabbitMq;
 /// <param name="RoutingKey">Node id or queue name; empty for a fan-out.</param>
 /// <param name="Mandatory">Comes back when there is no queue for it.</param>
 /// <param name="Body">Serialized just before it is written, into a buffer that all messages of a channel share.</param>
-internal readonly record struct OutgoingMessage(string Exchange, string RoutingKey, bool Mandatory, IMessage Body);
+internal readonly record struct OutgoingMessage(string Exchange, string RoutingKey, bool Mandatory, IMessage Body)
+{
+    /// <summary>Size of the body.</summary>
+    public int Bytes { get; } = Body.CalculateSize();
+}
 
 /// <summary>What one caller publishes together and awaits together.</summary>
 internal sealed class Publication(params OutgoingMessage[] messages)
 {
     // Continuations must not run on the connection's reading loop, which completes this.
     private readonly TaskCompletionSource _confirmed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private OutgoingMessage[] _messages = messages;
     private int _unconfirmed = messages.Length;
     private bool _refused;
     private List<string>? _returned;
 
-    public OutgoingMessage[] Messages => messages;
+    /// <summary>Empty after <see cref="Fail"/>: a publication that failed may wait for its turn in a long outage, without its messages.</summary>
+    public OutgoingMessage[] Messages => Volatile.Read(ref _messages);
 
     /// <summary>Headers of all its messages; null when there are none.</summary>
     public Dictionary<string, object?>? Headers { get; init; }
@@ -53,5 +59,9 @@ internal sealed class Publication(params OutgoingMessage[] messages)
     }
 
     /// <summary>Nobody will answer, or nobody waits for the answer any more.</summary>
-    public void Fail(string reason) => _confirmed.TrySetException(new BusUnavailableException(reason));
+    public void Fail(string reason)
+    {
+        _confirmed.TrySetException(new BusUnavailableException(reason));
+        Volatile.Write(ref _messages, []);
+    }
 }

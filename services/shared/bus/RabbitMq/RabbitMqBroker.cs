@@ -35,7 +35,6 @@ internal sealed class RabbitMqBroker : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Publishing.DisposeAsync();
-        await Receiving.DisposeAsync();
+        await Task.WhenAll(Publishing.DisposeAsync().AsTask(), Receiving.DisposeAsync().AsTask());
     }
 }

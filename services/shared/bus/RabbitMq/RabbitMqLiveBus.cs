@@ -96,9 +96,8 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _receptions.DisposeAsync();
-        await _transient.DisposeAsync();
-        await _toNodes.DisposeAsync();
-        await _toPresence.DisposeAsync();
+        // Side by side: each waits for a broker that does not answer as long as it may.
+        await Task.WhenAll(_transient.DisposeAsync().AsTask(), _toNodes.DisposeAsync().AsTask(), _toPresence.DisposeAsync().AsTask());
     }
 
     private static async Task PublishAsync(ConfirmedPublisher publisher, Publication publication, CancellationToken cancellationToken)

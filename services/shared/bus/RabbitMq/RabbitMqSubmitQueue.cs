@@ -54,7 +54,6 @@ internal sealed class RabbitMqSubmitQueue : ISubmitQueue, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _receptions.DisposeAsync();
-        await _publisher.DisposeAsync();
-        await _errors.DisposeAsync();
+        await Task.WhenAll(_publisher.DisposeAsync().AsTask(), _errors.DisposeAsync().AsTask());
     }
 }

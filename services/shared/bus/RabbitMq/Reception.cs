@@ -8,8 +8,8 @@ namespace Tertulia.Bus.RabbitMq;
 internal sealed partial class Reception<T> : IAsyncDisposable
     where T : class, IMessage<T>
 {
-    private const ushort Prefetch = 256;
-    private const int AcknowledgeEvery = 64;
+    private const ushort Prefetch = 64; // Batches are cut at 1 MiB, so that this bounds the bytes, too, which the broker cannot do.
+    private const int AcknowledgeEvery = 16;
     private const long AcknowledgeEveryBytes = 4 * 1024 * 1024;
     private static readonly TimeSpan AcknowledgeAfter = TimeSpan.FromSeconds(10);
 

@@ -29,9 +29,6 @@ internal sealed class ReceptionSet(RabbitMqBroker broker) : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var reception in _receptions.Values)
-        {
-            await reception.DisposeAsync();
-        }
+        await Task.WhenAll(_receptions.Values.Select(reception => reception.DisposeAsync().AsTask()));
     }
 }

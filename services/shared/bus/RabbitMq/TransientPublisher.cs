@@ -9,6 +9,7 @@ namespace Tertulia.Bus.RabbitMq;
 internal sealed class TransientPublisher : IAsyncDisposable
 {
     private const int MaxWaiting = 4096;
+    private const long MaxWaitingBytes = 8 * 1024 * 1024;
 
     private readonly BrokerConnection _connection;
     private readonly Func<IConnection, CancellationToken, Task> _declareAsync;
@@ -17,6 +18,7 @@ internal sealed class TransientPublisher : IAsyncDisposable
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _run;
+    private long _waitingBytes;
 
     public TransientPublisher(BrokerConnection connection, Func<IConnection, CancellationToken, Task> declareAsync, ILogger logger)
     {
@@ -26,8 +28,27 @@ internal sealed class TransientPublisher : IAsyncDisposable
     }
 
     /// <returns>False when it was dropped.</returns>
-    public bool TryPublish(string exchange, string routingKey, IMessage body) =>
-        _connection.IsConnected && _waiting.Writer.TryWrite(new OutgoingMessage(exchange, routingKey, Mandatory: false, body));
+    public bool TryPublish(string exchange, string routingKey, IMessage body)
+    {
+        if (!_connection.IsConnected)
+        {
+            return false;
+        }
+
+        var message = new OutgoingMessage(exchange, routingKey, Mandatory: false, body);
+        if (message.Bytes > _connection.Options.MaxMessageBytes)
+        {
+            return false;
+        }
+
+        if (Interlocked.Add(ref _waitingBytes, message.Bytes) <= MaxWaitingBytes && _waiting.Writer.TryWrite(message))
+        {
+            return true;
+        }
+
+        Interlocked.Add(ref _waitingBytes, -message.Bytes);
+        return false;
+    }
 
     /// <summary>Writes what still waits, a last heartbeat for example, if the broker takes it.</summary>
     public async ValueTask DisposeAsync()
@@ -54,6 +75,7 @@ internal sealed class TransientPublisher : IAsyncDisposable
         {
             while (!lost.IsCancellationRequested && _waiting.Reader.TryRead(out var message))
             {
+                Interlocked.Add(ref _waitingBytes, -message.Bytes);
                 await writer.WriteAsync(message, sameBody: false, headers: null, sequence: 0, lost);
             }
         }
