@@ -72,8 +72,8 @@ public sealed class FaultCluster() : ClusterFixture(new ClusterLayout
     Environment = new Dictionary<string, string>
     {
         ["Limits__EventsPerMinute"] = "0",
-        ["Sockets__StallTimeout"] = "00:00:02",
-        ["Sockets__CloseTimeout"] = "00:00:20",
+        ["Outbox__StallTimeout"] = "00:00:02",
+        ["Outbox__CloseTimeout"] = "00:00:20",
     },
 });
 

@@ -6,7 +6,7 @@ namespace Tertulia.Load.Tests;
 public sealed class ProfileTests
 {
     [Theory]
-    [InlineData("[.] void [Tertulia.Connections] Tertulia.Connections.Sockets.Outbox::Flush(bool,class X)[Tier1]", "Tertulia.Connections.Sockets.Outbox::Flush")]
+    [InlineData("[.] void [Tertulia.Connections] Tertulia.Connections.Events.Outbox::Flush(bool,class X)[Tier1]", "Tertulia.Connections.Events.Outbox::Flush")]
     [InlineData(
         "[.] instance valuetype [System.Runtime]System.Threading.Tasks.ValueTask [Lib] Ns.Type+<RunAsync>d__31::MoveNext()[OptimizedTier1]",
         "Ns.Type+<RunAsync>d__31::MoveNext")]

@@ -1,6 +1,6 @@
 using Grpc.Core;
 using Tertulia.Connections.Sessions;
-using Tertulia.Connections.Sockets;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
 
@@ -90,7 +90,7 @@ internal sealed partial class GapRepair(
             }
 
             LogRepaired(room.RoomId, entries.Events.Count, from, to);
-            using var cork = Cork.Begin();
+            using var batch = DeliveryBatch.Begin();
             Acknowledge(entries);
             return room.OnRepaired(entries);
         }

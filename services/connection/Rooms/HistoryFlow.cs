@@ -1,13 +1,13 @@
 using Grpc.Core;
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Rooms;
 
-/// <summary>Answers <c>history</c> frames. The message service decides who may read.</summary>
+/// <summary>Answers <c>history</c> commands. The message service decides who may read.</summary>
 internal sealed partial class HistoryFlow(MessageService.MessageServiceClient messages, ILogger<HistoryFlow> logger)
 {
     private const int DefaultLimit = 50;
@@ -15,18 +15,18 @@ internal sealed partial class HistoryFlow(MessageService.MessageServiceClient me
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
 
     /// <summary>Starts to read a page; the answer comes through the outbox.</summary>
-    public void Start(Session session, Caller caller, string roomId, ClientFrame frame)
+    public void Start(Session session, Caller caller, string roomId, HistoryCommand command)
     {
         if (session.Reads.Count >= MaxReads)
         {
-            session.Send(FrameWriter.Error(ErrorCode.Overloaded, "too many reads at once", frame.Ref, roomId: roomId));
+            session.Send(new ErrorEvent(ErrorCode.Overloaded, "too many reads at once", command.Ref, RoomId: roomId));
             return;
         }
 
-        session.Reads.Start(() => ReadAsync(session, caller, roomId, frame));
+        session.Reads.Start(() => ReadAsync(session, caller, roomId, command));
     }
 
-    private async Task ReadAsync(Session session, Caller caller, string roomId, ClientFrame frame)
+    private async Task ReadAsync(Session session, Caller caller, string roomId, HistoryCommand command)
     {
         Refusal refusal;
         try
@@ -35,20 +35,20 @@ internal sealed partial class HistoryFlow(MessageService.MessageServiceClient me
             {
                 RoomId = roomId,
                 Actor = caller.ToActor(roomId),
-                Limit = frame.Limit ?? DefaultLimit,
+                Limit = command.Limit ?? DefaultLimit,
             };
-            if (frame.BeforeSeq is { } before)
+            if (command.BeforeSeq is { } before)
             {
                 request.BeforeSeq = before;
             }
 
-            if (frame.AfterSeq is { } after)
+            if (command.AfterSeq is { } after)
             {
                 request.AfterSeq = after;
             }
 
             var page = await messages.GetHistoryAsync(request, deadline: DateTime.UtcNow + Deadline, cancellationToken: session.Ended);
-            session.Send(FrameWriter.History(roomId, frame.Ref, page.Messages, page.HasMore, newest: frame.AfterSeq is null));
+            session.Send(HistoryEvent.Fit(roomId, command.Ref, page.Messages, page.HasMore, newest: command.AfterSeq is null));
             return;
         }
         catch (RpcException exception)
@@ -61,7 +61,7 @@ internal sealed partial class HistoryFlow(MessageService.MessageServiceClient me
             refusal = new Refusal { Code = ErrorCode.Internal };
         }
 
-        session.Send(FrameWriter.Error(refusal.Code, refusal.Detail, frame.Ref, (int)refusal.RetryAfterMs, roomId));
+        session.Send(new ErrorEvent(refusal.Code, refusal.Detail, command.Ref, (int)refusal.RetryAfterMs, roomId));
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Reading the history of room {RoomId} failed")]

@@ -2,9 +2,8 @@ using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
-using Tertulia.Connections.Sockets;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -101,7 +100,7 @@ internal sealed partial class JoinFlow(
         {
             lock (member.Room.Gate)
             {
-                member.GoLive(frame: null, seq: 0); // It stays where it was.
+                member.GoLive(serverEvent: null, seq: 0); // It stays where it was.
             }
         }
         else
@@ -181,31 +180,31 @@ internal sealed partial class JoinFlow(
         RoomMember member, Caller caller, Entrance entrance, RoomView view, string role, CancellationToken cancellationToken)
     {
         var snapshot = view.Snapshot;
-        var frame = entrance.Greets
+        ServerEvent shown = entrance.Greets
             ? greeting.Connected(member.Session, caller, view, role, out var taken)
-            : FrameWriter.Joined(view, entrance.Reference, out taken);
+            : JoinedEvent.Fit(view, entrance.Reference, out taken);
 
         // What was missed and does not fit comes one by one; of a history, the client pages what does not fit.
         for (var next = taken; snapshot.Recovered && next < snapshot.Messages.Count; next++)
         {
-            await SendAsync(member, frame, cancellationToken);
-            frame = FrameWriter.Message(view.RoomId, snapshot.Epoch, snapshot.Messages[next]);
+            await SendAsync(member, shown, cancellationToken);
+            shown = new MessageStateEvent(view.RoomId, snapshot.Epoch, snapshot.Messages[next]);
         }
 
         if (snapshot.Gap is { } gap)
         {
-            await SendAsync(member, frame, cancellationToken);
-            frame = FrameWriter.Gap(view.RoomId, snapshot.Epoch, gap.FromSeq, gap.ToSeq);
+            await SendAsync(member, shown, cancellationToken);
+            shown = new GapEvent(view.RoomId, snapshot.Epoch, gap.FromSeq, gap.ToSeq);
         }
 
-        using var cork = Cork.Begin();
+        using var batch = DeliveryBatch.Begin();
         lock (member.Room.Gate)
         {
-            member.GoLive(frame, snapshot.Seq);
+            member.GoLive(shown, snapshot.Seq);
         }
     }
 
-    private async Task SendAsync(RoomMember member, EncodedFrame frame, CancellationToken cancellationToken)
+    private async Task SendAsync(RoomMember member, ServerEvent serverEvent, CancellationToken cancellationToken)
     {
         while (member.Session.Outbox.WaitingBytes > PacedAbove)
         {
@@ -214,7 +213,7 @@ internal sealed partial class JoinFlow(
 
         if (member.State != MemberState.Left)
         {
-            member.Session.Send(frame);
+            member.Session.Send(serverEvent);
         }
     }
 
@@ -224,7 +223,7 @@ internal sealed partial class JoinFlow(
     private static void Refuse(RoomMember member, Entrance entrance, Refusal refusal)
     {
         var session = member.Session;
-        session.Send(FrameWriter.Error(refusal.Code, refusal.Detail, entrance.Reference, (int)refusal.RetryAfterMs, member.Room.RoomId));
+        session.Send(new ErrorEvent(refusal.Code, refusal.Detail, entrance.Reference, (int)refusal.RetryAfterMs, member.Room.RoomId));
         if (!entrance.Greets)
         {
             return;

@@ -1,6 +1,6 @@
 using Tertulia.Bus;
 using Tertulia.Connections.Announcing;
-using Tertulia.Connections.Sockets;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -41,7 +41,7 @@ internal sealed partial class NodeInbox(
     {
         try
         {
-            using (Cork.Begin()) // Acknowledgement, event and whatever else the batch has for a client are one write.
+            using (DeliveryBatch.Begin()) // Acknowledgement, event and whatever else the batch has for a client are one write.
             {
                 Dispatch(batch);
             }

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Rooms;
@@ -148,7 +148,7 @@ internal sealed partial class RoomBinding
             case RoomEvent.BodyOneofCase.Message:
                 using (Trace(entry))
                 {
-                    FanOut(FrameWriter.Message(RoomId, Epoch, entry), entry);
+                    FanOut(new MessageEvent(RoomId, Epoch, entry), entry);
                 }
 
                 break;
@@ -159,13 +159,13 @@ internal sealed partial class RoomBinding
     }
 
     // Encoded once, the same bytes for everybody, and nothing allocated per member.
-    private void FanOut(EncodedFrame frame, RoomEvent entry)
+    private void FanOut(ServerEvent serverEvent, RoomEvent entry)
     {
         var members = _members.Span;
         var missed = 0;
         foreach (var member in members)
         {
-            if (!member.Offer(frame, entry.Seq))
+            if (!member.Offer(serverEvent, entry.Seq))
             {
                 missed++;
             }
@@ -189,10 +189,10 @@ internal sealed partial class RoomBinding
 
     private void TellGone(long from, long to)
     {
-        var frame = FrameWriter.Gap(RoomId, Epoch, from, to);
+        var serverEvent = new GapEvent(RoomId, Epoch, from, to);
         foreach (var member in _members.Span)
         {
-            member.OfferPassing(frame);
+            member.OfferPassing(serverEvent);
         }
     }
 

@@ -1,4 +1,4 @@
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 
 namespace Tertulia.Connections.Rooms;
 
@@ -64,12 +64,12 @@ internal sealed partial class RoomBinding
             return;
         }
 
-        var frame = FrameWriter.Typing(RoomId, userId, username, isTyping);
+        var serverEvent = new TypingEvent(RoomId, userId, username, isTyping);
         foreach (var member in _members.Span)
         {
             if (member.State == MemberState.Live && member.UserId != userId)
             {
-                member.Session.Send(frame);
+                member.Session.Send(serverEvent);
             }
         }
     }

@@ -1,4 +1,4 @@
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Rooms;
@@ -92,18 +92,18 @@ internal sealed partial class RoomBinding(string roomId, long emptySince)
         {
             if (change.CountsOnly)
             {
-                OfferPassing(FrameWriter.OnlineCount(RoomId, change.Online, MemberCount), exceptUser: null);
+                OfferPassing(new OnlineCountEvent(RoomId, change.Online, MemberCount), exceptUser: null);
                 return;
             }
 
             foreach (var user in change.Joined)
             {
-                OfferPassing(FrameWriter.UserJoined(RoomId, user), user.UserId);
+                OfferPassing(new UserJoinedEvent(RoomId, user), user.UserId);
             }
 
             foreach (var user in change.Left)
             {
-                OfferPassing(FrameWriter.UserLeft(RoomId, user), user.UserId);
+                OfferPassing(new UserLeftEvent(RoomId, user), user.UserId);
             }
         }
     }
@@ -127,13 +127,13 @@ internal sealed partial class RoomBinding(string roomId, long emptySince)
         return users;
     }
 
-    private void OfferPassing(EncodedFrame frame, string? exceptUser)
+    private void OfferPassing(ServerEvent serverEvent, string? exceptUser)
     {
         foreach (var member in _members.Span)
         {
             if (member.UserId != exceptUser)
             {
-                member.OfferPassing(frame);
+                member.OfferPassing(serverEvent);
             }
         }
     }

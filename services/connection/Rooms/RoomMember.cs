@@ -1,6 +1,5 @@
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
-using Tertulia.Connections.Sockets;
 
 namespace Tertulia.Connections.Rooms;
 
@@ -24,7 +23,7 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     internal const int WaitingCapacity = 4096;
 
     private volatile MemberState _state = MemberState.Joining;
-    private List<(EncodedFrame Frame, long Seq)>? _waiting;
+    private List<(ServerEvent Event, long Seq)>? _waiting;
     private long _shownSeq; // All up to this seq is in what the member was shown.
     private long _missedFrom; // 0 when nothing was missed.
     private long _missedTo;
@@ -47,13 +46,13 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     /// <summary>The attempts of this session to enter the room, one after the other. Touched by the session's own frames only.</summary>
     public Task Entering { get; set; } = Task.CompletedTask;
 
-    /// <summary>A durable event of the room. The room calls this for all members with the same frame.</summary>
+    /// <summary>A durable event of the room. The room calls this for all members with the same event.</summary>
     /// <returns>False when the member reads too slowly and missed it.</returns>
-    public bool Offer(EncodedFrame frame, long seq)
+    public bool Offer(ServerEvent serverEvent, long seq)
     {
         if (_state == MemberState.Joining)
         {
-            return Keep(frame, seq);
+            return Keep(serverEvent, seq);
         }
 
         if (seq <= _shownSeq)
@@ -68,7 +67,7 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
             return false;
         }
 
-        if (Session.Send(frame) != SendOutcome.Behind)
+        if (Session.Send(serverEvent) != SendOutcome.Behind)
         {
             return true;
         }
@@ -78,24 +77,24 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     }
 
     /// <summary>Something ephemeral that a member who is about to be shown the room must know, too.</summary>
-    public void OfferPassing(EncodedFrame frame)
+    public void OfferPassing(ServerEvent serverEvent)
     {
         if (_state == MemberState.Live)
         {
-            Session.Send(frame);
+            Session.Send(serverEvent);
         }
         else if (_state == MemberState.Joining)
         {
-            Keep(frame, 0);
+            Keep(serverEvent, 0);
         }
     }
 
     /// <summary>An answer to the member's own command: after what it was shown, before what the command caused.</summary>
-    public void Reply(EncodedFrame frame)
+    public void Reply(ServerEvent serverEvent)
     {
-        if (_state != MemberState.Joining || !Keep(frame, 0))
+        if (_state != MemberState.Joining || !Keep(serverEvent, 0))
         {
-            Session.Send(frame);
+            Session.Send(serverEvent);
         }
     }
 
@@ -113,19 +112,19 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     }
 
     /// <summary>The member was shown the room as of a seq: sends what happened after it and is live.</summary>
-    /// <param name="frame">The last frame of what it is shown; null when nothing new was.</param>
+    /// <param name="serverEvent">The last event of what it is shown; null when nothing new was.</param>
     /// <param name="seq">0 when nothing new was shown.</param>
     /// <returns>False when it left meanwhile; nothing was sent.</returns>
-    public bool GoLive(EncodedFrame? frame, long seq)
+    public bool GoLive(ServerEvent? serverEvent, long seq)
     {
         if (_state == MemberState.Left)
         {
             return false;
         }
 
-        if (frame is not null)
+        if (serverEvent is not null)
         {
-            Session.Send(frame);
+            Session.Send(serverEvent);
         }
 
         _shownSeq = Math.Max(_shownSeq, seq);
@@ -147,11 +146,11 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     public void Leave()
     {
         _state = MemberState.Left;
-        foreach (var (frame, _) in _waiting ?? [])
+        foreach (var (serverEvent, _) in _waiting ?? [])
         {
-            if (frame.Class == FrameClass.Control)
+            if (serverEvent.Class == DeliveryClass.Control)
             {
-                Session.Send(frame);
+                Session.Send(serverEvent);
             }
         }
 
@@ -168,7 +167,7 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
                 return; // A joining member is told when it is live, or is shown what it missed.
             }
 
-            Session.Send(FrameWriter.Gap(Room.RoomId, Room.Epoch, _missedFrom, _missedTo));
+            Session.Send(new GapEvent(Room.RoomId, Room.Epoch, _missedFrom, _missedTo));
             (_missedFrom, _missedTo) = (0, 0);
         }
     }
@@ -177,25 +176,25 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     {
         var waiting = _waiting;
         _waiting = null;
-        foreach (var (frame, seq) in waiting ?? [])
+        foreach (var (serverEvent, seq) in waiting ?? [])
         {
             if (seq == 0)
             {
-                Session.Send(frame);
+                Session.Send(serverEvent);
             }
             else
             {
-                Offer(frame, seq);
+                Offer(serverEvent, seq);
             }
         }
     }
 
-    private bool Keep(EncodedFrame frame, long seq)
+    private bool Keep(ServerEvent serverEvent, long seq)
     {
         _waiting ??= [];
         if (_waiting.Count < WaitingCapacity && (seq == 0 || _missedFrom == 0))
         {
-            _waiting.Add((frame, seq));
+            _waiting.Add((serverEvent, seq));
             return true;
         }
 

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Tertulia.Bus;
-using Tertulia.Connections.Sockets;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -41,7 +41,7 @@ internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, TimeProv
     /// <summary>One round: ends what was not repeated.</summary>
     internal void Sweep()
     {
-        using var cork = Cork.Begin();
+        using var batch = DeliveryBatch.Begin();
         foreach (var (room, _) in _rooms)
         {
             // Taken out first: a report that comes between puts the room in again.

@@ -1,6 +1,6 @@
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Limits;
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Sessions;
@@ -8,38 +8,38 @@ namespace Tertulia.Connections.Sessions;
 /// <summary><c>auth</c> and <c>auth_refresh</c>: who a session is, and for how much longer.</summary>
 internal sealed class AuthFlow(TokenValidator validator, ConnectionCounts counts)
 {
-    /// <summary>Answers one frame.</summary>
-    /// <returns>The caller when the session has become one with this frame; null when it was one before, or is none.</returns>
-    public async ValueTask<Caller?> OnTokenAsync(Session session, ClientFrame frame, CancellationToken cancellationToken)
+    /// <summary>Answers one command.</summary>
+    /// <returns>The caller when the session has become one with this command; null when it was one before, or is none.</returns>
+    public async ValueTask<Caller?> OnTokenAsync(Session session, AuthCommand command, CancellationToken cancellationToken)
     {
-        if (string.IsNullOrEmpty(frame.Token))
+        if (string.IsNullOrEmpty(command.Token))
         {
-            session.Send(FrameWriter.Error(ErrorCode.BadRequest, "token is missing", frame.Ref));
+            session.Send(new ErrorEvent(ErrorCode.BadRequest, "token is missing", command.Ref));
             return null;
         }
 
-        var (caller, error) = await validator.ValidateAsync(frame.Token, cancellationToken);
+        var (caller, error) = await validator.ValidateAsync(command.Token, cancellationToken);
         if (caller is null)
         {
-            Refuse(session, error, frame.Ref);
+            Refuse(session, error, command.Ref);
             return null;
         }
 
         if (session.Caller is { } known)
         {
-            Refresh(session, known, caller, frame.Ref);
+            Refresh(session, known, caller, command.Ref);
             return null;
         }
 
         if (!counts.TryAddUser(caller.UserId))
         {
-            session.Send(FrameWriter.Error(ErrorCode.LimitExceeded, "too many connections of the user", frame.Ref));
+            session.Send(new ErrorEvent(ErrorCode.LimitExceeded, "too many connections of the user", command.Ref));
             session.Close(CloseCode.ConnectionLimit, "too many connections of the user");
             return null;
         }
 
         session.Caller = caller;
-        session.Send(FrameWriter.AuthOk(caller.ExpiresAt, frame.Ref));
+        session.Send(new AuthOkEvent(caller.ExpiresAt, command.Ref));
         return caller;
     }
 
@@ -47,18 +47,18 @@ internal sealed class AuthFlow(TokenValidator validator, ConnectionCounts counts
     {
         if (caller.UserId != known.UserId)
         {
-            session.Send(FrameWriter.Error(ErrorCode.InvalidToken, "the token is another user's", reference));
+            session.Send(new ErrorEvent(ErrorCode.InvalidToken, "the token is another user's", reference));
             return;
         }
 
         session.Caller = caller;
-        session.Send(FrameWriter.AuthOk(caller.ExpiresAt, reference));
+        session.Send(new AuthOkEvent(caller.ExpiresAt, reference));
     }
 
     // A session that is somebody keeps what it has until it ends; one that is nobody has nothing to lose.
     private static void Refuse(Session session, ErrorCode error, string? reference)
     {
-        session.Send(FrameWriter.Error(error, reference: reference));
+        session.Send(new ErrorEvent(error, Ref: reference));
         if (session.Caller is null && !ErrorCatalog.Of(error).Temporary)
         {
             session.Close(error == ErrorCode.TokenExpired ? CloseCode.TokenExpired : CloseCode.InvalidToken, ErrorCatalog.Of(error).Name);

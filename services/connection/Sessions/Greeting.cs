@@ -1,7 +1,7 @@
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -16,10 +16,16 @@ internal sealed partial class Greeting(
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
 
     /// <summary><c>connected</c> on <c>/ws/{room_id}</c>, where it is the answer to entering the room.</summary>
-    public EncodedFrame Connected(Session session, Caller caller, RoomView view, string role, out int taken)
+    /// <param name="session">Who is greeted.</param>
+    /// <param name="caller">As whom.</param>
+    /// <param name="view">What it is shown.</param>
+    /// <param name="role">In the room.</param>
+    /// <param name="taken">Messages of the snapshot that are in it: see <see cref="RoomView.FitHistory"/>.</param>
+    public ConnectedEvent Connected(Session session, Caller caller, RoomView view, string role, out int taken)
     {
         var room = new RoomSummary { RoomId = view.RoomId, Epoch = view.Snapshot.Epoch, Seq = view.Snapshot.Seq, Role = role };
-        return Connected(session, caller, [room], view, out taken);
+        var history = view.FitHistory(OverheadOf(caller) + EventSize.Of(room), out taken);
+        return Connected(session, caller, [room]) with { Room = view, History = history };
     }
 
     /// <summary>Greets a session on <c>/ws</c>, with the rooms its user is a member of.</summary>
@@ -42,12 +48,22 @@ internal sealed partial class Greeting(
             LogFailed(exception);
         }
 
-        session.Send(Connected(session, caller, rooms, room: null, out _));
+        session.Send(Connected(session, caller, EventSize.Fit(rooms, 0, ServerEvent.MaxBytes - OverheadOf(caller))));
     }
 
-    private EncodedFrame Connected(Session session, Caller caller, IReadOnlyList<RoomSummary> rooms, RoomView? room, out int taken) =>
-        FrameWriter.Connected(
-            session.ConnectionId, session.ConnectionId, caller, limits.Value, heartbeat.Value.Interval, time.GetUtcNow(), rooms, room, out taken);
+    private ConnectedEvent Connected(Session session, Caller caller, IReadOnlyList<RoomSummary> rooms) => new()
+    {
+        ConnectionId = session.ConnectionId,
+        SessionId = session.ConnectionId,
+        User = caller,
+        Limits = limits.Value,
+        Heartbeat = heartbeat.Value.Interval,
+        ServerTime = time.GetUtcNow(),
+        Rooms = rooms,
+    };
+
+    private static int OverheadOf(Caller caller) =>
+        (2 * EventSize.Overhead) + EventSize.Of(caller.UserId) + EventSize.Of(caller.Username) + EventSize.Of(caller.Avatar ?? "");
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A client is greeted without its rooms: {Reason}")]
     private partial void LogUnknown(string reason);

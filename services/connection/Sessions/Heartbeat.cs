@@ -1,21 +1,19 @@
 using Microsoft.Extensions.Options;
-using Tertulia.Connections.Protocol;
-using Tertulia.Connections.Sockets;
+using Tertulia.Connections.Events;
 
 namespace Tertulia.Connections.Sessions;
 
 /// <summary>Once a second, one look at every session: whether the client is there, has caught up, and still may be here.</summary>
 internal sealed partial class Heartbeat(
-    SessionRegistry registry, TokenExpiry expiry, IOptions<HeartbeatOptions> options, IOptions<SocketOptions> sockets, TimeProvider time,
+    SessionRegistry registry, TokenExpiry expiry, IOptions<HeartbeatOptions> options, IOptions<OutboxOptions> outbox, TimeProvider time,
     ILogger<Heartbeat> logger) : BackgroundService
 {
     private static readonly TimeSpan RoundInterval = TimeSpan.FromSeconds(1);
-    private static readonly EncodedFrame Ping = new(WebSocketOpcode.Ping, [], FrameClass.Control);
 
     /// <summary>One round.</summary>
     internal void Look()
     {
-        using var cork = Cork.Begin();
+        using var batch = DeliveryBatch.Begin();
         foreach (var session in registry.Sessions)
         {
             try
@@ -48,7 +46,7 @@ internal sealed partial class Heartbeat(
 
     private void Look(Session session)
     {
-        if (session.HasMissed && session.Outbox.WaitingBytes < sockets.Value.SoftLimitBytes / 2)
+        if (session.HasMissed && session.Outbox.WaitingBytes < outbox.Value.SoftLimitBytes / 2)
         {
             session.TellMissed(); // The writer may have caught up in the moment in which the room found the client behind.
         }
@@ -61,7 +59,7 @@ internal sealed partial class Heartbeat(
         switch (session.Watch.Look(session.TakeHeard(), options.Value.Interval, options.Value.Timeout, time))
         {
             case Silence.Ping:
-                session.Send(Ping);
+                session.Send(AreYouThereEvent.Instance);
                 break;
             case Silence.Dead:
                 session.Close(CloseCode.HeartbeatTimeout, "no heartbeat");

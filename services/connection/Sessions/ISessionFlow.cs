@@ -1,6 +1,6 @@
 using System.Net;
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Sessions;
@@ -11,16 +11,16 @@ namespace Tertulia.Connections.Sessions;
 /// <param name="Since">Position of <c>?last_seq=&amp;epoch=</c>; null when absent.</param>
 /// <param name="GatewayId">The gateway that forwarded it (<c>X-Gateway-Id</c>); null when there is none.</param>
 /// <param name="Address">The client's address, after forwarded headers.</param>
-internal sealed record SocketOpening(Caller? Caller, string? RoomId, Position? Since, string? GatewayId, IPAddress? Address);
+internal sealed record SessionOpening(Caller? Caller, string? RoomId, Position? Since, string? GatewayId, IPAddress? Address);
 
 /// <summary>What a way in (native socket, later Socket.IO and polling) reports of one client. Calls for one session never overlap.</summary>
 internal interface ISessionFlow
 {
-    /// <summary>The transport is open. Starts to greet the client (<c>connected</c>); frames may be sent to it from now on, and it may be closed by the flow.</summary>
+    /// <summary>The transport is open. Starts to greet the client (<c>connected</c>); events may be sent to it from now on, and it may be closed by the flow.</summary>
     ValueTask OpenedAsync(Session session, CancellationToken cancellationToken);
 
-    /// <summary>One frame that is well formed. Does not wait for the broker: answers come through the session's outbox.</summary>
-    ValueTask OnFrameAsync(Session session, ClientFrame frame, CancellationToken cancellationToken);
+    /// <summary>One command that is well formed. Does not wait for the broker: answers come through the session's outbox.</summary>
+    ValueTask OnCommandAsync(Session session, ClientCommand command, CancellationToken cancellationToken);
 
     /// <summary>The transport is gone, for whatever reason. Called once for each opened session.</summary>
     ValueTask ClosedAsync(Session session);

@@ -1,8 +1,7 @@
 using System.Collections.Concurrent;
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
-using Tertulia.Connections.Sockets;
 
 namespace Tertulia.Connections.Sessions;
 
@@ -16,7 +15,7 @@ internal sealed class Session : IAsyncDisposable
     /// <param name="connectionId">Unique in the cluster and new with every connection.</param>
     /// <param name="opening">How it came in.</param>
     /// <param name="outbox">The frames that wait for its socket.</param>
-    public Session(string connectionId, SocketOpening opening, Outbox outbox)
+    public Session(string connectionId, SessionOpening opening, Outbox outbox)
     {
         (ConnectionId, Opening, Outbox, Caller) = (connectionId, opening, outbox, opening.Caller);
         Ended = _ended.Token;
@@ -24,7 +23,7 @@ internal sealed class Session : IAsyncDisposable
 
     public string ConnectionId { get; }
 
-    public SocketOpening Opening { get; }
+    public SessionOpening Opening { get; }
 
     public Outbox Outbox { get; }
 
@@ -65,7 +64,7 @@ internal sealed class Session : IAsyncDisposable
     }
 
     /// <summary>Queues a frame for the client.</summary>
-    public SendOutcome Send(EncodedFrame frame) => Outbox.TryEnqueue(frame);
+    public SendOutcome Send(ServerEvent frame) => Outbox.TryEnqueue(frame);
 
     /// <summary>Sends what waits, then the close frame, and ends the transport. Only the first call counts.</summary>
     public void Close(CloseCode code, string reason) => Outbox.Close(code, reason);

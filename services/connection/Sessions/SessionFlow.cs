@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Limits;
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
@@ -12,7 +12,7 @@ using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Sessions;
 
-/// <summary>From a client's frames to what the node does about them, and from the beginning of a session to its end.</summary>
+/// <summary>From a client's commands to what the node does about them, and from the beginning of a session to its end.</summary>
 internal sealed partial class SessionFlow(
     SessionRegistry registry, SessionMover mover, AuthFlow auth, Greeting greeting, JoinFlow joins, HistoryFlow history, TypingTracker typing,
     SubmitBatcher batcher, PresenceReporter reporter, UserRates rates, IOptions<LimitOptions> limits, IOptions<SubmitOptions> submit,
@@ -35,20 +35,20 @@ internal sealed partial class SessionFlow(
     }
 
     /// <inheritdoc />
-    public async ValueTask OnFrameAsync(Session session, ClientFrame frame, CancellationToken cancellationToken)
+    public async ValueTask OnCommandAsync(Session session, ClientCommand command, CancellationToken cancellationToken)
     {
-        if (!Allows(session, frame))
+        if (!Allows(session, command))
         {
             return;
         }
 
-        switch (frame.Type)
+        switch (command)
         {
-            case ClientFrameType.Ping:
-                session.Send(FrameWriter.Pong(frame.Ref, time.GetUtcNow()));
+            case PingCommand:
+                session.Send(new PongEvent(command.Ref, time.GetUtcNow()));
                 return;
-            case ClientFrameType.Auth or ClientFrameType.AuthRefresh:
-                if (await auth.OnTokenAsync(session, frame, cancellationToken) is { } authenticated)
+            case AuthCommand token:
+                if (await auth.OnTokenAsync(session, token, cancellationToken) is { } authenticated)
                 {
                     Start(session, authenticated);
                 }
@@ -58,11 +58,11 @@ internal sealed partial class SessionFlow(
 
         if (session.Caller is not { } caller)
         {
-            Refuse(session, frame, ErrorCode.AuthRequired);
+            Refuse(session, command, ErrorCode.AuthRequired);
         }
-        else
+        else if (command is RoomCommand inRoom)
         {
-            OnRoomFrame(session, caller, frame);
+            OnRoomCommand(session, caller, inRoom);
         }
     }
 
@@ -95,13 +95,13 @@ internal sealed partial class SessionFlow(
     }
 
     /// <returns>False when the client was told that it is too fast, or is closed because it was told often enough.</returns>
-    private bool Allows(Session session, ClientFrame frame)
+    private bool Allows(Session session, ClientCommand command)
     {
         int retryAfterMs;
-        var allowed = (frame.Type, session.Caller) switch
+        var allowed = (command, session.Caller) switch
         {
-            (ClientFrameType.Ping or ClientFrameType.Auth or ClientFrameType.AuthRefresh, _) or (_, null) => session.Rates.TryFree(_limits, time, out retryAfterMs),
-            (ClientFrameType.Join or ClientFrameType.Leave, _) => session.Rates.TryMove(_limits, time, out retryAfterMs),
+            (PingCommand or AuthCommand, _) or (_, null) => session.Rates.TryFree(_limits, time, out retryAfterMs),
+            (JoinCommand or LeaveCommand, _) => session.Rates.TryMove(_limits, time, out retryAfterMs),
             (_, { } caller) => rates.TryTake(caller.UserId, out retryAfterMs),
         };
         if (allowed)
@@ -115,53 +115,53 @@ internal sealed partial class SessionFlow(
         }
         else
         {
-            session.Send(FrameWriter.Error(ErrorCode.RateLimited, reference: frame.Ref, retryAfterMs: retryAfterMs, roomId: frame.RoomId));
+            session.Send(new ErrorEvent(ErrorCode.RateLimited, Ref: command.Ref, RetryAfterMs: retryAfterMs, RoomId: (command as RoomCommand)?.RoomId));
         }
 
         return false;
     }
 
-    private void OnRoomFrame(Session session, Caller caller, ClientFrame frame)
+    private void OnRoomCommand(Session session, Caller caller, RoomCommand command)
     {
-        if ((frame.RoomId ?? session.Opening.RoomId) is not { } roomId)
+        if ((command.RoomId ?? session.Opening.RoomId) is not { } roomId)
         {
-            Refuse(session, frame, ErrorCode.BadRequest, "room_id is missing");
+            Refuse(session, command, ErrorCode.BadRequest, "room_id is missing");
             return;
         }
 
-        switch (frame.Type)
+        switch (command)
         {
-            case ClientFrameType.Join:
-                OnJoin(session, caller, roomId, frame);
+            case JoinCommand join:
+                OnJoin(session, caller, roomId, join);
                 return;
-            case ClientFrameType.History:
-                history.Start(session, caller, roomId, frame);
+            case HistoryCommand page:
+                history.Start(session, caller, roomId, page);
                 return;
         }
 
         if (!session.Rooms.TryGetValue(roomId, out var member) || member.State == MemberState.Left)
         {
-            Refuse(session, frame, ErrorCode.NotMember, roomId: roomId);
+            Refuse(session, command, ErrorCode.NotMember, roomId: roomId);
             return;
         }
 
-        switch (frame.Type)
+        switch (command)
         {
-            case ClientFrameType.Message:
-                OnMessage(member, caller, frame);
+            case MessageCommand message:
+                OnMessage(member, caller, message);
                 break;
-            case ClientFrameType.Typing:
-                OnTyping(member, caller, frame);
+            case TypingCommand typed:
+                OnTyping(member, caller, typed);
                 break;
-            case ClientFrameType.Leave:
+            case LeaveCommand:
                 joins.Leave(member);
                 session.Rooms.Remove(roomId);
-                session.Send(FrameWriter.Left(roomId, frame.Ref));
+                session.Send(new LeftEvent(roomId, command.Ref));
                 break;
         }
     }
 
-    private void OnJoin(Session session, Caller caller, string roomId, ClientFrame frame)
+    private void OnJoin(Session session, Caller caller, string roomId, JoinCommand command)
     {
         if (_limits.RoomsPerConnection > 0 && session.Rooms.Count >= _limits.RoomsPerConnection && !session.Rooms.ContainsKey(roomId))
         {
@@ -175,61 +175,61 @@ internal sealed partial class SessionFlow(
 
             if (session.Rooms.Count >= _limits.RoomsPerConnection)
             {
-                Refuse(session, frame, ErrorCode.LimitExceeded, $"at most {_limits.RoomsPerConnection} rooms on one connection", roomId);
+                Refuse(session, command, ErrorCode.LimitExceeded, $"at most {_limits.RoomsPerConnection} rooms on one connection", roomId);
                 return;
             }
         }
 
-        joins.Enter(session, caller, roomId, new Entrance(frame.Ref, frame.Since, frame.History ?? Entrance.DefaultHistory, Greets: false));
+        joins.Enter(session, caller, roomId, new Entrance(command.Ref, command.Since, command.History ?? Entrance.DefaultHistory, Greets: false));
     }
 
-    private void OnMessage(RoomMember member, Caller caller, ClientFrame frame)
+    private void OnMessage(RoomMember member, Caller caller, MessageCommand message)
     {
         var roomId = member.Room.RoomId;
-        if (frame.Content is not { } content || !_limits.AllowsContent(content))
+        if (message.Content is not { } content || !_limits.AllowsContent(content))
         {
-            Refuse(member.Session, frame, ErrorCode.InvalidMessage, roomId: roomId);
+            Refuse(member.Session, message, ErrorCode.InvalidMessage, roomId: roomId);
             return;
         }
 
-        using var activity = Telemetry.Activities.StartActivity("message", ActivityKind.Producer, frame.Traceparent);
+        using var activity = Telemetry.Activities.StartActivity("message", ActivityKind.Producer, message.Traceparent);
         var messageId = Guid.CreateVersion7(time.GetUtcNow()).ToString();
         var command = new Command
         {
             RoomId = roomId,
             Actor = caller.ToActor(roomId),
-            Traceparent = activity?.Id ?? frame.Traceparent ?? "",
+            Traceparent = activity?.Id ?? message.Traceparent ?? "",
             Send = new SendMessage
             {
                 MessageId = messageId,
-                ClientMsgId = frame.ClientMsgId ?? "",
+                ClientMsgId = message.ClientMsgId ?? "",
                 Content = content,
-                ReplyTo = frame.ReplyTo ?? "",
-                Metadata = frame.Metadata.IsEmpty ? ByteString.Empty : ByteString.CopyFrom(frame.Metadata.Span),
+                ReplyTo = message.ReplyTo ?? "",
+                Metadata = message.Metadata.IsEmpty ? ByteString.Empty : ByteString.CopyFrom(message.Metadata.Span),
             },
         };
-        if (!batcher.TrySubmit(command, new PendingSend(member, frame.Ref, frame.ClientMsgId, messageId)))
+        if (!batcher.TrySubmit(command, new PendingSend(member, message.Ref, message.ClientMsgId, messageId)))
         {
             Telemetry.Messages.Add(1, Telemetry.Refused);
             var retryAfterMs = (int)submit.Value.RetryAfter.TotalMilliseconds;
-            member.Session.Send(FrameWriter.Error(ErrorCode.Overloaded, reference: frame.Ref, retryAfterMs: retryAfterMs, roomId: roomId));
+            member.Session.Send(new ErrorEvent(ErrorCode.Overloaded, Ref: message.Ref, RetryAfterMs: retryAfterMs, RoomId: roomId));
         }
     }
 
-    private void OnTyping(RoomMember member, Caller caller, ClientFrame frame)
+    private void OnTyping(RoomMember member, Caller caller, TypingCommand command)
     {
         if (caller.Grants?.For(member.Room.RoomId) is { Write: false } && caller.Role == "user")
         {
-            Refuse(member.Session, frame, ErrorCode.Forbidden, roomId: member.Room.RoomId);
+            Refuse(member.Session, command, ErrorCode.Forbidden, roomId: member.Room.RoomId);
         }
         else if (member.State == MemberState.Live)
         {
-            typing.OnMember(member, frame.IsTyping);
+            typing.OnMember(member, command.IsTyping);
         }
     }
 
-    private static void Refuse(Session session, ClientFrame frame, ErrorCode code, string? detail = null, string? roomId = null) =>
-        session.Send(FrameWriter.Error(code, detail, frame.Ref, roomId: roomId ?? frame.RoomId));
+    private static void Refuse(Session session, ClientCommand command, ErrorCode code, string? detail = null, string? roomId = null) =>
+        session.Send(new ErrorEvent(code, detail, command.Ref, RoomId: roomId ?? (command as RoomCommand)?.RoomId));
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Connection {ConnectionId} of {UserId} is open")]
     private partial void LogOpened(string connectionId, string userId);

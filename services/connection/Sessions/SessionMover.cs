@@ -1,4 +1,4 @@
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Sessions;
@@ -29,10 +29,10 @@ internal sealed class SessionMover(Readiness readiness, TimeProvider time)
         var turn = within / turns;
         for (var index = 0; index < turns; index++)
         {
-            var frame = FrameWriter.Reconnect(Reason, (int)(turn * index).TotalMilliseconds, (int)turn.TotalMilliseconds);
+            var advice = new ReconnectEvent(Reason, (int)(turn * index).TotalMilliseconds, (int)turn.TotalMilliseconds);
             for (var next = index; next < sessions.Count; next += turns)
             {
-                sessions[next].Send(frame);
+                sessions[next].Send(advice);
             }
         }
 

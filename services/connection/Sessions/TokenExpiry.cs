@@ -1,5 +1,5 @@
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Sessions;
@@ -21,13 +21,13 @@ internal sealed class TokenExpiry(TimeProvider time)
         var left = expiresAt - time.GetUtcNow();
         if (left <= TimeSpan.Zero)
         {
-            session.Send(FrameWriter.Error(ErrorCode.TokenExpired));
+            session.Send(new ErrorEvent(ErrorCode.TokenExpired));
             session.Close(CloseCode.TokenExpired, "token expired");
         }
         else if (left <= Warning && session.Watch.WarnedOf != expiresAt)
         {
             session.Watch.WarnedOf = expiresAt;
-            session.Send(FrameWriter.TokenExpiring(expiresAt));
+            session.Send(new TokenExpiringEvent(expiresAt));
         }
     }
 }

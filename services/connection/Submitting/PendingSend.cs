@@ -1,4 +1,4 @@
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
 using Tertulia.Contracts;
 
@@ -16,7 +16,7 @@ internal sealed class PendingSend(RoomMember member, string? reference, string? 
     public override void OnEvent(string roomId, string epoch, RoomEvent entry)
     {
         Telemetry.Messages.Add(1, Telemetry.Stored);
-        Reply(FrameWriter.MessageSent(roomId, epoch, reference, messageId, clientMsgId, entry.Seq, entry.CreatedAtMs, duplicate: false));
+        Reply(new MessageSentEvent(roomId, epoch, reference, messageId, clientMsgId, entry.Seq, entry.CreatedAtMs, Duplicate: false));
     }
 
     public override void OnReply(CommandReply reply)
@@ -38,23 +38,23 @@ internal sealed class PendingSend(RoomMember member, string? reference, string? 
     public override void OnRefused(Refusal refusal)
     {
         Telemetry.Messages.Add(1, Telemetry.Refused);
-        Reply(FrameWriter.Error(refusal.Code, refusal.Detail, reference, (int)refusal.RetryAfterMs, member.Room.RoomId));
+        Reply(new ErrorEvent(refusal.Code, refusal.Detail, reference, (int)refusal.RetryAfterMs, member.Room.RoomId));
     }
 
     private void OnStored(Stored stored)
     {
-        // The batch may have gone twice because a confirm was lost. Stored under the id of this very frame, it is no duplicate of the client's.
+        // The batch may have gone twice because a confirm was lost. Stored under the id of this very serverEvent, it is no duplicate of the client's.
         var duplicate = stored.Duplicate && stored.MessageId != messageId;
         Telemetry.Messages.Add(1, duplicate ? Telemetry.Duplicate : Telemetry.Stored);
-        Reply(FrameWriter.MessageSent(
+        Reply(new MessageSentEvent(
             member.Room.RoomId, member.Room.Epoch, reference, stored.MessageId, clientMsgId ?? stored.ClientMsgId, stored.Seq, stored.CreatedAtMs, duplicate));
     }
 
-    private void Reply(EncodedFrame frame)
+    private void Reply(ServerEvent serverEvent)
     {
         lock (member.Room.Gate)
         {
-            member.Reply(frame);
+            member.Reply(serverEvent);
         }
     }
 }

@@ -251,9 +251,9 @@ public sealed class DeliveryTests : IAsyncLifetime
         RoomBinding room = null!;
         for (var index = 0; index < count; index++)
         {
-            var client = _node.NewClient(new Connections.Sessions.SocketOpening(null, null, null, null, null));
+            var client = _node.NewClient(new Connections.Sessions.SessionOpening(null, null, null, null, null));
             client.Stream.Stall();
-            client.Session.Send(Connections.Protocol.FrameWriter.Pong("busy", _node.Time.GetUtcNow()));
+            client.Session.Send(new Tertulia.Connections.Events.PongEvent("busy", _node.Time.GetUtcNow()));
             var member = _node.Hub.Enter(client.Session, roomId, $"user-{index}");
             room = member.Room;
             room.SetBase(TestNode.Epoch, 0, 0);

@@ -1,4 +1,4 @@
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Tests.Support;
@@ -30,7 +30,7 @@ public sealed class JoinTests : IAsyncLifetime
             Online = 1,
             Users = { new PresentUser { UserId = "bruno", Username = "Bruno", Status = "online" } },
         });
-        var ana = _node.NewClient(new SocketOpening(TestClient.User("ana"), "lobby", null, null, null));
+        var ana = _node.NewClient(new SessionOpening(TestClient.User("ana"), "lobby", null, null, null));
 
         await ana.OpenAsync();
         await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 6);
@@ -173,7 +173,7 @@ public sealed class JoinTests : IAsyncLifetime
     [InlineData(ErrorCode.Unavailable, 4000)]
     public async Task Refused_in_the_room_of_the_url_the_session_ends(ErrorCode code, int close)
     {
-        var ana = _node.NewClient(new SocketOpening(TestClient.User("ana"), "lobby", null, null, null));
+        var ana = _node.NewClient(new SessionOpening(TestClient.User("ana"), "lobby", null, null, null));
 
         await ana.OpenAsync();
         await _node.ReplyAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), reply => reply.Refused = new Refusal { Code = code });
@@ -245,7 +245,7 @@ public sealed class JoinTests : IAsyncLifetime
     {
         var ana = await _node.JoinedAsync("ana", "lobby", seq: 5);
 
-        await ana.SendAsync(new ClientFrame(ClientFrameType.Leave) { RoomId = "lobby", Ref = "l1" });
+        await ana.SendAsync(new LeaveCommand { RoomId = "lobby", Ref = "l1" });
         await _node.TellEventsAsync("lobby", TestNode.Message(6));
         await _node.SettledAsync();
 
@@ -259,7 +259,7 @@ public sealed class JoinTests : IAsyncLifetime
     public async Task A_room_that_nobody_came_back_to_is_unsubscribed_and_one_that_somebody_did_is_not()
     {
         var ana = await _node.JoinedAsync("ana", "lobby", seq: 5);
-        await ana.SendAsync(new ClientFrame(ClientFrameType.Leave) { RoomId = "lobby" });
+        await ana.SendAsync(new LeaveCommand { RoomId = "lobby" });
 
         _node.Time.Advance(Subscriptions.Linger - TimeSpan.FromSeconds(2));
         Assert.NotNull(_node.Hub.Find("lobby"));

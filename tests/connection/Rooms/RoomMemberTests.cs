@@ -1,4 +1,4 @@
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Tests.Support;
@@ -15,7 +15,7 @@ public sealed class RoomMemberTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _node = await TestNode.StartAsync();
-        _client = _node.NewClient(new SocketOpening(TestClient.User("ana"), null, null, null, null));
+        _client = _node.NewClient(new SessionOpening(TestClient.User("ana"), null, null, null, null));
         _member = _node.Hub.Enter(_client.Session, "lobby", "ana");
     }
 
@@ -63,7 +63,7 @@ public sealed class RoomMemberTests : IAsyncLifetime
         Offer(1);
         lock (_member.Room.Gate)
         {
-            _member.Reply(FrameWriter.Error(Contracts.ErrorCode.NotMember, reference: "m1"));
+            _member.Reply(new ErrorEvent(Contracts.ErrorCode.NotMember, Ref: "m1"));
         }
 
         Assert.True(_node.Hub.Leave(_member));
@@ -98,7 +98,7 @@ public sealed class RoomMemberTests : IAsyncLifetime
     {
         lock (_member.Room.Gate)
         {
-            _member.Offer(FrameWriter.Message("lobby", TestNode.Epoch, TestNode.Message(seq)), seq);
+            _member.Offer(new MessageEvent("lobby", TestNode.Epoch, TestNode.Message(seq)), seq);
         }
     }
 
@@ -106,7 +106,7 @@ public sealed class RoomMemberTests : IAsyncLifetime
     {
         lock (_member.Room.Gate)
         {
-            Assert.True(_member.GoLive(frame: null, seq));
+            Assert.True(_member.GoLive(serverEvent: null, seq));
         }
     }
 }

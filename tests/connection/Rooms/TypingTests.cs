@@ -1,6 +1,7 @@
 using System.Threading.Channels;
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
+using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Contracts;
 using Tertulia.Testing;

@@ -63,7 +63,7 @@ public sealed class DrainTests : IAsyncLifetime
     [Fact]
     public async Task Only_the_clients_of_a_gateway_that_goes_are_moved()
     {
-        var ana = _node.NewClient(new SocketOpening(TestClient.User("ana"), null, null, "gateway-1", null));
+        var ana = _node.NewClient(new SessionOpening(TestClient.User("ana"), null, null, "gateway-1", null));
         await ana.OpenAsync();
         await ana.NextAsync("connected", "the greeting");
         var bruno = await _node.ConnectAsync("bruno");

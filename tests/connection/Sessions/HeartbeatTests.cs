@@ -1,4 +1,4 @@
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Testing;
@@ -61,7 +61,7 @@ public sealed class HeartbeatTests : IAsyncLifetime
     public async Task An_ending_token_is_announced_once_and_then_ends_the_session()
     {
         var expiresAt = _node.Time.GetUtcNow() + TimeSpan.FromSeconds(90);
-        var ana = _node.NewClient(new SocketOpening(TestClient.User("ana", expiresAt), null, null, null, null));
+        var ana = _node.NewClient(new SessionOpening(TestClient.User("ana", expiresAt), null, null, null, null));
         await ana.OpenAsync();
         await ana.NextAsync("connected", "the greeting");
 
@@ -80,7 +80,7 @@ public sealed class HeartbeatTests : IAsyncLifetime
     public async Task A_new_token_prolongs_the_session()
     {
         var now = _node.Time.GetUtcNow();
-        var ana = _node.NewClient(new SocketOpening(TestClient.User("ana", now + TimeSpan.FromSeconds(70)), null, null, null, null));
+        var ana = _node.NewClient(new SessionOpening(TestClient.User("ana", now + TimeSpan.FromSeconds(70)), null, null, null, null));
         await ana.OpenAsync();
         await ana.NextAsync("connected", "the greeting");
         LookAlive(ana, seconds: 30);

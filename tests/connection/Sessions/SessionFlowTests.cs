@@ -1,4 +1,4 @@
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Contracts;
@@ -19,7 +19,7 @@ public sealed class SessionFlowTests : IAsyncLifetime
     {
         var ana = await _node.ConnectAsync("ana");
 
-        await ana.SendAsync(new ClientFrame(ClientFrameType.Ping) { Ref = "p1" });
+        await ana.SendAsync(new PingCommand { Ref = "p1" });
 
         Assert.Equal("p1", (await ana.NextAsync("pong", "the answer")).Ref);
     }
@@ -27,7 +27,7 @@ public sealed class SessionFlowTests : IAsyncLifetime
     [Fact]
     public async Task Without_a_token_nothing_else_is_answered()
     {
-        var nobody = _node.NewClient(new SocketOpening(null, "lobby", null, null, null));
+        var nobody = _node.NewClient(new SessionOpening(null, "lobby", null, null, null));
         await nobody.OpenAsync();
 
         await nobody.SayAsync("lobby", "hola", reference: "m1");
@@ -40,10 +40,10 @@ public sealed class SessionFlowTests : IAsyncLifetime
     [Fact]
     public async Task A_wrong_token_ends_a_session_that_is_nobody()
     {
-        var nobody = _node.NewClient(new SocketOpening(null, null, null, null, null));
+        var nobody = _node.NewClient(new SessionOpening(null, null, null, null, null));
         await nobody.OpenAsync();
 
-        await nobody.SendAsync(new ClientFrame(ClientFrameType.Auth) { Token = "wrong" });
+        await nobody.SendAsync(new AuthCommand { Token = "wrong" });
 
         Assert.Equal(40102, (await nobody.NextAsync("error", "the refusal")).Code);
         Assert.Equal(4501, (await Eventually.CompletesAsync(nobody.Stream.Closed, "the close frame")).Code);
@@ -54,7 +54,7 @@ public sealed class SessionFlowTests : IAsyncLifetime
     {
         var ana = await _node.ConnectAsync("ana");
 
-        await ana.SendAsync(new ClientFrame(ClientFrameType.AuthRefresh) { Token = "wrong", Ref = "a1" });
+        await ana.SendAsync(new AuthCommand { Token = "wrong", Ref = "a1" });
 
         Assert.Equal("a1", (await ana.NextAsync("error", "the refusal")).Ref);
         await ana.HasNothingMoreAsync();
@@ -67,7 +67,7 @@ public sealed class SessionFlowTests : IAsyncLifetime
     {
         var ana = await _node.JoinedAsync("ana", "lobby", seq: 1);
 
-        await ana.SendAsync(new ClientFrame(ClientFrameType.Message) { RoomId = "lobby", Content = content, Ref = "m1" });
+        await ana.SendAsync(new MessageCommand { RoomId = "lobby", Content = content, Ref = "m1" });
 
         var error = await ana.NextAsync("error", "the refusal");
         Assert.Equal((40004, "Invalid message", "m1"), (error.Code, error.Text("message"), error.Ref));
@@ -113,7 +113,7 @@ public sealed class SessionFlowTests : IAsyncLifetime
     {
         var ana = await _node.ConnectAsync("ana");
 
-        await ana.SendAsync(new ClientFrame(ClientFrameType.Message) { Content = "hola" });
+        await ana.SendAsync(new MessageCommand { Content = "hola" });
 
         Assert.Equal(40001, (await ana.NextAsync("error", "the refusal")).Code);
     }
@@ -128,7 +128,7 @@ public sealed class SessionFlowTests : IAsyncLifetime
         var error = await ana.NextAsync("error", "the refusal");
         Assert.Equal((42902, "j3"), (error.Code, error.Ref));
 
-        await ana.SendAsync(new ClientFrame(ClientFrameType.Leave) { RoomId = "r1" });
+        await ana.SendAsync(new LeaveCommand { RoomId = "r1" });
         await ana.NextAsync("left", "the answer");
         await ana.JoinAsync("r3");
         string[] entered = // Of two partitions, in whatever order.
@@ -202,7 +202,7 @@ public sealed class SessionFlowTests : IAsyncLifetime
 
         for (var index = 0; index < 501; index++)
         {
-            await ana.SendAsync(new ClientFrame(ClientFrameType.Ping));
+            await ana.SendAsync(new PingCommand());
         }
 
         for (var index = 0; index < 500; index++)
@@ -213,12 +213,12 @@ public sealed class SessionFlowTests : IAsyncLifetime
         Assert.Equal(42901, (await ana.NextAsync("error", "the refusal")).Code);
         for (var index = 1; index < 500; index++)
         {
-            await ana.SendAsync(new ClientFrame(ClientFrameType.Ping));
+            await ana.SendAsync(new PingCommand());
             await ana.NextAsync("error", "the refusal");
         }
 
         Assert.False(ana.Session.Outbox.IsClosing);
-        await ana.SendAsync(new ClientFrame(ClientFrameType.Ping));
+        await ana.SendAsync(new PingCommand());
         Assert.Equal(4007, (await Eventually.CompletesAsync(ana.Stream.Closed, "the close frame")).Code);
     }
 
@@ -233,7 +233,7 @@ public sealed class SessionFlowTests : IAsyncLifetime
         });
         var ana = await _node.JoinedAsync("ana", "lobby", seq: 7);
 
-        await ana.SendAsync(new ClientFrame(ClientFrameType.History) { RoomId = "lobby", BeforeSeq = 5, Limit = 10, Ref = "h1" });
+        await ana.SendAsync(new HistoryCommand { RoomId = "lobby", BeforeSeq = 5, Limit = 10, Ref = "h1" });
 
         var page = await ana.NextAsync("history", "the page");
         Assert.Equal(("h1", true), (page.Ref, page.Flag("has_more")));
@@ -246,7 +246,7 @@ public sealed class SessionFlowTests : IAsyncLifetime
     {
         var ana = await _node.JoinedAsync("ana", "lobby", seq: 7);
 
-        await ana.SendAsync(new ClientFrame(ClientFrameType.History) { RoomId = "lobby", Ref = "h1" });
+        await ana.SendAsync(new HistoryCommand { RoomId = "lobby", Ref = "h1" });
 
         var error = await ana.NextAsync("error", "the refusal");
         Assert.Equal((50301, "h1", true), (error.Code, error.Ref, error.Flag("temporary")));

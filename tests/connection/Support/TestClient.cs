@@ -1,22 +1,21 @@
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Protocol;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
-using Tertulia.Connections.Sockets;
 using Tertulia.Contracts;
 using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Support;
 
-/// <summary>A client as the session flow sees one: frames go in parsed, and come out of a real outbox.</summary>
+/// <summary>A client as the session flow sees one: commands go in, and come out of a real outbox.</summary>
 internal sealed class TestClient : IAsyncDisposable
 {
     private readonly ISessionFlow _flow;
     private bool _gone;
 
-    public TestClient(ISessionFlow flow, SocketOpening opening, TimeProvider time, SocketOptions? options = null)
+    public TestClient(ISessionFlow flow, SessionOpening opening, TimeProvider time, OutboxOptions? options = null)
     {
         _flow = flow;
-        var outbox = new Outbox(Stream, () => { }, options ?? new SocketOptions(), time);
+        var outbox = new Outbox(Stream, () => { }, options ?? new OutboxOptions(), time, RawEvent.Format);
         Session = new Session(Guid.NewGuid().ToString("N"), opening, outbox);
     }
 
@@ -28,20 +27,20 @@ internal sealed class TestClient : IAsyncDisposable
 
     public async Task OpenAsync() => await _flow.OpenedAsync(Session, CancellationToken.None);
 
-    public async Task SendAsync(ClientFrame frame)
+    public async Task SendAsync(ClientCommand command)
     {
         Session.Heard();
-        await _flow.OnFrameAsync(Session, frame, CancellationToken.None);
+        await _flow.OnCommandAsync(Session, command, CancellationToken.None);
     }
 
     public Task JoinAsync(string roomId, Position? since = null, string? reference = null) =>
-        SendAsync(new ClientFrame(ClientFrameType.Join) { RoomId = roomId, Since = since, Ref = reference });
+        SendAsync(new JoinCommand { RoomId = roomId, Since = since, Ref = reference });
 
     public Task SayAsync(string roomId, string content, string? clientMsgId = null, string? reference = null) =>
-        SendAsync(new ClientFrame(ClientFrameType.Message) { RoomId = roomId, Content = content, ClientMsgId = clientMsgId, Ref = reference });
+        SendAsync(new MessageCommand { RoomId = roomId, Content = content, ClientMsgId = clientMsgId, Ref = reference });
 
     public Task TypeAsync(string roomId, bool isTyping) =>
-        SendAsync(new ClientFrame(ClientFrameType.Typing) { RoomId = roomId, IsTyping = isTyping });
+        SendAsync(new TypingCommand { RoomId = roomId, IsTyping = isTyping });
 
     /// <summary>The next frame.</summary>
     public async Task<Frame> NextAsync(string what = "the next frame") =>
@@ -70,7 +69,7 @@ internal sealed class TestClient : IAsyncDisposable
     /// <summary>Nothing came that was not read: a ping goes through the same outbox.</summary>
     public async Task HasNothingMoreAsync()
     {
-        await SendAsync(new ClientFrame(ClientFrameType.Ping) { Ref = "nothing more" });
+        await SendAsync(new PingCommand { Ref = "nothing more" });
         Assert.Equal("nothing more", (await NextAsync("pong")).Ref);
     }
 

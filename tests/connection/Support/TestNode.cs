@@ -5,9 +5,9 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Tertulia.Bus;
 using Tertulia.Connections.Auth;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
-using Tertulia.Connections.Sockets;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Testing;
@@ -148,7 +148,7 @@ internal sealed class TestNode : IAsyncDisposable
         Message = new MessageCreated { MessageId = send.Send.MessageId, ClientMsgId = send.Send.ClientMsgId, Content = send.Send.Content },
     };
 
-    public TestClient NewClient(SocketOpening opening, SocketOptions? options = null)
+    public TestClient NewClient(SessionOpening opening, OutboxOptions? options = null)
     {
         var client = new TestClient(Of<ISessionFlow>(), opening, Time, options);
         _clients.Add(client);
@@ -156,16 +156,16 @@ internal sealed class TestNode : IAsyncDisposable
     }
 
     /// <summary>A client on <c>/ws</c>, greeted.</summary>
-    public async Task<TestClient> ConnectAsync(string userId, SocketOptions? options = null)
+    public async Task<TestClient> ConnectAsync(string userId, OutboxOptions? options = null)
     {
-        var client = NewClient(new SocketOpening(TestClient.User(userId), null, null, null, null), options);
+        var client = NewClient(new SessionOpening(TestClient.User(userId), null, null, null, null), options);
         await client.OpenAsync();
         await client.NextAsync("connected", "the greeting");
         return client;
     }
 
     /// <summary>A client on <c>/ws</c> that is in a room whose last seq is <paramref name="seq"/>.</summary>
-    public async Task<TestClient> JoinedAsync(string userId, string roomId, long seq, SocketOptions? options = null)
+    public async Task<TestClient> JoinedAsync(string userId, string roomId, long seq, OutboxOptions? options = null)
     {
         var client = await ConnectAsync(userId, options);
         Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = Epoch, Seq = seq });
@@ -180,7 +180,7 @@ internal sealed class TestNode : IAsyncDisposable
     public async Task SettledAsync()
     {
         // The inbox handles one batch after the other: when the topology of this one is known, all before it are done.
-        var room = Hub.Enter(new TestClient(Of<ISessionFlow>(), new SocketOpening(null, null, null, null, null), Time).Session, "settled", "nobody").Room;
+        var room = Hub.Enter(new TestClient(Of<ISessionFlow>(), new SessionOpening(null, null, null, null, null), Time).Session, "settled", "nobody").Room;
         var mark = Guid.NewGuid().ToString();
         await TellAsync(new NodeBatch { Topologies = { new RoomTopology { RoomId = "settled", NodeIds = { mark } } } });
         await Eventually.HoldsAsync(() => room.OtherNodes.Contains(mark), "the node has handled what it was sent");

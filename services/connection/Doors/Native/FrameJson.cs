@@ -1,0 +1,159 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Doors.Native;
+
+/// <summary>The JSON that server frames are made of: envelope, times, messages, users.</summary>
+/// <remarks>Each thread has one writer: what <see cref="Begin"/> started on a thread must come to <see cref="End"/> on it, without another frame in between.</remarks>
+internal static class FrameJson
+{
+    /// <summary>Frames carry text as typed, without escapes for HTML: whoever shows it on a page escapes for the page.</summary>
+    internal static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    // A buffer that one large history has grown is not kept.
+    private const int KeptBytes = 128 * 1024;
+
+    [ThreadStatic] private static ArrayBufferWriter<byte>? _threadBuffer;
+    [ThreadStatic] private static Utf8JsonWriter? _threadWriter;
+
+    /// <summary>Writes <c>{"type":…,"room_id":…,"seq":…,"epoch":…,"ref":…</c>; what is null is left out.</summary>
+    public static Utf8JsonWriter Begin(
+        ReadOnlySpan<byte> type, string? roomId = null, long? seq = null, string? epoch = null, string? reference = null)
+    {
+        var buffer = _threadBuffer ??= new ArrayBufferWriter<byte>(1024);
+        var json = _threadWriter ??= new Utf8JsonWriter(buffer, Options);
+        buffer.ResetWrittenCount();
+        json.Reset(buffer);
+        json.WriteStartObject();
+        json.WriteString("type"u8, type);
+        WriteOptional(json, "room_id"u8, roomId);
+        if (seq is { } number)
+        {
+            json.WriteNumber("seq"u8, number);
+        }
+
+        WriteOptional(json, "epoch"u8, epoch);
+        WriteOptional(json, "ref"u8, reference);
+        return json;
+    }
+
+    /// <summary>As <see cref="Begin"/>, and opens <c>"data":{</c>.</summary>
+    public static Utf8JsonWriter BeginData(
+        ReadOnlySpan<byte> type, string? roomId = null, long? seq = null, string? epoch = null, string? reference = null)
+    {
+        var json = Begin(type, roomId, seq, epoch, reference);
+        json.WriteStartObject("data"u8);
+        return json;
+    }
+
+    /// <summary>Closes <c>data</c> and the envelope, and makes the frame.</summary>
+    public static byte[] End(Utf8JsonWriter json)
+    {
+        json.WriteEndObject();
+        json.WriteEndObject();
+        json.Flush();
+        var frame = WebSocketFrames.Make(WebSocketOpcode.Text, _threadBuffer!.WrittenSpan);
+        if (_threadBuffer.Capacity > KeptBytes)
+        {
+            (_threadBuffer, _threadWriter) = (null, null);
+        }
+
+        return frame;
+    }
+
+    /// <summary>Writes a string unless it is null or empty, which is how the contracts say that it is absent.</summary>
+    public static void WriteOptional(Utf8JsonWriter json, ReadOnlySpan<byte> name, string? value)
+    {
+        if (!string.IsNullOrEmpty(value))
+        {
+            json.WriteString(name, value);
+        }
+    }
+
+    /// <summary>ISO-8601, UTC, milliseconds.</summary>
+    public static void WriteTime(Utf8JsonWriter json, ReadOnlySpan<byte> name, DateTimeOffset value)
+    {
+        Span<byte> text = stackalloc byte[32];
+        value.UtcDateTime.TryFormat(text, out var length, "yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+        json.WriteString(name, text[..length]);
+    }
+
+    /// <summary>ISO-8601, UTC, milliseconds.</summary>
+    public static void WriteTime(Utf8JsonWriter json, ReadOnlySpan<byte> name, long unixMilliseconds) =>
+        WriteTime(json, name, DateTimeOffset.FromUnixTimeMilliseconds(unixMilliseconds));
+
+    /// <summary><c>[{user_id, username, status}]</c>.</summary>
+    public static void WriteUsers(Utf8JsonWriter json, ReadOnlySpan<byte> name, IReadOnlyList<PresentUser> users)
+    {
+        json.WriteStartArray(name);
+        foreach (var user in users)
+        {
+            json.WriteStartObject();
+            json.WriteString("user_id"u8, user.UserId);
+            json.WriteString("username"u8, user.Username);
+            json.WriteString("status"u8, user.Status is { Length: > 0 } status ? status : "online");
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    /// <summary>The fields of a message, without the braces.</summary>
+    public static void WriteMessageFields(
+        Utf8JsonWriter json, string messageId, long seq, string userId, string username, string content, long createdAtMs,
+        string clientMsgId, string replyTo, ReadOnlySpan<byte> metadata)
+    {
+        json.WriteString("id"u8, messageId);
+        json.WriteNumber("seq"u8, seq);
+        json.WriteString("user_id"u8, userId);
+        json.WriteString("username"u8, username);
+        json.WriteString("content"u8, content);
+        WriteTime(json, "created_at"u8, createdAtMs);
+        WriteOptional(json, "client_msg_id"u8, clientMsgId);
+        WriteOptional(json, "reply_to"u8, replyTo);
+        if (!metadata.IsEmpty)
+        {
+            json.WritePropertyName("metadata"u8);
+            json.WriteRawValue(metadata, skipInputValidation: true); // FrameReader took it only as a complete object.
+        }
+    }
+
+    /// <summary><c>[{id, seq, …}]</c>.</summary>
+    public static void WriteMessages(Utf8JsonWriter json, ReadOnlySpan<byte> name, IReadOnlyList<Message> messages)
+    {
+        json.WriteStartArray(name);
+        foreach (var message in messages)
+        {
+            json.WriteStartObject();
+            WriteMessageFields(json, message);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    /// <summary><c>[{room_id, epoch, seq, role}]</c>.</summary>
+    public static void WriteRooms(Utf8JsonWriter json, IReadOnlyList<RoomSummary> rooms)
+    {
+        json.WriteStartArray("rooms"u8);
+        foreach (var room in rooms)
+        {
+            json.WriteStartObject();
+            json.WriteString("room_id"u8, room.RoomId);
+            json.WriteString("epoch"u8, room.Epoch);
+            json.WriteNumber("seq"u8, room.Seq);
+            WriteOptional(json, "role"u8, room.Role);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    /// <summary>The fields of a message, without the braces.</summary>
+    public static void WriteMessageFields(Utf8JsonWriter json, Message message) => WriteMessageFields(
+        json, message.MessageId, message.Seq, message.UserId, message.Username, message.Content, message.CreatedAtMs,
+        message.ClientMsgId, message.ReplyTo, message.Metadata.Span);
+}

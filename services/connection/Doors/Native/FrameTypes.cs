@@ -1,0 +1,46 @@
+using Tertulia.Connections.Sessions;
+
+namespace Tertulia.Connections.Doors.Native;
+
+/// <summary>Every client frame of PROTOCOL §3.</summary>
+internal static class FrameTypes
+{
+    private const int MaxHistory = 100;
+    private const int MaxIdChars = 64;
+    private const int MaxEpochChars = 64;
+    private const int MaxTokenChars = 16 * 1024;
+
+    /// <summary>Those that there are without further verbs.</summary>
+    public static IReadOnlyList<FrameType> All { get; } =
+    [
+        new("message", static (ref FrameFields fields) => new MessageCommand
+        {
+            RoomId = fields.RoomId(),
+            Content = fields.Required(Field.Content, fields.Text(Field.Content, int.MaxValue, mayBeEmpty: true)),
+            ClientMsgId = fields.Id(Field.ClientMsgId, MaxIdChars),
+            ReplyTo = fields.Id(Field.ReplyTo, MaxIdChars),
+            Metadata = fields.JsonObject(Field.Metadata),
+        }),
+        new("typing", static (ref FrameFields fields) => new TypingCommand { RoomId = fields.RoomId(), IsTyping = fields.Boolean(Field.IsTyping) }),
+        new("join", static (ref FrameFields fields) => new JoinCommand
+        {
+            RoomId = fields.RoomId(),
+            Since = fields.Since(MaxEpochChars),
+            History = (int?)fields.Integer(Field.History, 0, MaxHistory),
+        }),
+        new("leave", static (ref FrameFields fields) => new LeaveCommand { RoomId = fields.RoomId() }),
+        new("history", static (ref FrameFields fields) => new HistoryCommand
+        {
+            RoomId = fields.RoomId(),
+            BeforeSeq = fields.Integer(Field.BeforeSeq, 1, FrameFields.MaxSeq),
+            AfterSeq = fields.Integer(Field.AfterSeq, 0, FrameFields.MaxSeq, notWith: Field.BeforeSeq),
+            Limit = (int?)fields.Integer(Field.Limit, 1, MaxHistory),
+        }),
+        new("ping", static (ref FrameFields _) => new PingCommand()),
+        new("auth", ReadToken),
+        new("auth_refresh", ReadToken),
+    ];
+
+    private static AuthCommand ReadToken(ref FrameFields fields) =>
+        new() { Token = fields.Required(Field.Token, fields.Text(Field.Token, MaxTokenChars)) };
+}

@@ -1,0 +1,229 @@
+using System.Text.Json;
+using Tertulia.Connections.Events;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+
+namespace Tertulia.Connections.Doors.Native;
+
+/// <summary>Every server frame of PROTOCOL §3. A field that is absent is left out.</summary>
+internal static class NativeEncoders
+{
+    /// <summary>One for each kind of event that there is without further verbs.</summary>
+    public static IReadOnlyList<NativeEncoder> All { get; } =
+    [
+        NativeEncoder.Json<MessageEvent>(Message),
+        NativeEncoder.Json<MessageStateEvent>(MessageState),
+        NativeEncoder.Json<MessageSentEvent>(MessageSent),
+        NativeEncoder.Json<ConnectedEvent>(Connected),
+        NativeEncoder.Json<JoinedEvent>(Joined),
+        NativeEncoder.Json<LeftEvent>(Left),
+        NativeEncoder.Json<HistoryEvent>(History),
+        NativeEncoder.Json<UserJoinedEvent>(joined => UserChange("user_joined"u8, joined.RoomId, joined.User)),
+        NativeEncoder.Json<UserLeftEvent>(left => UserChange("user_left"u8, left.RoomId, left.User)),
+        NativeEncoder.Json<TypingEvent>(Typing),
+        NativeEncoder.Json<OnlineCountEvent>(OnlineCount),
+        NativeEncoder.Json<GapEvent>(Gap),
+        NativeEncoder.Json<PongEvent>(Pong),
+        NativeEncoder.Json<AuthOkEvent>(AuthOk),
+        NativeEncoder.Json<TokenExpiringEvent>(TokenExpiring),
+        NativeEncoder.Json<ReconnectEvent>(Reconnect),
+        NativeEncoder.Json<ErrorEvent>(Error),
+        NativeEncoder.Frame<AreYouThereEvent>(_ => WebSocketFrames.Make(WebSocketOpcode.Ping, [])),
+        NativeEncoder.Frame<SocketPongEvent>(pong => WebSocketFrames.Make(WebSocketOpcode.Pong, pong.Payload.Span)),
+        NativeEncoder.Frame<CloseEvent>(close => WebSocketFrames.Close(close.Code, close.Reason)),
+    ];
+
+    private static Utf8JsonWriter Message(MessageEvent live)
+    {
+        var (entry, message) = (live.Entry, live.Entry.Message);
+        var json = FrameJson.BeginData("message"u8, live.RoomId, entry.Seq, live.Epoch);
+        FrameJson.WriteMessageFields(
+            json, message.MessageId, entry.Seq, entry.UserId, entry.Username, message.Content, entry.CreatedAtMs,
+            message.ClientMsgId, message.ReplyTo, message.Metadata.Span);
+        return json;
+    }
+
+    private static Utf8JsonWriter MessageState(MessageStateEvent state)
+    {
+        var json = FrameJson.BeginData("message"u8, state.RoomId, state.Message.Seq, state.Epoch);
+        FrameJson.WriteMessageFields(json, state.Message);
+        return json;
+    }
+
+    private static Utf8JsonWriter MessageSent(MessageSentEvent sent)
+    {
+        var json = FrameJson.Begin("message_sent"u8, sent.RoomId, sent.Seq, sent.Epoch, sent.Ref);
+        json.WriteString("message_id"u8, sent.MessageId);
+        FrameJson.WriteTime(json, "timestamp"u8, sent.TimestampMs);
+        json.WriteStartObject("data"u8);
+        json.WriteString("message_id"u8, sent.MessageId);
+        FrameJson.WriteOptional(json, "client_msg_id"u8, sent.ClientMsgId);
+        json.WriteNumber("seq"u8, sent.Seq);
+        FrameJson.WriteTime(json, "timestamp"u8, sent.TimestampMs);
+        json.WriteBoolean("duplicate"u8, sent.Duplicate);
+        return json;
+    }
+
+    private static Utf8JsonWriter Connected(ConnectedEvent connected)
+    {
+        var json = connected.Room is { } room
+            ? FrameJson.BeginData("connected"u8, room.RoomId, room.Snapshot.Seq, room.Snapshot.Epoch)
+            : FrameJson.BeginData("connected"u8);
+        if (connected.Room is not null)
+        {
+            WriteRoom(json, connected.Room);
+        }
+        else
+        {
+            FrameJson.WriteUsers(json, "active_users"u8, []);
+        }
+
+        FrameJson.WriteMessages(json, "history"u8, connected.History);
+        json.WriteString("connection_id"u8, connected.ConnectionId);
+        json.WriteString("session_id"u8, connected.SessionId);
+        json.WriteStartObject("user"u8);
+        json.WriteString("user_id"u8, connected.User.UserId);
+        json.WriteString("username"u8, connected.User.Username);
+        json.WriteString("role"u8, connected.User.Role);
+        FrameJson.WriteOptional(json, "avatar"u8, connected.User.Avatar);
+        json.WriteEndObject();
+        FrameJson.WriteRooms(json, connected.Rooms);
+        json.WriteNumber("heartbeat_ms"u8, (long)connected.Heartbeat.TotalMilliseconds);
+        FrameJson.WriteTime(json, "server_time"u8, connected.ServerTime);
+        WriteLimits(json, connected.Limits);
+        return json;
+    }
+
+    private static Utf8JsonWriter Joined(JoinedEvent joined)
+    {
+        var snapshot = joined.Room.Snapshot;
+        var json = FrameJson.BeginData("joined"u8, joined.Room.RoomId, snapshot.Seq, snapshot.Epoch, joined.Ref);
+        WriteRoom(json, joined.Room);
+        FrameJson.WriteMessages(json, "history"u8, joined.History);
+        return json;
+    }
+
+    private static Utf8JsonWriter Left(LeftEvent left)
+    {
+        var json = FrameJson.BeginData("left"u8, left.RoomId, reference: left.Ref);
+        json.WriteString("room_id"u8, left.RoomId);
+        return json;
+    }
+
+    private static Utf8JsonWriter History(HistoryEvent page)
+    {
+        var json = FrameJson.BeginData("history"u8, page.RoomId, reference: page.Ref);
+        FrameJson.WriteMessages(json, "items"u8, page.Items);
+        json.WriteBoolean("has_more"u8, page.HasMore);
+        return json;
+    }
+
+    private static Utf8JsonWriter UserChange(ReadOnlySpan<byte> type, string roomId, PresentUser user)
+    {
+        var json = FrameJson.BeginData(type, roomId);
+        json.WriteString("user_id"u8, user.UserId);
+        json.WriteString("username"u8, user.Username);
+        return json;
+    }
+
+    private static Utf8JsonWriter Typing(TypingEvent typing)
+    {
+        var json = FrameJson.BeginData("typing"u8, typing.RoomId);
+        json.WriteString("user_id"u8, typing.UserId);
+        json.WriteString("username"u8, typing.Username);
+        json.WriteBoolean("is_typing"u8, typing.IsTyping);
+        return json;
+    }
+
+    private static Utf8JsonWriter OnlineCount(OnlineCountEvent count)
+    {
+        var json = FrameJson.BeginData("online_count"u8, count.RoomId);
+        json.WriteString("room_id"u8, count.RoomId);
+        json.WriteNumber("online"u8, count.Online);
+        json.WriteNumber("members"u8, count.Members);
+        return json;
+    }
+
+    private static Utf8JsonWriter Gap(GapEvent gap)
+    {
+        var json = FrameJson.BeginData("gap"u8, gap.RoomId, epoch: gap.Epoch);
+        json.WriteString("room_id"u8, gap.RoomId);
+        json.WriteNumber("from_seq"u8, gap.FromSeq);
+        json.WriteNumber("to_seq"u8, gap.ToSeq);
+        return json;
+    }
+
+    private static Utf8JsonWriter Pong(PongEvent pong)
+    {
+        var json = FrameJson.BeginData("pong"u8, reference: pong.Ref);
+        FrameJson.WriteTime(json, "server_time"u8, pong.ServerTime);
+        return json;
+    }
+
+    private static Utf8JsonWriter AuthOk(AuthOkEvent ok)
+    {
+        var json = FrameJson.BeginData("auth_ok"u8, reference: ok.Ref);
+        if (ok.ExpiresAt is { } expiresAt)
+        {
+            FrameJson.WriteTime(json, "expires_at"u8, expiresAt);
+        }
+
+        return json;
+    }
+
+    private static Utf8JsonWriter TokenExpiring(TokenExpiringEvent expiring)
+    {
+        var json = FrameJson.BeginData("token_expiring"u8);
+        FrameJson.WriteTime(json, "expires_at"u8, expiring.ExpiresAt);
+        return json;
+    }
+
+    private static Utf8JsonWriter Reconnect(ReconnectEvent reconnect)
+    {
+        var json = FrameJson.BeginData("reconnect"u8);
+        json.WriteString("reason"u8, reconnect.Reason);
+        json.WriteNumber("delay_ms"u8, reconnect.DelayMs);
+        json.WriteNumber("jitter_ms"u8, reconnect.JitterMs);
+        return json;
+    }
+
+    private static Utf8JsonWriter Error(ErrorEvent error)
+    {
+        var entry = ErrorCatalog.Of(error.Code);
+        var json = FrameJson.BeginData("error"u8, error.RoomId, reference: error.Ref);
+        json.WriteString("message"u8, string.IsNullOrEmpty(error.Message) ? entry.Message : error.Message);
+        json.WriteNumber("code"u8, (int)entry.Code);
+        json.WriteString("name"u8, entry.Name);
+        json.WriteBoolean("temporary"u8, entry.Temporary);
+        if (error.RetryAfterMs > 0)
+        {
+            json.WriteNumber("retry_after_ms"u8, error.RetryAfterMs);
+        }
+
+        return json;
+    }
+
+    private static void WriteRoom(Utf8JsonWriter json, RoomView room)
+    {
+        json.WriteString("room_id"u8, room.RoomId);
+        json.WriteString("epoch"u8, room.Snapshot.Epoch);
+        json.WriteNumber("seq"u8, room.Snapshot.Seq);
+        json.WriteBoolean("recovered"u8, room.Snapshot.Recovered);
+        json.WriteNumber("members"u8, room.Snapshot.Members);
+        json.WriteNumber("count"u8, room.Online);
+        FrameJson.WriteUsers(json, "active_users"u8, room.ActiveUsers);
+    }
+
+    private static void WriteLimits(Utf8JsonWriter json, LimitOptions limits)
+    {
+        json.WriteStartObject("limits"u8);
+        json.WriteNumber("content_length"u8, limits.ContentLength);
+        json.WriteNumber("frame_bytes"u8, limits.FrameBytes);
+        json.WriteNumber("events_per_minute"u8, limits.EventsPerMinute);
+        json.WriteNumber("burst"u8, limits.Burst);
+        json.WriteNumber("rooms_per_connection"u8, limits.RoomsPerConnection);
+        json.WriteNumber("connections_per_user"u8, limits.ConnectionsPerUser);
+        json.WriteNumber("history_page"u8, LimitOptions.MaxHistoryPage);
+        json.WriteEndObject();
+    }
+}

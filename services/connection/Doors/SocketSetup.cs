@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using Tertulia.Connections.Doors.Native;
+using Tertulia.Connections.Events;
+using Tertulia.Connections.Limits;
+using Tertulia.Hosting;
+
+namespace Tertulia.Connections.Doors;
+
+internal static class SocketSetup
+{
+    /// <summary>The WebSocket way in.</summary>
+    public static IServiceCollection AddSockets(this IServiceCollection services)
+    {
+        services.AddSingleton<IValidateOptions<SocketOptions>, SocketOptionsValidator>();
+        services.AddSingleton<IValidateOptions<SocketOptions>, SocketOptionsRules>();
+        services.AddSingleton<IValidateOptions<OutboxOptions>, OutboxOptionsValidator>();
+        services.AddSingleton<IValidateOptions<OutboxOptions>, OutboxOptionsRules>();
+        services.AddOptions<OutboxOptions>().BindConfiguration(OutboxOptions.Section).ValidateOnStart();
+        services.AddOptions<SocketOptions>().BindConfiguration(SocketOptions.Section).ValidateOnStart();
+        // Else the server keeps the header values of a request, cookies and tokens, for the connection's next one: a socket's never comes.
+        services.Configure<KestrelServerOptions>(kestrel => kestrel.DisableStringReuse = true);
+        services.AddSingleton<OriginRules>();
+        services.AddSingleton<SocketAdmission>();
+        services.AddSingleton(new NativeFormat(NativeEncoders.All));
+        services.AddSingleton(new FrameReader(FrameTypes.All));
+        services.AddSingleton<NativeDoor>();
+        services.AddSingleton<NativeSocket>();
+        services.AddSingleton<SocketSweeper>();
+        services.AddHostedService(provider => provider.GetRequiredService<SocketSweeper>());
+        services.AddStormCompaction(provider =>
+        {
+            var counts = provider.GetRequiredService<ConnectionCounts>();
+            return () => counts.Total;
+        });
+        return services;
+    }
+}

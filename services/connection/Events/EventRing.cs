@@ -1,0 +1,85 @@
+using System.Buffers;
+
+namespace Tertulia.Connections.Events;
+
+/// <summary>Frames in the order in which they are sent. Not thread-safe: its owner locks.</summary>
+internal struct EventRing
+{
+    // Enough for a quiet room, and kept. A larger ring is rented and given back when it is empty.
+    private const int Small = 8;
+
+    private ServerEvent?[]? _small;
+    private ServerEvent?[]? _ring;
+    private int _head;
+
+    /// <summary>Frames in the ring.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>The first frame; there must be one.</summary>
+    public readonly ServerEvent First => _ring![_head]!;
+
+    /// <summary>Appends a frame.</summary>
+    public void Push(ServerEvent frame)
+    {
+        _ring ??= _small ??= new ServerEvent?[Small];
+        if (Count == _ring.Length)
+        {
+            Grow();
+        }
+
+        var tail = _head + Count;
+        _ring[tail < _ring.Length ? tail : tail - _ring.Length] = frame;
+        Count++;
+    }
+
+    /// <summary>Takes the first frame; there must be one.</summary>
+    public ServerEvent Pop()
+    {
+        var frame = _ring![_head]!;
+        _ring[_head] = null;
+        _head = _head + 1 < _ring.Length ? _head + 1 : 0;
+        if (--Count == 0)
+        {
+            Empty();
+        }
+
+        return frame;
+    }
+
+    /// <summary>Forgets all frames.</summary>
+    public void Clear()
+    {
+        if (_ring is not null)
+        {
+            Array.Clear(_ring);
+        }
+
+        Count = 0;
+        Empty();
+    }
+
+    private void Grow()
+    {
+        var larger = ArrayPool<ServerEvent?>.Shared.Rent(_ring!.Length * 2);
+        var untilEnd = Math.Min(Count, _ring.Length - _head);
+        Array.Copy(_ring, _head, larger, 0, untilEnd);
+        Array.Copy(_ring, 0, larger, untilEnd, Count - untilEnd);
+        Array.Clear(_ring);
+        Return();
+        (_ring, _head) = (larger, 0);
+    }
+
+    private void Empty()
+    {
+        Return();
+        (_ring, _head) = (_small, 0);
+    }
+
+    private readonly void Return()
+    {
+        if (_ring is not null && _ring != _small)
+        {
+            ArrayPool<ServerEvent?>.Shared.Return(_ring);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using System.Globalization;
+using System.Text;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Events;
+
+/// <summary>Bytes that things take in an event, at most, whatever its format: all formats write JSON strings, so that lists can be cut before they are encoded.</summary>
+internal static class EventSize
+{
+    /// <summary>The envelope of an event and its short fields: type, ids, epoch, <c>ref</c>, numbers.</summary>
+    public const int Overhead = 2 * 1024;
+
+    // Names of the fields, quotes, commas, numbers, a time.
+    private const int MessageOverhead = 256;
+    private const int UserOverhead = 64;
+    private const int RoomOverhead = 96;
+
+    /// <summary>A string in JSON without its quotes.</summary>
+    public static int Of(string text)
+    {
+        var bytes = 0;
+        foreach (var character in text)
+        {
+            if (character > '\x7f')
+            {
+                return OfRunes(text);
+            }
+
+            bytes += character switch
+            {
+                '"' or '\\' => 2,
+                < ' ' or '\x7f' => 6,
+                _ => 1,
+            };
+        }
+
+        return bytes;
+    }
+
+    /// <summary>A message in a list.</summary>
+    public static int Of(Message message) =>
+        MessageOverhead + Of(message.MessageId) + Of(message.UserId) + Of(message.Username) + Of(message.Content) + Of(message.ClientMsgId) + Of(message.ReplyTo)
+        + message.Metadata.Length;
+
+    /// <summary>A list of users.</summary>
+    public static int Of(IReadOnlyList<PresentUser> users)
+    {
+        var bytes = 0;
+        foreach (var user in users)
+        {
+            bytes += UserOverhead + Of(user.UserId) + Of(user.Username) + Of(user.Status);
+        }
+
+        return bytes;
+    }
+
+    /// <summary>A room in a list.</summary>
+    public static int Of(RoomSummary room) => RoomOverhead + Of(room.RoomId) + Of(room.Epoch) + Of(room.Role);
+
+    /// <summary>The longest run of messages that fits.</summary>
+    /// <param name="messages">All of them, ascending.</param>
+    /// <param name="maxBytes">For all; the first that is looked at is taken whatever its size, or nobody could ever get it.</param>
+    /// <param name="fromEnd">The run ends with the last message; else it begins with the first.</param>
+    public static IReadOnlyList<Message> Fit(IReadOnlyList<Message> messages, int maxBytes, bool fromEnd)
+    {
+        var (count, bytes) = (0, 0);
+        while (count < messages.Count)
+        {
+            bytes += Of(messages[fromEnd ? messages.Count - 1 - count : count]);
+            if (count > 0 && bytes > maxBytes)
+            {
+                break;
+            }
+
+            count++;
+        }
+
+        return count == messages.Count ? messages : [.. fromEnd ? messages.Skip(messages.Count - count) : messages.Take(count)];
+    }
+
+    /// <summary>The rooms from one on that fit.</summary>
+    /// <param name="rooms">All of them.</param>
+    /// <param name="start">The first that is taken, whatever its size.</param>
+    /// <param name="maxBytes">For all.</param>
+    public static IReadOnlyList<RoomSummary> Fit(IReadOnlyList<RoomSummary> rooms, int start, int maxBytes)
+    {
+        var (end, bytes) = (start, 0);
+        while (end < rooms.Count && ((bytes += Of(rooms[end])) <= maxBytes || end == start))
+        {
+            end++;
+        }
+
+        return start == 0 && end == rooms.Count ? rooms : [.. rooms.Skip(start).Take(end - start)];
+    }
+
+    private static int OfRunes(string text)
+    {
+        var bytes = 0;
+        foreach (var rune in text.EnumerateRunes())
+        {
+            bytes += rune.Value switch
+            {
+                '"' or '\\' => 2,
+                < ' ' => 6,
+                < 0x7f => 1,
+                _ when IsEscaped(rune) => 6 * rune.Utf16SequenceLength,
+                _ => rune.Utf8SequenceLength,
+            };
+        }
+
+        return bytes;
+    }
+
+    // What JSON writers show as \uXXXX although they need not: two of them for what is not in the basic plane.
+    private static bool IsEscaped(Rune rune) => !rune.IsBmp || Rune.GetUnicodeCategory(rune) is
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate
+        or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned or UnicodeCategory.SpaceSeparator;
+}

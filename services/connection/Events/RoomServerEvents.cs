@@ -1,0 +1,101 @@
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Events;
+
+/// <summary>One live message of the log.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Epoch">Epoch of the seq.</param>
+/// <param name="Entry">An entry whose body is a message.</param>
+internal sealed record MessageEvent(string RoomId, string Epoch, RoomEvent Entry) : ServerEvent(DeliveryClass.Durable);
+
+/// <summary>A message in its current state, for a client that catches up.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Epoch">Epoch of the seq.</param>
+/// <param name="Message">The message.</param>
+internal sealed record MessageStateEvent(string RoomId, string Epoch, Message Message) : ServerEvent(DeliveryClass.Control);
+
+/// <summary>The sender's message is durable.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Epoch">Epoch of the seq.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+/// <param name="MessageId">UUIDv7.</param>
+/// <param name="ClientMsgId">Null or empty when the client chose none.</param>
+/// <param name="Seq">Place in the log.</param>
+/// <param name="TimestampMs">Unix milliseconds of the write.</param>
+/// <param name="Duplicate">The log already held it: this is the first result.</param>
+internal sealed record MessageSentEvent(
+    string RoomId, string Epoch, string? Ref, string MessageId, string? ClientMsgId, long Seq, long TimestampMs, bool Duplicate)
+    : ServerEvent(DeliveryClass.Control);
+
+/// <summary>The session is in the room.</summary>
+/// <param name="Room">What it is shown.</param>
+/// <param name="History">The messages of the view that fit.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+internal sealed record JoinedEvent(RoomView Room, IReadOnlyList<Message> History, string? Ref) : ServerEvent(DeliveryClass.Control)
+{
+    /// <summary>The answer to a join, with as many messages as fit.</summary>
+    /// <param name="room">What the session is shown.</param>
+    /// <param name="reference">The command's <c>ref</c>; null when it had none.</param>
+    /// <param name="taken">Messages of the snapshot that are in it: see <see cref="RoomView.FitHistory"/>.</param>
+    public static JoinedEvent Fit(RoomView room, string? reference, out int taken)
+    {
+        var history = room.FitHistory(EventSize.Overhead, out taken);
+        return new JoinedEvent(room, history, reference);
+    }
+}
+
+/// <summary>The caller is out of the room.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+internal sealed record LeftEvent(string RoomId, string? Ref) : ServerEvent(DeliveryClass.Control);
+
+/// <summary>A page of a room's history, in ascending order of seq.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+/// <param name="Items">The page.</param>
+/// <param name="HasMore">There are more in the direction of the page.</param>
+internal sealed record HistoryEvent(string RoomId, string? Ref, IReadOnlyList<Message> Items, bool HasMore) : ServerEvent(DeliveryClass.Control)
+{
+    /// <summary>As much of a page as fits.</summary>
+    /// <param name="roomId">The room.</param>
+    /// <param name="reference">The command's <c>ref</c>; null when it had none.</param>
+    /// <param name="items">The page, ascending.</param>
+    /// <param name="hasMore">There are more in the direction of the page.</param>
+    /// <param name="newest">The page was asked for from its end (<c>before_seq</c>, or no bound): what does not fit is left out at the beginning, else at the
+    /// end. Either way <see cref="HasMore"/> is then true.</param>
+    public static HistoryEvent Fit(string roomId, string? reference, IReadOnlyList<Message> items, bool hasMore, bool newest = true)
+    {
+        var page = EventSize.Fit(items, MaxBytes - EventSize.Overhead, fromEnd: newest);
+        return new HistoryEvent(roomId, reference, page, hasMore || page.Count < items.Count);
+    }
+}
+
+/// <summary>A user's first device came.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="User">Who.</param>
+internal sealed record UserJoinedEvent(string RoomId, PresentUser User) : ServerEvent(DeliveryClass.Ephemeral);
+
+/// <summary>A user's last device left.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="User">Who.</param>
+internal sealed record UserLeftEvent(string RoomId, PresentUser User) : ServerEvent(DeliveryClass.Ephemeral);
+
+/// <summary>A user types, or stopped.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="UserId">Who.</param>
+/// <param name="Username">How it is shown.</param>
+/// <param name="IsTyping">False: stopped.</param>
+internal sealed record TypingEvent(string RoomId, string UserId, string Username, bool IsTyping) : ServerEvent(DeliveryClass.Ephemeral);
+
+/// <summary>How many users are in a large room.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Online">Users who are there.</param>
+/// <param name="Members">Members as the log says.</param>
+internal sealed record OnlineCountEvent(string RoomId, uint Online, uint Members) : ServerEvent(DeliveryClass.Ephemeral);
+
+/// <summary>These entries were left out; the client pages the history.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Epoch">Epoch of the seqs.</param>
+/// <param name="FromSeq">The first.</param>
+/// <param name="ToSeq">The last.</param>
+internal sealed record GapEvent(string RoomId, string? Epoch, long FromSeq, long ToSeq) : ServerEvent(DeliveryClass.Control);

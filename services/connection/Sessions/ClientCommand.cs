@@ -1,0 +1,79 @@
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Sessions;
+
+/// <summary>What a client asks for, in no dialect: types and formats are checked by the door; whether it is allowed is decided later.</summary>
+internal abstract record ClientCommand
+{
+    /// <summary>At most 64 characters, echoed in the answer; null when the client wants none but errors.</summary>
+    public string? Ref { get; init; }
+
+    /// <summary>W3C trace context; null when absent.</summary>
+    public string? Traceparent { get; init; }
+}
+
+/// <summary>What a client asks for in a room.</summary>
+internal abstract record RoomCommand : ClientCommand
+{
+    /// <summary>1 to 128 characters of <c>A–Z a–z 0–9 _ - : .</c>; null means the room of the URL.</summary>
+    public string? RoomId { get; init; }
+}
+
+/// <summary>The client enters a room, or enters it again.</summary>
+internal sealed record JoinCommand : RoomCommand
+{
+    /// <summary>The position to resume from; null when absent.</summary>
+    public Position? Since { get; init; }
+
+    /// <summary>Messages of history wanted, 0 to 100; null when absent.</summary>
+    public int? History { get; init; }
+}
+
+/// <summary>The client leaves a room.</summary>
+internal sealed record LeaveCommand : RoomCommand;
+
+/// <summary>The client says something.</summary>
+internal sealed record MessageCommand : RoomCommand
+{
+    /// <summary>As typed. Its length is checked against the limits later.</summary>
+    public string? Content { get; init; }
+
+    /// <summary>1 to 64 characters; null when absent.</summary>
+    public string? ClientMsgId { get; init; }
+
+    /// <summary>Id of the message it answers; null when absent.</summary>
+    public string? ReplyTo { get; init; }
+
+    /// <summary>A JSON object as UTF-8, as sent; empty when absent.</summary>
+    public ReadOnlyMemory<byte> Metadata { get; init; }
+}
+
+/// <summary>The client's user types, or stopped.</summary>
+internal sealed record TypingCommand : RoomCommand
+{
+    /// <summary>False: stopped.</summary>
+    public bool IsTyping { get; init; }
+}
+
+/// <summary>The client wants a page of a room's history.</summary>
+internal sealed record HistoryCommand : RoomCommand
+{
+    /// <summary>Exclusive bound; null when absent.</summary>
+    public long? BeforeSeq { get; init; }
+
+    /// <summary>Exclusive bound; null when absent.</summary>
+    public long? AfterSeq { get; init; }
+
+    /// <summary>1 to 100; null when absent.</summary>
+    public int? Limit { get; init; }
+}
+
+/// <summary>The client wants to know whether the node is there.</summary>
+internal sealed record PingCommand : ClientCommand;
+
+/// <summary>The client brings a token: its first one, or a fresh one.</summary>
+internal sealed record AuthCommand : ClientCommand
+{
+    /// <summary>Never logged.</summary>
+    public string? Token { get; init; }
+}
