@@ -28,7 +28,7 @@ internal static class EventSize
 
             bytes += character switch
             {
-                '"' or '\\' => 2,
+                '"' or '\\' or '\n' or '\r' or '\t' => 2,
                 < ' ' or '\x7f' => 6,
                 _ => 1,
             };
@@ -100,7 +100,7 @@ internal static class EventSize
         {
             bytes += rune.Value switch
             {
-                '"' or '\\' => 2,
+                '"' or '\\' or '\n' or '\r' or '\t' => 2,
                 < ' ' => 6,
                 < 0x7f => 1,
                 _ when IsEscaped(rune) => 6 * rune.Utf16SequenceLength,

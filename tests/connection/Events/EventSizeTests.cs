@@ -30,7 +30,7 @@ public sealed class EventSizeTests
     public void The_size_of_plain_text_is_exact()
     {
         Assert.Equal(5, EventSize.Of("hola!"));
-        Assert.Equal(10, EventSize.Of("\"a\"\\\n"));
+        Assert.Equal(9, EventSize.Of("\"a\"\\\n"));
         Assert.Equal(6, EventSize.Of("señor".Replace("r", "", StringComparison.Ordinal) + "!"));
     }
 
