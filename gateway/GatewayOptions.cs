@@ -34,8 +34,8 @@ public sealed class GatewayOptions
     [Range(1, 64)]
     public int? LinksPerNode { get; set; }
 
-    /// <summary>Least time between two writes of clients' data to the nodes, all of them together, while so much comes that several clients' would go together.
-    /// With few talking nobody waits, and nothing waits on the way to the clients.</summary>
+    /// <summary>Longest delay before clients' data is written to the nodes, all of them together, so that several clients' go together. It is this long when no processor
+    /// is free and zero when the machine is calm, and nothing waits while few talk or on the way to the clients. 0 turns it off.</summary>
     /// <value>0 to 100 milliseconds; default 24 milliseconds.</value>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:00.1")]
     public TimeSpan LinkPace { get; set; } = TimeSpan.FromMilliseconds(24);

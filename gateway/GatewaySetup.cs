@@ -34,12 +34,6 @@ public static class GatewaySetup
         services.AddSingleton<NodeCalls>();
         services.AddSingleton<IReadinessCheck, NodesReadiness>();
         services.AddHostedService<DrainOnStop>();
-        services.AddStormCompaction(provider =>
-        {
-            var sockets = provider.GetRequiredService<OpenSockets>();
-            return () => sockets.Count;
-        });
-
         services.AddSingleton<AllLinks>();
         services.AddHostedService(provider => provider.GetRequiredService<AllLinks>());
         services.AddSingleton<ILoadBalancingPolicy, FewestClients>();

@@ -14,7 +14,7 @@ internal sealed class AllLinks(IOptions<GatewayOptions> options, InternalAuth au
     private readonly ConcurrentDictionary<string, NodeLinks> _nodes = new(StringComparer.OrdinalIgnoreCase);
     private readonly CancellationTokenSource _stopping = new();
     private readonly int _perNode = options.Value.LinksPerNode ?? Math.Clamp(Environment.ProcessorCount / 2, 1, 8);
-    private readonly LinkPace _pace = new(options.Value.LinkPace, TimeProvider.System); // Not the clock of a test: it is about this machine.
+    private readonly LinkPace _pace = new(options.Value.LinkPace, TimeProvider.System, CpuGauge.Machine); // Not the clock of a test: it is about this machine.
 
     /// <summary>The links to one node.</summary>
     /// <param name="node">Its address.</param>

@@ -2,8 +2,6 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using Tertulia.Connections.Doors.Native;
 using Tertulia.Connections.Events;
-using Tertulia.Connections.Limits;
-using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Doors;
 
@@ -28,11 +26,6 @@ internal static class SocketSetup
         services.AddSingleton<NativeSocket>();
         services.AddSingleton<SocketSweeper>();
         services.AddHostedService(provider => provider.GetRequiredService<SocketSweeper>());
-        services.AddStormCompaction(provider =>
-        {
-            var counts = provider.GetRequiredService<ConnectionCounts>();
-            return () => counts.Total;
-        });
         return services;
     }
 }

@@ -17,7 +17,7 @@ internal sealed partial class ReplicaLane(
 
     private readonly ConcurrentQueue<RoutedCommand> _waiting = [];
     private readonly WakeUp _wakeUp = new();
-    private readonly Pacer _pacer = new(queue.Pace, TimeProvider.System); // Not the clock of a test: it is about this machine.
+    private readonly Pacer _pacer = new(queue.Pace, TimeProvider.System, CpuGauge.Machine); // Not the clock of a test: it is about this machine.
     private readonly Queue<RoutedCommand> _kept = []; // What had to wait for the broker; before what is in _waiting. Of the loop only.
     private readonly List<RoutedCommand> _taken = [];
     private long _waitingBytes;

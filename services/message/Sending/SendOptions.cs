@@ -13,8 +13,8 @@ public sealed class SendOptions
     [Range(1, 10_000)]
     public int FlushCommands { get; set; } = 1_000;
 
-    /// <summary>Least time between two writes while commands come so fast that several would go together. What comes later than that
-    /// waits 2 milliseconds for what other nodes have sent at the same time. With few commands nobody waits.</summary>
+    /// <summary>Longest delay between two writes while commands come so fast that several would go together: this long when no processor is free, zero when the
+    /// machine is calm. 0 turns it off.</summary>
     /// <value>0 to 100 milliseconds; default 12 milliseconds.</value>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:00.1")]
     public TimeSpan FlushPace { get; set; } = TimeSpan.FromMilliseconds(12);

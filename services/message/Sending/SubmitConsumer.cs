@@ -46,7 +46,7 @@ internal sealed partial class SubmitConsumer : BackgroundService
         (_store, _decider, _rooms, _recent, _publisher, _takeovers, _owned) = (store, decider, rooms, recent, publisher, takeovers, owned);
         (_telemetry, _time, _logger) = (telemetry, time, logger);
         _loader = new FlushLoader(store, rooms, owned);
-        _pacer = new Pacer(options.Value.FlushPace, TimeProvider.System, Gather); // Not the clock of a test: it is about this machine.
+        _pacer = new Pacer(options.Value.FlushPace, TimeProvider.System, CpuGauge.Machine, Gather); // Not the clock of a test: it is about this machine.
         _maxCommands = options.Value.FlushCommands;
         _trimmedAt = time.GetTimestamp();
     }

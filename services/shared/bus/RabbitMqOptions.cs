@@ -60,8 +60,8 @@ public sealed class RabbitMqOptions
     [Range(64 * 1024, 1024 * 1024 * 1024)]
     public int SubmitQueueBytes { get; set; } = 128 * 1024 * 1024;
 
-    /// <summary>Least time between two batches from a node to a message replica while commands come so fast that several would go together. What a gateway
-    /// has gathered for longer than this goes at once, and a node with few commands never waits.</summary>
+    /// <summary>Longest delay between two batches from a node to a message replica while commands come so fast that several would go together: this long when no
+    /// processor is free, zero when the machine is calm. 0 turns it off.</summary>
     /// <value>0 to 100 milliseconds; default 12 milliseconds.</value>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:00.1")]
     public TimeSpan SubmitPace { get; set; } = TimeSpan.FromMilliseconds(12);

@@ -2,15 +2,16 @@ using Tertulia.Hosting;
 
 namespace Tertulia.Link;
 
-/// <summary>Lets what several links write leave together, at most once per interval while much comes.</summary>
+/// <summary>Lets what several links write leave together, at most once per delay while much comes and the CPU is short.</summary>
 /// <remarks>One for all links of a gateway, because what leaves together arrives together: the message service, which gets it through all nodes, writes it at
 /// once instead of once for each node. Any thread. Order of locks: output, pace.</remarks>
-/// <param name="interval">See <see cref="Pacer"/>.</param>
+/// <param name="longest">See <see cref="Pacer"/>.</param>
 /// <param name="time">The clock.</param>
-public sealed class LinkPace(TimeSpan interval, TimeProvider time) : IDisposable
+/// <param name="cpu">How busy the machine is.</param>
+public sealed class LinkPace(TimeSpan longest, TimeProvider time, CpuGauge cpu) : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly Pacer _pacer = new(interval, time);
+    private readonly Pacer _pacer = new(longest, time, cpu);
     private readonly List<LinkOutput> _waiting = [];
     private ITimer? _timer;
     private bool _isDisposed;

@@ -17,7 +17,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     private static readonly InternalAuth Auth = new(Options.Create(new InternalAuthOptions { Secret = TestNode.Secret }));
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly LinkPace _pace = new(TimeSpan.Zero, TimeProvider.System);
+    private readonly LinkPace _pace = new(TimeSpan.Zero, TimeProvider.System, CpuGauge.Machine);
     private NodeLink _link = null!;
     private NetworkStream _node = null!;
 

@@ -1,4 +1,5 @@
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Link;
 using Tertulia.Testing;
 
@@ -16,7 +17,11 @@ public sealed class LinkPaceTests : IDisposable
 
     public LinkPaceTests()
     {
-        _pace = new LinkPace(Interval, _time);
+        var read = TimeSpan.Zero;
+        var cpu = new CpuGauge(() => new CpuTimes(read += TimeSpan.FromSeconds(1), read, TimeSpan.Zero), _time);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(1, cpu.Busy);
+        _pace = new LinkPace(Interval, _time, cpu);
         _outputs = Array.ConvertAll(_bytes, bytes => new LinkOutput(bytes, _pace));
         _lanes = Array.ConvertAll(_outputs, output => new Lane(output));
     }
