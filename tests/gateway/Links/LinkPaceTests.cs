@@ -35,7 +35,7 @@ public sealed class LinkPaceTests : IDisposable
         {
             Write(turn % 2);
             Assert.Equal(turn, Records());
-            _time.Advance(TimeSpan.FromMilliseconds(10));
+            _time.Advance(TimeSpan.FromMilliseconds(20));
         }
     }
 
