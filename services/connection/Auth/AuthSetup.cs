@@ -13,15 +13,16 @@ internal static class AuthSetup
         services.AddSingleton<IValidateOptions<AuthOptions>, AuthOptionsValidator>();
         services.AddSingleton<IValidateOptions<AuthOptions>, AuthRules>();
         services.AddOptions<AuthOptions>().BindConfiguration(AuthOptions.Section).ValidateOnStart();
-        services.AddHttpClient(JwksCache.ClientName, client =>
+        services.AddHttpClient(PublishedKeys.ClientName, client =>
         {
             client.Timeout = FetchTimeout;
             client.MaxResponseContentBufferSize = MaxKeySetBytes;
         });
-        services.AddSingleton<JwksCache>();
+        services.AddSingleton<PublishedKeys>();
         services.AddSingleton<SigningKeys>();
         services.AddSingleton<TokenValidator>();
         services.AddSingleton<RequestIdentity>();
+        services.AddHostedService<AuthNotice>();
         return services;
     }
 }

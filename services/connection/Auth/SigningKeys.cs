@@ -4,7 +4,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace Tertulia.Connections.Auth;
 
 /// <summary>All keys that tokens may be signed with: the shared secret, the static public keys, the issuer's published ones.</summary>
-internal sealed class SigningKeys(IOptions<AuthOptions> options, JwksCache published)
+internal sealed class SigningKeys(IOptions<AuthOptions> options, PublishedKeys published)
 {
     private readonly StaticKeys _static = StaticKeys.Load(options.Value);
 
@@ -19,7 +19,7 @@ internal sealed class SigningKeys(IOptions<AuthOptions> options, JwksCache publi
     public async ValueTask<IReadOnlyList<SecurityKey>?> FindAsync(string algorithm, string? keyId, CancellationToken cancellationToken)
     {
         var found = _static.Of(algorithm);
-        if (algorithm == TokenHeader.Hs256 || options.Value.JwksUrl is null)
+        if (algorithm == TokenAlgorithms.Hs256 || options.Value.JwksUrl is null)
         {
             return found; // A static key has no id: the token's says nothing about it.
         }

@@ -20,9 +20,9 @@ internal sealed class StaticKeys
     /// <summary>The keys for an algorithm.</summary>
     public IReadOnlyList<SecurityKey> Of(string algorithm) => algorithm switch
     {
-        TokenHeader.Hs256 => Secret is null ? [] : [Secret],
-        TokenHeader.Rs256 => _rsa,
-        TokenHeader.Es256 => _ecdsa,
+        TokenAlgorithms.Hs256 => Secret is null ? [] : [Secret],
+        TokenAlgorithms.Rs256 => _rsa,
+        TokenAlgorithms.Es256 => _ecdsa,
         _ => [],
     };
 

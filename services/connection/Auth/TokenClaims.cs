@@ -11,7 +11,7 @@ internal static class TokenClaims
 
     /// <summary>Reads the claims.</summary>
     /// <param name="payload">The decoded second part.</param>
-    /// <param name="options">Issuer, audience, clock skew.</param>
+    /// <param name="options">Clock skew.</param>
     /// <param name="now">The time.</param>
     public static (Caller? Caller, ErrorCode Error) Read(ReadOnlyMemory<byte> payload, AuthOptions options, DateTimeOffset now)
     {
@@ -31,9 +31,7 @@ internal static class TokenClaims
         if (claims.ValueKind != JsonValueKind.Object
             || Text(claims, "sub", IdentityText.MaxUserIdChars) is not { } userId
             || !TryInstant(claims, "exp", out var expiresAt) || expiresAt is null
-            || !TryInstant(claims, "nbf", out var notBefore) || now + options.ClockSkew < notBefore
-            || (options.Issuer is { } issuer && Text(claims, "iss", int.MaxValue) != issuer)
-            || (options.Audience is { } audience && !HasAudience(claims, audience)))
+            || !TryInstant(claims, "nbf", out var notBefore) || now + options.ClockSkew < notBefore)
         {
             return (null, ErrorCode.InvalidToken);
         }
@@ -90,11 +88,4 @@ internal static class TokenClaims
         instant = DateTimeOffset.FromUnixTimeMilliseconds((long)(seconds * 1000));
         return true;
     }
-
-    private static bool HasAudience(JsonElement claims, string audience) => claims.TryGetProperty("aud"u8, out var claim) && claim.ValueKind switch
-    {
-        JsonValueKind.String => claim.ValueEquals(audience),
-        JsonValueKind.Array => claim.EnumerateArray().Any(entry => entry.ValueKind == JsonValueKind.String && entry.ValueEquals(audience)),
-        _ => false,
-    };
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -8,14 +7,14 @@ using Tertulia.Contracts;
 namespace Tertulia.Connections.Auth;
 
 /// <summary>Decides whether a token is ours and says whose it is (PROTOCOL §8). Tokens are never logged.</summary>
-/// <remarks>The library verifies the signature, with keys of the algorithm the token names and only these: an HS256 token is never tried with a public key.
-/// Claims are read from the verified bytes here, with one parser and one set of limits on every version of the library.</remarks>
+/// <remarks>The library reads the token and verifies signature, issuer and audience, with keys of the algorithm the token names and only these. What the claims
+/// mean, and what the time says, is decided here.</remarks>
 internal sealed class TokenValidator(IOptions<AuthOptions> options, SigningKeys keys, TimeProvider time)
 {
     private const int MaxTokenChars = 16 * 1024;
 
     private readonly AuthOptions _options = options.Value;
-    private readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false, MaximumTokenSizeInBytes = MaxTokenChars };
+    private readonly JsonWebTokenHandler _handler = new() { MaximumTokenSizeInBytes = MaxTokenChars };
 
     /// <summary>Verifies a token.</summary>
     /// <param name="token">Compact serialization; white space is not trimmed.</param>
@@ -23,40 +22,51 @@ internal sealed class TokenValidator(IOptions<AuthOptions> options, SigningKeys 
     /// <returns>The caller, or <c>invalid_token</c>, <c>token_expired</c>, or <c>unavailable</c> when the issuer's keys could not be fetched.</returns>
     public async Task<(Caller? Caller, ErrorCode Error)> ValidateAsync(string token, CancellationToken cancellationToken)
     {
-        if (TokenHeader.Parse(token, MaxTokenChars) is not { } header)
+        if (Read(token) is not { } read)
         {
             return (null, ErrorCode.InvalidToken);
         }
 
-        var candidates = await keys.FindAsync(header.Algorithm, header.KeyId, cancellationToken);
+        var candidates = await keys.FindAsync(read.Alg, string.IsNullOrEmpty(read.Kid) ? null : read.Kid, cancellationToken);
         if (candidates is null)
         {
             return (null, ErrorCode.Unavailable);
         }
 
-        if (candidates.Count == 0 || !IsSigned(token, header.Algorithm, candidates))
+        return candidates.Count > 0 && (await _handler.ValidateTokenAsync(read, Rules(read.Alg, candidates))).IsValid
+            ? TokenClaims.Read(Base64UrlEncoder.DecodeBytes(read.EncodedPayload), _options, time.GetUtcNow())
+            : (null, ErrorCode.InvalidToken);
+    }
+
+    /// <returns>Null for what is refused without looking further: what is no token, encrypted ones (they would be decompressed), other algorithms or none,
+    /// and critical extensions (RFC 7515, 4.1.11), which nobody here understands.</returns>
+    private JsonWebToken? Read(string token)
+    {
+        if (token.Length > MaxTokenChars || token.AsSpan().Count('.') != 2)
         {
-            return (null, ErrorCode.InvalidToken);
+            return null;
         }
 
-        return TokenClaims.Read(Base64UrlEncoder.DecodeBytes(header.Payload), _options, time.GetUtcNow());
+        try
+        {
+            var read = _handler.ReadJsonWebToken(token);
+            return read.Alg is TokenAlgorithms.Hs256 or TokenAlgorithms.Rs256 or TokenAlgorithms.Es256 && !read.TryGetHeaderValue<object>("crit", out _) ? read : null;
+        }
+        catch (Exception exception) when (exception is ArgumentException or SecurityTokenException or JsonException or FormatException or InvalidOperationException)
+        {
+            return null; // Not Base64url, not JSON, or text that is not Unicode.
+        }
     }
 
-    private bool IsSigned(string token, string algorithm, IReadOnlyList<SecurityKey> candidates)
+    private TokenValidationParameters Rules(string algorithm, IReadOnlyList<SecurityKey> candidates) => new()
     {
-        var parameters = new TokenValidationParameters
-        {
-            ValidAlgorithms = [algorithm],
-            IssuerSigningKeys = candidates,
-            RequireSignedTokens = true,
-            TryAllIssuerSigningKeys = true,
-            ValidateIssuerSigningKey = true,
-            ValidateIssuer = false,   // Issuer, audience and lifetime: TokenClaims, by our clock.
-            ValidateAudience = false,
-            ValidateLifetime = false,
-        };
-#pragma warning disable CS0618 // Obsolete on newer versions, which check keys asynchronously; the oldest one we build with has no other, and our keys are here.
-        return _handler.ValidateToken(token, parameters).IsValid;
-#pragma warning restore CS0618
-    }
+        ValidAlgorithms = [algorithm],
+        IssuerSigningKeys = candidates,
+        TryAllIssuerSigningKeys = true,
+        ValidateIssuer = _options.Issuer is not null,
+        ValidIssuer = _options.Issuer,
+        ValidateAudience = _options.Audience is not null,
+        ValidAudience = _options.Audience,
+        ValidateLifetime = false, // By our clock, in TokenClaims: an expired token is told from an invalid one.
+    };
 }

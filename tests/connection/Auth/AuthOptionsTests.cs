@@ -1,11 +1,14 @@
+using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Tertulia.Connections.Auth;
+using Tertulia.Connections.Tests.Sockets;
 using Tertulia.Contracts;
 using Tertulia.Testing;
 
@@ -124,6 +127,23 @@ public sealed class AuthOptionsTests : IDisposable
         context.Request.Body = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(body));
         return DevelopmentTokens.IssueAsync(
             context.Request, services.GetRequiredService<SigningKeys>(), services.GetRequiredService<IOptions<AuthOptions>>(), time, CancellationToken.None);
+    }
+
+    [Theory]
+    [InlineData("Jwt", null, null, "Auth:Issuer and Auth:Audience not set")]
+    [InlineData("Jwt", "https://id.example.com", null, "Auth:Audience not set")]
+    [InlineData("Jwt", "https://id.example.com", "chat", null)]
+    [InlineData("Development", null, null, null)]
+    public async Task What_is_not_checked_is_said_at_the_start(string mode, string? issuer, string? audience, string? expected)
+    {
+        var log = new ConcurrentQueue<string>();
+        using var logging = LoggerFactory.Create(builder => builder.AddProvider(new QueueLoggerProvider(log)));
+        var options = Options.Create(new AuthOptions { Mode = Enum.Parse<AuthMode>(mode), Issuer = issuer, Audience = audience });
+
+        await new AuthNotice(options, logging.CreateLogger<AuthNotice>()).StartAsync(CancellationToken.None);
+
+        Assert.Equal(expected is null ? 0 : 1, log.Count);
+        Assert.Contains(expected ?? "", string.Concat(log), StringComparison.Ordinal);
     }
 
     private static ServiceProvider Services(string environment, params (string Key, string Value)[] settings) =>

@@ -63,6 +63,14 @@ public sealed class TokenValidatorTests
     }
 
     [Fact]
+    public async Task Times_may_have_fractions()
+    {
+        var caller = await AcceptAsync(TokenIssuer.Hs256(new { sub = "u", exp = Now + 60.5, nbf = Now - 0.5, iat = Now - 1.25 }));
+
+        Assert.Equal(_time.GetUtcNow().AddSeconds(60.5), caller.ExpiresAt);
+    }
+
+    [Fact]
     public async Task An_expired_token_of_somebody_else_is_invalid_and_not_expired()
     {
         await RefuseAsync(TokenIssuer.Hs256(new { sub = "u", exp = Now - 60 }, secret: new string('x', 32)));
@@ -227,7 +235,7 @@ public sealed class TokenValidatorTests
     private TokenValidator Validator(AuthOptions options)
     {
         var wrapped = Options.Create(options);
-        return new TokenValidator(wrapped, new SigningKeys(wrapped, new JwksCache(NoClients.Instance, wrapped, _time, NullLogger<JwksCache>.Instance)), _time);
+        return new TokenValidator(wrapped, new SigningKeys(wrapped, new PublishedKeys(NoClients.Instance, wrapped, _time, NullLogger<PublishedKeys>.Instance)), _time);
     }
 
     private sealed class NoClients : IHttpClientFactory
