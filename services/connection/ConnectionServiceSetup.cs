@@ -55,6 +55,7 @@ public static class ConnectionServiceSetup
         .AddSingleton<RoomHub>()
         .AddSingleton<RoomPresent>()
         .AddSingleton<JoinFlow>()
+        .AddSingleton<RoomReview>()
         .AddSingleton<HistoryFlow>()
         .AddRunning<GapRepair>()
         .AddRunning<Subscriptions>()

@@ -16,16 +16,25 @@ internal sealed class HeldConnections
     private ulong _digest;
     private bool _overflowed;
 
-    /// <summary>A user is connected.</summary>
+    /// <summary>A user is connected, or a connection's user has another name.</summary>
     public void Open(string connectionId, string userId, string username)
     {
         lock (_lock)
         {
-            if (_connections.TryAdd(connectionId, new Held(userId, username)))
+            if (_connections.TryGetValue(connectionId, out var known))
             {
+                if (known.Username != username)
+                {
+                    known.Username = username;
+                    Add(Opened(connectionId, userId, username));
+                }
+            }
+            else
+            {
+                _connections.Add(connectionId, new Held(userId, username));
                 _users[userId] = _users.GetValueOrDefault(userId) + 1;
                 _digest += Digest.Of(connectionId, "");
-                Add(new PresenceChange { ConnectionId = connectionId, Opened = new ConnectionOpened { UserId = userId, Username = username } });
+                Add(Opened(connectionId, userId, username));
             }
         }
     }
@@ -117,14 +126,19 @@ internal sealed class HeldConnections
         }
     }
 
+    private static PresenceChange Opened(string connectionId, string userId, string username) =>
+        new() { ConnectionId = connectionId, Opened = new ConnectionOpened { UserId = userId, Username = username } };
+
     private sealed class Held(string userId, string username)
     {
         public string UserId { get; } = userId;
 
+        public string Username { get; set; } = username;
+
         public List<string> Rooms { get; } = new(1);
 
         public PresentConnection ToPresent(string connectionId) =>
-            new() { ConnectionId = connectionId, UserId = UserId, Username = username, RoomIds = { Rooms } };
+            new() { ConnectionId = connectionId, UserId = UserId, Username = Username, RoomIds = { Rooms } };
     }
 }
 

@@ -13,6 +13,9 @@ namespace Tertulia.Connections.Auth;
 internal sealed record Caller(
     string UserId, string Username, string Role, string? Avatar, RoomGrants? Grants, DateTimeOffset? ExpiresAt, string? TokenId)
 {
+    /// <summary>Admins and services may do everything in every room.</summary>
+    public bool IsPrivileged => Role is "admin" or "service";
+
     /// <summary>The caller as the message service sees it in one room.</summary>
     public Actor ToActor(string roomId) => new() { UserId = UserId, Username = Username, Role = Role, Grant = Grants?.For(roomId) };
 }

@@ -48,7 +48,7 @@ internal static class StatsEndpoint
             return error == ErrorCode.Unspecified ? ErrorCode.AuthRequired : error;
         }
 
-        return caller.Role is "admin" or "service" ? null : ErrorCode.Forbidden;
+        return caller.IsPrivileged ? null : ErrorCode.Forbidden;
     }
 }
 

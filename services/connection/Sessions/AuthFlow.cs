@@ -1,12 +1,14 @@
+using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Limits;
 using Tertulia.Connections.Events;
+using Tertulia.Connections.Limits;
+using Tertulia.Connections.Rooms;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Sessions;
 
 /// <summary><c>auth</c> and <c>auth_refresh</c>: who a session is, and for how much longer.</summary>
-internal sealed class AuthFlow(TokenValidator validator, ConnectionCounts counts)
+internal sealed class AuthFlow(TokenValidator validator, ConnectionCounts counts, RoomReview rooms, PresenceReporter reporter)
 {
     /// <summary>Answers one command.</summary>
     /// <returns>The caller when the session has become one with this command; null when it was one before, or is none.</returns>
@@ -43,7 +45,7 @@ internal sealed class AuthFlow(TokenValidator validator, ConnectionCounts counts
         return caller;
     }
 
-    private static void Refresh(Session session, Caller known, Caller caller, string? reference)
+    private void Refresh(Session session, Caller known, Caller caller, string? reference)
     {
         if (caller.UserId != known.UserId)
         {
@@ -53,6 +55,12 @@ internal sealed class AuthFlow(TokenValidator validator, ConnectionCounts counts
 
         session.Caller = caller;
         session.Send(new AuthOkEvent(caller.ExpiresAt, reference));
+        if (caller.Username != known.Username)
+        {
+            reporter.Open(session.ConnectionId, caller.UserId, caller.Username);
+        }
+
+        rooms.Review(session, known, caller);
     }
 
     // A session that is somebody keeps what it has until it ends; one that is nobody has nothing to lose.

@@ -1,11 +1,12 @@
+using Microsoft.Extensions.Options;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Events;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Sessions;
 
-/// <summary>A token's end is the session's, unless the client brings a new one in time.</summary>
-internal sealed class TokenExpiry(TimeProvider time)
+/// <summary>A token's end is the session's, unless the client brings a new one in time. The clocks may differ as far as at the door.</summary>
+internal sealed class TokenExpiry(IOptions<AuthOptions> options, TimeProvider time)
 {
     /// <summary>Time before the end at which the client is told (PROTOCOL §3).</summary>
     public static readonly TimeSpan Warning = TimeSpan.FromSeconds(60);
@@ -18,7 +19,7 @@ internal sealed class TokenExpiry(TimeProvider time)
             return;
         }
 
-        var left = expiresAt - time.GetUtcNow();
+        var left = expiresAt + options.Value.ClockSkew - time.GetUtcNow();
         if (left <= TimeSpan.Zero)
         {
             session.Send(new ErrorEvent(ErrorCode.TokenExpired));

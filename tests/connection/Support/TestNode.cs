@@ -19,6 +19,9 @@ internal sealed class TestNode : IAsyncDisposable
 {
     public const string Epoch = "e1";
 
+    /// <summary>Signs tokens (HS256).</summary>
+    public const string Secret = "a secret of thirty-two bytes or more";
+
     /// <summary>The message replica that a test plays. It owns all partitions under epoch 1.</summary>
     public const string Replica = "message-1";
 
@@ -63,7 +66,7 @@ internal sealed class TestNode : IAsyncDisposable
         builder.Configuration.AddInMemoryCollection(
         [
             new("Bus:Kind", "InProcess"),
-            new("Auth:Secret", "a secret of thirty-two bytes or more"),
+            new("Auth:Secret", Secret),
             .. settings.Select(setting => new KeyValuePair<string, string?>(setting.Key, setting.Value)),
         ]);
         builder.Services.AddLogging();
