@@ -328,6 +328,7 @@ public sealed class NativeSocketTests
     public async Task A_connection_that_is_reset_while_it_is_written_to_ends_in_silence()
     {
         await using var host = await SocketHost.StartAsync(("Limits:ConnectionsPerUser", "0"));
+        host.Log.Clear();
         var frame = new RawEvent(new string('x', 300), DeliveryClass.Ephemeral);
         for (var i = 0; i < 20; i++)
         {
