@@ -8,7 +8,7 @@ using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Tests.Sockets;
+using Tertulia.Connections.Tests.Doors.Native;
 using Tertulia.Contracts;
 using Tertulia.Testing;
 
