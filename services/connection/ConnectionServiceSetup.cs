@@ -53,7 +53,10 @@ public static class ConnectionServiceSetup
 
     private static IServiceCollection AddRooms(this IServiceCollection services) => services
         .AddSingleton<RoomHub>()
-        .AddSingleton<RoomPresent>()
+        .AddOptionsOf<RoomReadOptions, RoomReadOptionsValidator>(RoomReadOptions.Section)
+        .AddSingleton<PatientReads>()
+        .AddRunning<RoomPresent>()
+        .AddSingleton<RoomShow>()
         .AddSingleton<JoinFlow>()
         .AddSingleton<RoomReview>()
         .AddSingleton<HistoryFlow>()

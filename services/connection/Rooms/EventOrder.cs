@@ -18,10 +18,11 @@ internal enum Arrival
 /// <summary>Brings one room's entries into the order of their seqs. One caller at a time.</summary>
 internal sealed class EventOrder
 {
-    /// <summary>Entries that wait for a missing one. Those above it are not kept: the repair reads them again.</summary>
-    public const int Capacity = 4096;
+    /// <summary>Bytes of the entries that wait for a missing one. What would pass it is not kept: the repair reads it again.</summary>
+    public const int CapacityBytes = 256 * 1024;
 
     private readonly Dictionary<long, RoomEvent> _early = [];
+    private int _earlyBytes;
 
     /// <summary>False until it is known after which seq the node receives everything: before, entries are not of interest.</summary>
     public bool HasBase { get; private set; }
@@ -38,7 +39,7 @@ internal sealed class EventOrder
     /// <summary>Everything up to this seq needs no delivery.</summary>
     public void SetBase(long seq)
     {
-        (HasBase, Last, Known) = (true, seq, seq);
+        (HasBase, Last, Known, _earlyBytes) = (true, seq, seq, 0);
         _early.Clear();
     }
 
@@ -58,17 +59,14 @@ internal sealed class EventOrder
         if (seq == Last + 1)
         {
             Last = seq;
-            if (_early.Count > 0)
-            {
-                _early.Remove(seq);
-            }
-
+            Forget(seq);
             return Arrival.Next;
         }
 
-        if (_early.Count < Capacity)
+        var bytes = entry.CalculateSize();
+        if (_earlyBytes + bytes <= CapacityBytes && _early.TryAdd(seq, entry))
         {
-            _early.TryAdd(seq, entry);
+            _earlyBytes += bytes;
         }
 
         return Arrival.Early;
@@ -77,7 +75,7 @@ internal sealed class EventOrder
     /// <summary>An entry that had waited and is the next one now; it counts as delivered. Null when there is none.</summary>
     public RoomEvent? TakeNext()
     {
-        if (_early.Count == 0 || !_early.Remove(Last + 1, out var entry))
+        if (_early.Count == 0 || Forget(Last + 1) is not { } entry)
         {
             return null;
         }
@@ -89,12 +87,26 @@ internal sealed class EventOrder
     /// <summary>What is missing up to this seq will never come.</summary>
     public void SkipTo(long seq)
     {
-        for (var missing = Last + 1; missing <= seq && _early.Count > 0; missing++)
+        if (_early.Count > 0)
         {
-            _early.Remove(missing);
+            foreach (var early in _early.Keys.Where(early => early <= seq).ToArray()) // A hole may be far larger than what waits.
+            {
+                Forget(early);
+            }
         }
 
         Last = Math.Max(Last, seq);
         Expect(seq);
+    }
+
+    private RoomEvent? Forget(long seq)
+    {
+        if (_early.Count == 0 || !_early.Remove(seq, out var entry))
+        {
+            return null;
+        }
+
+        _earlyBytes -= entry.CalculateSize();
+        return entry;
     }
 }

@@ -6,7 +6,9 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Rooms;
 
-/// <summary>Reads from the log what a room misses. What arrives meanwhile waits in the room; while the store is away it is tried again and again.</summary>
+/// <summary>Reads from the log what a room misses, piece by piece. What arrives meanwhile waits in the room.</summary>
+/// <remarks>While the store is away it is tried again and again. What cannot be read for another reason is tried alone a few times, then the members are
+/// told of a gap and the room goes on.</remarks>
 internal sealed partial class GapRepair(
     MessageService.MessageServiceClient messages, PendingAcks pending, TimeProvider time, ILogger<GapRepair> logger) : IHostedService, IDisposable
 {
@@ -15,7 +17,9 @@ internal sealed partial class GapRepair(
 
     private const int MaxEntries = 1000;
     private const int MaxCalls = 32; // All rooms of a node may have a hole at once, after the broker was away.
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
+    private const int MaxTries = 3; // Of an entry that cannot be read, alone.
+    private const int MaxUnreadable = 8; // In a row; then the rest of the hole is given up, too.
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
 
@@ -59,15 +63,43 @@ internal sealed partial class GapRepair(
         }
     }
 
+    private enum Outcome
+    {
+        /// <summary>Something new came.</summary>
+        Read,
+
+        /// <summary>The store is away, or the replica that was asked is behind: the same request may succeed later.</summary>
+        Later,
+
+        /// <summary>The service did not answer in time: it may with less.</summary>
+        Late,
+
+        /// <summary>The same request would fail again.</summary>
+        Unreadable,
+    }
+
     private async Task RepairAsync(RoomBinding room, CancellationToken cancellationToken)
     {
-        var backOff = FirstBackOff;
+        var (backOff, limit, tries, unreadable) = (FirstBackOff, MaxEntries, 0, 0);
         while (room.TryGetHole(out var from, out var to))
         {
-            if (await TryReadAsync(room, from, to, cancellationToken))
+            switch (await TryReadAsync(room, from, to, limit, cancellationToken))
             {
-                backOff = FirstBackOff;
-                continue;
+                case Outcome.Read:
+                    (backOff, limit, tries, unreadable) = (FirstBackOff, Math.Min(limit * 2, MaxEntries), 0, 0);
+                    continue;
+                case Outcome.Late:
+                    limit = Math.Max(1, limit / 2);
+                    break;
+                case Outcome.Unreadable when limit > 1:
+                    limit = 1;
+                    break;
+                case Outcome.Unreadable when ++tries >= MaxTries || unreadable > 0:
+                    var end = ++unreadable >= MaxUnreadable ? to : from;
+                    LogUnreadable(room.RoomId, from, end);
+                    room.OnUnreadable(end);
+                    tries = 0;
+                    continue;
             }
 
             await Task.Delay(backOff * (0.5 + Random.Shared.NextDouble()), time, cancellationToken);
@@ -75,24 +107,23 @@ internal sealed partial class GapRepair(
         }
     }
 
-    /// <returns>False when nothing new came: the store is away, or the replica that was asked is behind.</returns>
-    private async Task<bool> TryReadAsync(RoomBinding room, long from, long to, CancellationToken cancellationToken)
+    private async Task<Outcome> TryReadAsync(RoomBinding room, long from, long to, int limit, CancellationToken cancellationToken)
     {
         await _calls.WaitAsync(cancellationToken);
         try
         {
-            var request = new GetEventsRequest { RoomId = room.RoomId, FromSeq = from, ToSeq = to, Limit = MaxEntries };
+            var request = new GetEventsRequest { RoomId = room.RoomId, FromSeq = from, ToSeq = to, Limit = limit };
             var options = new CallOptions(deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellationToken);
             var reply = await messages.GetEventsAsync(request, options);
             if (reply.Events is not { } entries)
             {
-                return false;
+                return Outcome.Later;
             }
 
             LogRepaired(room.RoomId, entries.Events.Count, from, to);
             using var batch = DeliveryBatch.Begin();
             Acknowledge(entries);
-            return room.OnRepaired(entries);
+            return room.OnRepaired(entries, reply.CoveredToSeq) ? Outcome.Read : Outcome.Later;
         }
         catch (RpcException) when (cancellationToken.IsCancellationRequested)
         {
@@ -101,16 +132,32 @@ internal sealed partial class GapRepair(
         catch (RpcException exception)
         {
             LogFailed(exception.Status.Detail, room.RoomId, from, to);
-            return false;
+            return OutcomeOf(exception, room);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             LogBroken(exception, room.RoomId, from, to); // An edge: without the repair the room would stand still for ever.
-            return false;
+            return Outcome.Unreadable;
         }
         finally
         {
             _calls.Release();
+        }
+    }
+
+    private static Outcome OutcomeOf(RpcException exception, RoomBinding room)
+    {
+        switch (exception.StatusCode)
+        {
+            case StatusCode.DeadlineExceeded:
+                return Outcome.Late;
+            case StatusCode.Unavailable or StatusCode.Cancelled or StatusCode.Unauthenticated or StatusCode.PermissionDenied:
+                return Outcome.Later; // The last two: nobody may read until the processes have the same secret.
+            case StatusCode.NotFound:
+                room.OnDoubt(); // The present owner says whether there is such a room.
+                return Outcome.Later;
+            default:
+                return Outcome.Unreadable;
         }
     }
 
@@ -132,6 +179,9 @@ internal sealed partial class GapRepair(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Room {RoomId}: entries {From} to {To} are missing and the log does not answer: {Reason}")]
     private partial void LogFailed(string reason, string roomId, long from, long to);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Room {RoomId}: entries {From} to {To} cannot be read; the members are told of a gap")]
+    private partial void LogUnreadable(string roomId, long from, long to);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Room {RoomId}: the repair of {From} to {To} failed")]
     private partial void LogBroken(Exception exception, string roomId, long from, long to);

@@ -7,12 +7,11 @@ using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Rooms;
 
-/// <summary>Answers <c>history</c> commands. The message service decides who may read.</summary>
-internal sealed partial class HistoryFlow(MessageService.MessageServiceClient messages, ILogger<HistoryFlow> logger)
+/// <summary>Answers <c>history</c> commands, late when the message service is. The message service decides who may read.</summary>
+internal sealed partial class HistoryFlow(MessageService.MessageServiceClient messages, PatientReads reads, ILogger<HistoryFlow> logger)
 {
     private const int DefaultLimit = 50;
     private const int MaxReads = 16; // Of one session at a time: a page is much more work than the frame that asks for it.
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
 
     /// <summary>Starts to read a page; the answer comes through the outbox.</summary>
     public void Start(Session session, Caller caller, string roomId, HistoryCommand command)
@@ -47,7 +46,7 @@ internal sealed partial class HistoryFlow(MessageService.MessageServiceClient me
                 request.AfterSeq = after;
             }
 
-            var page = await messages.GetHistoryAsync(request, deadline: DateTime.UtcNow + Deadline, cancellationToken: session.Ended);
+            var page = await reads.Begin().ReadAsync(options => messages.GetHistoryAsync(request, options), session.Ended);
             session.Send(HistoryEvent.Fit(roomId, command.Ref, page.Messages, page.HasMore, newest: command.AfterSeq is null));
             return;
         }

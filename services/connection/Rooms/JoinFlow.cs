@@ -12,18 +12,12 @@ namespace Tertulia.Connections.Rooms;
 
 /// <summary>Enters sessions into rooms without a gap, and takes them out again.</summary>
 /// <remarks>The member is in the room before the command leaves, so that every event from then on waits for it. The room's writer admits it and says after
-/// which seq the node receives everything; the snapshot, read later, reaches at least that far; what waited and is not in it follows.</remarks>
+/// which seq the node receives everything; the snapshot, read later, reaches at least that far; what waited and is not in it follows. What is away
+/// or late is tried again as long as the client is there, and patient: a join that is late is answered late.</remarks>
 internal sealed partial class JoinFlow(
-    RoomHub hub, SubmitBatcher batcher, TypingTracker typing, PresenceReporter reporter, RoomPresent present, Greeting greeting,
-    MessageService.MessageServiceClient messages, IOptions<SubmitOptions> options, TimeProvider time, ILogger<JoinFlow> logger) : IDisposable
+    RoomHub hub, SubmitBatcher batcher, TypingTracker typing, PresenceReporter reporter, RoomShow show, Greeting greeting, PatientReads reads,
+    IOptions<SubmitOptions> options, ILogger<JoinFlow> logger)
 {
-    private const int PacedAbove = 64 * 1024; // A long resume must not fill the outbox: it waits for the client to read.
-    private const int MaxReads = 64; // When all clients of a node come back at once, their snapshots wait here, not in the message service with a deadline running.
-    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
-
-    private readonly SemaphoreSlim _reads = new(MaxReads);
-
     /// <summary>Starts to enter a room. The command is on its way when this returns, so that what the client sends next comes after it.</summary>
     public void Enter(Session session, Caller caller, string roomId, Entrance entrance)
     {
@@ -41,6 +35,15 @@ internal sealed partial class JoinFlow(
 
     /// <summary>Takes a member out of its room, wherever it is on its way.</summary>
     public void Leave(RoomMember member)
+    {
+        TakeOut(member);
+        if (member.Attempt is { } attempt)
+        {
+            member.Session.Calls.Start(attempt.CancelAsync); // Not here: what is cancelled may do something first.
+        }
+    }
+
+    private void TakeOut(RoomMember member)
     {
         typing.OnLeft(member);
         if (hub.Leave(member) && member.Announced)
@@ -65,59 +68,82 @@ internal sealed partial class JoinFlow(
         }
         else
         {
-            Refuse(member, entrance, new Refusal { Code = ErrorCode.NotMember });
+            await RefuseAsync(member, caller, entrance, member.Refused ?? Left());
         }
     }
 
     private async Task EnterAsync(RoomMember member, Caller caller, Entrance entrance, bool again)
     {
         var ended = member.Session.Ended;
+        var attempt = new CancellationTokenSource(); // Has no timer and no handle: nothing to dispose of, and Leave may cancel it at any time.
+        member.Attempt = attempt;
         Refusal? refusal;
-        try
+        await using (ended.UnsafeRegister(static attempt => ((CancellationTokenSource)attempt!).Cancel(), attempt))
         {
-            refusal = await TryEnterAsync(member, caller, entrance, ended);
-        }
-        catch (Exception exception) when (ended.IsCancellationRequested && exception is OperationCanceledException or RpcException)
-        {
-            return; // The session's end has taken the member out.
-        }
-        catch (RpcException exception)
-        {
-            refusal = RpcErrors.ToRefusal(exception);
-        }
-        catch (Exception exception)
-        {
-            LogFailed(exception, member.Room.RoomId);
-            refusal = new Refusal { Code = ErrorCode.Internal };
+            refusal = await TryEnterAsync(member, caller, entrance, attempt.Token);
         }
 
-        if (refusal is null)
+        member.Attempt = null;
+        if (refusal is null || ended.IsCancellationRequested)
         {
-            return;
+            return; // It is in, or the session's end has taken it out.
         }
 
+        member.Refused = refusal;
         if (again)
         {
             lock (member.Room.Gate)
             {
-                member.GoLive(serverEvent: null, seq: 0); // It stays where it was.
+                member.GoLive(serverEvent: null, seq: 0); // It stays where it was, unless it left.
             }
         }
         else
         {
-            Leave(member);
+            TakeOut(member);
         }
 
-        Refuse(member, entrance, refusal);
+        await RefuseAsync(member, caller, entrance, refusal);
     }
 
-    /// <returns>Null when the member is in the room, or has left meanwhile.</returns>
+    /// <returns>Null when the member was answered: it is in the room, or was shown it and has left.</returns>
     private async Task<Refusal?> TryEnterAsync(RoomMember member, Caller caller, Entrance entrance, CancellationToken cancellationToken)
     {
+        var patience = reads.Begin();
+        while (true)
+        {
+            Refusal? refusal;
+            try
+            {
+                refusal = await AdmitAndShowAsync(member, caller, entrance, patience, cancellationToken);
+                if (refusal is null || !patience.Allows(refusal))
+                {
+                    return refusal;
+                }
+
+                await patience.WaitAsync(refusal, cancellationToken);
+            }
+            catch (Exception exception) when (cancellationToken.IsCancellationRequested && exception is OperationCanceledException or RpcException)
+            {
+                return Left();
+            }
+            catch (RpcException exception)
+            {
+                return RpcErrors.ToRefusal(exception);
+            }
+            catch (Exception exception)
+            {
+                LogFailed(exception, member.Room.RoomId);
+                return new Refusal { Code = ErrorCode.Internal };
+            }
+        }
+    }
+
+    private async Task<Refusal?> AdmitAndShowAsync(
+        RoomMember member, Caller caller, Entrance entrance, Patience patience, CancellationToken cancellationToken)
+    {
         var roomId = member.Room.RoomId;
-        var actor = caller.ToActor(roomId);
         var join = new PendingJoin();
-        if (!batcher.TrySubmit(new Command { RoomId = roomId, Actor = actor, Join = new JoinRoom() }, join))
+        if (!batcher.TrySubmit(new Command { RoomId = roomId, Actor = caller.ToActor(roomId), Join = new JoinRoom() }, join))
         {
             return new Refusal { Code = ErrorCode.Overloaded, RetryAfterMs = (uint)options.Value.RetryAfter.TotalMilliseconds };
         }
@@ -130,31 +156,10 @@ internal sealed partial class JoinFlow(
 
         if (!TryAnnounce(member))
         {
-            return null;
+            return Left();
         }
 
-        var request = new GetSnapshotRequest { RoomId = roomId, Actor = actor, Since = entrance.Since, History = entrance.History };
-        var view = await ReadAsync(member.Room, caller, request, cancellationToken);
-        await ShowAsync(member, caller, entrance, view, joined.Role, cancellationToken);
-        return null;
-    }
-
-    private async Task<RoomView> ReadAsync(RoomBinding room, Caller caller, GetSnapshotRequest request, CancellationToken cancellationToken)
-    {
-        await _reads.WaitAsync(cancellationToken);
-        try
-        {
-            var call = new CallOptions(deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellationToken);
-            var reading = messages.GetSnapshotAsync(request, call).ResponseAsync;
-            var looking = present.InRoomAsync(room, caller, cancellationToken);
-            await Task.WhenAll(reading, looking);
-            var (users, online) = await looking;
-            return new RoomView(room.RoomId, await reading, users, online);
-        }
-        finally
-        {
-            _reads.Release();
-        }
+        return await show.RunAsync(member, caller, entrance, joined, patience, cancellationToken);
     }
 
     private bool TryAnnounce(RoomMember member)
@@ -176,53 +181,15 @@ internal sealed partial class JoinFlow(
         }
     }
 
-    private async Task ShowAsync(
-        RoomMember member, Caller caller, Entrance entrance, RoomView view, string role, CancellationToken cancellationToken)
-    {
-        var snapshot = view.Snapshot;
-        ServerEvent shown = entrance.Greets
-            ? greeting.Connected(member.Session, caller, view, role, out var taken)
-            : JoinedEvent.Fit(view, entrance.Reference, out taken);
-
-        // What was missed and does not fit comes one by one; of a history, the client pages what does not fit.
-        for (var next = taken; snapshot.Recovered && next < snapshot.Messages.Count; next++)
-        {
-            await SendAsync(member, shown, cancellationToken);
-            shown = new MessageStateEvent(view.RoomId, snapshot.Epoch, snapshot.Messages[next]);
-        }
-
-        if (snapshot.Gap is { } gap)
-        {
-            await SendAsync(member, shown, cancellationToken);
-            shown = new GapEvent(view.RoomId, snapshot.Epoch, gap.FromSeq, gap.ToSeq);
-        }
-
-        using var batch = DeliveryBatch.Begin();
-        lock (member.Room.Gate)
-        {
-            member.GoLive(shown, snapshot.Seq);
-        }
-    }
-
-    private async Task SendAsync(RoomMember member, ServerEvent serverEvent, CancellationToken cancellationToken)
-    {
-        while (member.Session.Outbox.WaitingBytes > PacedAbove)
-        {
-            await Task.Delay(Pace, time, cancellationToken);
-        }
-
-        if (member.State != MemberState.Left)
-        {
-            member.Session.Send(serverEvent);
-        }
-    }
-
-    /// <inheritdoc />
-    public void Dispose() => _reads.Dispose();
-
-    private static void Refuse(RoomMember member, Entrance entrance, Refusal refusal)
+    private async Task RefuseAsync(RoomMember member, Caller caller, Entrance entrance, Refusal refusal)
     {
         var session = member.Session;
+        if (entrance.Greets && refusal.Code == ErrorCode.NotMember)
+        {
+            await greeting.GreetAsync(session, caller); // It left the room of the URL before it was in it: it is greeted as on /ws.
+            return;
+        }
+
         session.Send(new ErrorEvent(refusal.Code, refusal.Detail, entrance.Reference, (int)refusal.RetryAfterMs, member.Room.RoomId));
         if (!entrance.Greets)
         {
@@ -232,11 +199,15 @@ internal sealed partial class JoinFlow(
         var code = refusal.Code switch
         {
             ErrorCode.Banned => CloseCode.Revoked,
+            ErrorCode.RateLimited => CloseCode.RateLimited,
             _ when ErrorCatalog.Of(refusal.Code).Temporary => CloseCode.Internal, // Come back: 1000 would say that it is over.
             _ => CloseCode.Normal,
         };
         session.Close(code, ErrorCatalog.Of(refusal.Code).Name);
     }
+
+    /// <summary>The answer to a join whose member left before it was done.</summary>
+    internal static Refusal Left() => new() { Code = ErrorCode.NotMember, Detail = "left before the join was done" };
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Entering room {RoomId} failed")]
     private partial void LogFailed(Exception exception, string roomId);

@@ -68,7 +68,7 @@ internal sealed partial class NodeInbox(
             if (reply.Joined is { } joined)
             {
                 // Before the events: the first answer says from where on they count.
-                hub.Find(reply.RoomId)?.SetBase(joined.Epoch, joined.Seq, joined.Members);
+                hub.Find(reply.RoomId)?.SetBase(joined.Epoch, joined.Seq, joined.Members, joined.OwnerEpoch);
             }
         }
 
@@ -152,7 +152,7 @@ internal sealed partial class NodeInbox(
     private void OnPosition(RoomBinding room, string epoch, long seq, long ownerEpoch, uint members)
     {
         room.OnSubscribed(ownerEpoch);
-        if (room.OnPosition(epoch, seq, members))
+        if (room.OnPosition(epoch, seq, members, ownerEpoch))
         {
             repair.Start(room, atOnce: true);
         }

@@ -7,18 +7,25 @@ namespace Tertulia.Connections.Rooms;
 /// <content>From the entries that arrive to the frames in the members' outboxes: strictly in the order of seq.</content>
 internal sealed partial class RoomBinding
 {
+    private string _formerEpoch = ""; // Until the present one began.
+    private long _epochOwner; // The highest owner epoch under which the present epoch was told.
+
     /// <summary>False until the first answer to a join: what comes before it is in the snapshot.</summary>
     public bool HasBase => _order.HasBase;
 
     /// <summary>The node receives everything after this seq. Only the first base counts: later it is the deliveries that do.</summary>
-    public void SetBase(string epoch, long seq, uint members)
+    /// <param name="epoch">Epoch of the store that gave the seq.</param>
+    /// <param name="seq">The room's last one.</param>
+    /// <param name="members">Members of the room.</param>
+    /// <param name="ownerEpoch">Of the owner who says so.</param>
+    public void SetBase(string epoch, long seq, uint members, long ownerEpoch)
     {
         lock (Gate)
         {
             if (!_order.HasBase)
             {
                 Restart(epoch, seq);
-                MemberCount = members;
+                (MemberCount, _epochOwner) = (members, ownerEpoch);
             }
         }
     }
@@ -36,6 +43,11 @@ internal sealed partial class RoomBinding
 
             if (entries.Epoch != Epoch)
             {
+                if (entries.Epoch == _formerEpoch)
+                {
+                    return Doubt(); // An older owner's, or the store went back once more: the present owner knows.
+                }
+
                 Restart(entries.Epoch, entries.Events[0].Seq - 1);
             }
 
@@ -54,8 +66,12 @@ internal sealed partial class RoomBinding
     }
 
     /// <summary>The room's writer says how far the room is, after everything it sent before.</summary>
+    /// <param name="epoch">Epoch of the store that gave the seq.</param>
+    /// <param name="seq">The room's last one.</param>
+    /// <param name="members">Members of the room.</param>
+    /// <param name="ownerEpoch">Of the owner who says so: what an older one says of the epoch is not believed.</param>
     /// <returns>True when the caller has to start a repair.</returns>
-    public bool OnPosition(string epoch, long seq, uint members)
+    public bool OnPosition(string epoch, long seq, uint members, long ownerEpoch)
     {
         lock (Gate)
         {
@@ -66,9 +82,15 @@ internal sealed partial class RoomBinding
 
             if (epoch != Epoch)
             {
+                if (ownerEpoch < _epochOwner)
+                {
+                    return false;
+                }
+
                 Restart(epoch, seq);
             }
 
+            _epochOwner = Math.Max(_epochOwner, ownerEpoch);
             MemberCount = members;
             _order.Expect(seq);
             return NeedsRepair();
@@ -87,39 +109,55 @@ internal sealed partial class RoomBinding
     }
 
     /// <summary>What the log holds from the first missing seq on.</summary>
+    /// <param name="entries">In the order of seq.</param>
+    /// <param name="coveredTo">What is not among the entries up to this seq is not in the log, and will never be.</param>
     /// <returns>False when it brought nothing new.</returns>
-    public bool OnRepaired(RoomEvents entries)
+    public bool OnRepaired(RoomEvents entries, long coveredTo)
     {
         lock (Gate)
         {
-            if (entries.Events.Count == 0 || Removed)
+            if (Removed)
             {
                 return false;
             }
 
             if (entries.Epoch != Epoch)
             {
-                Restart(entries.Epoch, entries.Events[^1].Seq);
-                return true;
+                return Doubt(); // Any replica may have answered: the present owner says which epoch it is.
             }
 
             var before = _order.Last;
             foreach (var entry in entries.Events)
             {
-                if (entry.Seq > _order.Last + 1)
-                {
-                    TellGone(_order.Last + 1, entry.Seq - 1); // The log is the truth: what it does not hold will never come.
-                    _order.SkipTo(entry.Seq - 1);
-                }
-
+                Skip(entry.Seq - 1);
                 if (_order.Accept(entry) == Arrival.Next)
                 {
                     Deliver(entry);
                 }
             }
 
+            Skip(coveredTo);
             DeliverWaiting();
-            return _order.Last > before;
+            return _order.Last > before || Doubt(); // The log is shorter than what is known of it.
+        }
+    }
+
+    /// <summary>What is missing up to this seq cannot be read, now or later: the members are told, and the room goes on.</summary>
+    public void OnUnreadable(long to)
+    {
+        lock (Gate)
+        {
+            Skip(Math.Min(to, _order.Known));
+            DeliverWaiting();
+        }
+    }
+
+    private void Skip(long to)
+    {
+        if (to > _order.Last)
+        {
+            TellGone(_order.Last + 1, to);
+            _order.SkipTo(to);
         }
     }
 
@@ -196,21 +234,20 @@ internal sealed partial class RoomBinding
         }
     }
 
-    // Another epoch: a store was restored or lost, and every position that a client holds means nothing.
+    // Another epoch: a store was restored or lost, and every position that a client holds means nothing. Who is entering is shown the new state.
     private void Restart(string epoch, long seq)
     {
-        if (_order.HasBase)
-        {
-            foreach (var member in _members.Span)
-            {
-                if (member.State == MemberState.Live)
-                {
-                    member.Session.Close(CloseCode.StateInvalid, "the room has another epoch");
-                }
-            }
-        }
-
-        Epoch = epoch;
+        (_formerEpoch, Epoch) = (epoch == Epoch ? _formerEpoch : Epoch, epoch);
+        var isFirst = !_order.HasBase;
         _order.SetBase(seq);
+        foreach (var member in _members.Span)
+        {
+            if (member.State == MemberState.Live && !isFirst)
+            {
+                member.Session.Close(CloseCode.StateInvalid, "the room has another epoch");
+            }
+
+            member.BeginFrom(seq);
+        }
     }
 }

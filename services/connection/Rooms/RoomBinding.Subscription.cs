@@ -10,6 +10,7 @@ internal sealed partial class RoomBinding
     private long _presentOwner; // The highest owner epoch that was announced.
     private bool _lost;
     private bool _subscribing;
+    private int _contradictions; // In a row.
 
     /// <summary>The owner of the room's partition says that it is alive.</summary>
     /// <returns>True when it does not know this node: subscribe again.</returns>
@@ -31,6 +32,22 @@ internal sealed partial class RoomBinding
         }
     }
 
+    // What this node knows does not fit what it was told: subscribing says what it knows, and the owner answers what holds.
+    private bool Doubt()
+    {
+        _lost = true;
+        return false;
+    }
+
+    /// <summary>The node cannot trust what it knows of the room: subscribes again soon.</summary>
+    public void OnDoubt()
+    {
+        lock (Gate)
+        {
+            Doubt();
+        }
+    }
+
     /// <summary>An answer of the owner: it knows the node.</summary>
     public void OnSubscribed(long ownerEpoch)
     {
@@ -40,29 +57,72 @@ internal sealed partial class RoomBinding
         }
     }
 
-    /// <returns>False when there is nothing to do, or it is being done.</returns>
-    public bool TryBeginSubscribe()
+    /// <summary>Subscribes, with the highest seq that is known to exist: an owner whose room ends before it knows that its store went back.</summary>
+    /// <returns>Null when there is nothing to do, or it is being done.</returns>
+    public Subscribe? TryBeginSubscribe()
     {
         lock (Gate)
         {
             if (!IsStale || _subscribing)
             {
-                return false;
+                return null;
             }
 
             _lost = false; // Set again when the queue is lost while the command is under way.
-            return _subscribing = true;
+            _subscribing = true;
+            return new Subscribe { Epoch = Epoch, LastSeq = _order.Known };
         }
     }
 
     /// <summary>The command to subscribe has an outcome.</summary>
-    public void EndSubscribe(bool succeeded)
+    /// <param name="sent">What it said.</param>
+    /// <param name="answer">Null when it failed.</param>
+    public void EndSubscribe(Subscribe sent, Subscribed? answer)
     {
         lock (Gate)
         {
             _subscribing = false;
-            _lost |= !succeeded;
+            _lost |= answer is null || Contradicts(sent, answer);
         }
+    }
+
+    /// <summary>The owner knows no such room: the store was lost, or went back to a time before it.</summary>
+    public void EndSubscribeWithoutRoom()
+    {
+        lock (Gate)
+        {
+            _subscribing = false;
+            _lost |= !IsContradictedAgain();
+            if (!_lost)
+            {
+                Restart(Epoch, 0);
+            }
+        }
+    }
+
+    // The owner says that the room ends before what this node knows, and gives no other epoch. An older owner's answer may have overtaken the
+    // news of the present one; the present one is asked a second time, and then believed: every position that clients hold is void.
+    private bool Contradicts(Subscribe sent, Subscribed answer)
+    {
+        if (answer.Epoch != sent.Epoch || answer.Epoch != Epoch || answer.Seq >= sent.LastSeq)
+        {
+            _contradictions = 0;
+            return false;
+        }
+
+        if (answer.OwnerEpoch < _presentOwner || !IsContradictedAgain())
+        {
+            return true;
+        }
+
+        Restart(answer.Epoch, answer.Seq);
+        return false;
+    }
+
+    private bool IsContradictedAgain()
+    {
+        _contradictions = (_contradictions + 1) % 2;
+        return _contradictions == 0;
     }
 
     /// <summary>Gives the room up when nobody has been in it for some time.</summary>

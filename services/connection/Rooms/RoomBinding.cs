@@ -50,6 +50,7 @@ internal sealed partial class RoomBinding(string roomId, long emptySince)
             }
 
             _members.Add(member);
+            member.BeginFrom(LastSeq);
             EmptySince = null;
             return true;
         }

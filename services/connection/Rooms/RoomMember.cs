@@ -1,5 +1,6 @@
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
+using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Rooms;
 
@@ -16,17 +17,36 @@ internal enum MemberState
     Left,
 }
 
+/// <summary>What became of showing a member the room.</summary>
+internal enum Showing
+{
+    /// <summary>It receives the room from now on.</summary>
+    Live,
+
+    /// <summary>It left meanwhile; nothing was sent.</summary>
+    Left,
+
+    /// <summary>What was to be shown is older than what the room delivered before the member came, or of another epoch; nothing was sent.</summary>
+    Stale,
+
+    /// <summary>It was shown, but more happened meanwhile than could wait: read on from <see cref="RoomMember.ShownSeq"/>.</summary>
+    Behind,
+}
+
 /// <summary>One session in one room. Except for what is said otherwise, everything here happens under the room's <see cref="RoomBinding.Gate"/>.</summary>
 internal sealed class RoomMember(Session session, RoomBinding room, string userId)
 {
-    /// <summary>Frames of a room that wait for the snapshot; more are told as a gap.</summary>
-    internal const int WaitingCapacity = 4096;
+    /// <summary>Bytes of a room's events, about, that wait for the snapshot; what is beyond is read again, or told as a gap.</summary>
+    internal const int WaitingCapacityBytes = 128 * 1024;
 
     private volatile MemberState _state = MemberState.Joining;
     private List<(ServerEvent Event, long Seq)>? _waiting;
+    private int _waitingBytes;
+    private long _from; // Everything after this seq waits for the member, or was missed.
     private long _shownSeq; // All up to this seq is in what the member was shown.
     private long _missedFrom; // 0 when nothing was missed.
     private long _missedTo;
+    private CancellationTokenSource? _attempt;
 
     public Session Session { get; } = session;
 
@@ -42,6 +62,19 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
 
     /// <summary>May be read without the lock: once it is <see cref="MemberState.Left"/> it stays so.</summary>
     public MemberState State => _state;
+
+    /// <summary>All up to this seq is in what the member was shown.</summary>
+    public long ShownSeq => _shownSeq;
+
+    /// <summary>Why the last attempt to enter was refused; null when it was not.</summary>
+    public Refusal? Refused { get; set; }
+
+    /// <summary>Ends the attempt to enter that is under way, when the member leaves; null when there is none.</summary>
+    public CancellationTokenSource? Attempt
+    {
+        get => Volatile.Read(ref _attempt);
+        set => Volatile.Write(ref _attempt, value);
+    }
 
     /// <summary>The attempts of this session to enter the room, one after the other. Touched by the session's own frames only.</summary>
     public Task Entering { get; set; } = Task.CompletedTask;
@@ -60,7 +93,7 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
             return true;
         }
 
-        // Once something was missed, everything is, until the gap was told: the frames of a room never change places.
+        // Once something was missed, everything is, until the gap was told: the events of a room never change places.
         if (_missedFrom != 0)
         {
             _missedTo = seq;
@@ -108,10 +141,64 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
         }
 
         _state = MemberState.Joining;
+        _from = Room.LastSeq;
         return true;
     }
 
-    /// <summary>The member was shown the room as of a seq: sends what happened after it and is live.</summary>
+    /// <summary>The room begins, or begins again, with this seq: a member that is entering gets everything after it.</summary>
+    public void BeginFrom(long seq)
+    {
+        if (_state != MemberState.Joining)
+        {
+            return;
+        }
+
+        (_from, _shownSeq, _missedFrom, _missedTo) = (seq, 0, 0, 0);
+        var replies = TakeWaiting();
+        replies.RemoveAll(waiting => waiting.Seq != 0);
+        foreach (var (serverEvent, _) in replies)
+        {
+            Keep(serverEvent, 0);
+        }
+    }
+
+    /// <summary>Whether a snapshot can be shown: nothing is missing between it and what waits for the member.</summary>
+    public bool CanShow(string epoch, long seq) => epoch == Room.Epoch && seq >= _from;
+
+    /// <summary>Shows the member the room as of a seq. When nothing is missing after it, the member gets what waited and is live.</summary>
+    /// <param name="serverEvent">The last event of what it is shown.</param>
+    /// <param name="epoch">Epoch of the seq.</param>
+    /// <param name="seq">Everything up to it was shown.</param>
+    public Showing Show(ServerEvent? serverEvent, string epoch, long seq)
+    {
+        if (_state == MemberState.Left)
+        {
+            return Showing.Left;
+        }
+
+        if (!CanShow(epoch, seq))
+        {
+            return Showing.Stale;
+        }
+
+        if (_missedTo <= seq)
+        {
+            GoLive(serverEvent, seq);
+            return Showing.Live;
+        }
+
+        if (serverEvent is not null)
+        {
+            Session.Send(serverEvent);
+        }
+
+        _shownSeq = Math.Max(_shownSeq, seq);
+        SendWaitingBefore(_missedFrom);
+        (_missedFrom, _missedTo, _from) = (0, 0, Room.LastSeq);
+        return Showing.Behind;
+    }
+
+    /// <summary>Sends what waited and is not in what the member was shown; the member is live.</summary>
     /// <param name="serverEvent">The last event of what it is shown; null when nothing new was.</param>
     /// <param name="seq">0 when nothing new was shown.</param>
     /// <returns>False when it left meanwhile; nothing was sent.</returns>
@@ -154,7 +241,7 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
             }
         }
 
-        _waiting = null;
+        TakeWaiting();
     }
 
     /// <summary>The client has caught up: tells it what it missed. Takes the room's lock itself.</summary>
@@ -174,9 +261,7 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
 
     private void SendWaiting()
     {
-        var waiting = _waiting;
-        _waiting = null;
-        foreach (var (serverEvent, seq) in waiting ?? [])
+        foreach (var (serverEvent, seq) in TakeWaiting())
         {
             if (seq == 0)
             {
@@ -189,12 +274,44 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
         }
     }
 
+    // The member goes on entering: what could wait is shown, except for what the outbox does not take, which is read again.
+    private void SendWaitingBefore(long missedFrom)
+    {
+        var takes = true;
+        foreach (var (serverEvent, seq) in TakeWaiting())
+        {
+            if (seq == 0)
+            {
+                Session.Send(serverEvent);
+            }
+            else if (takes && seq > _shownSeq)
+            {
+                takes = Session.Send(serverEvent) != SendOutcome.Behind;
+                _shownSeq = takes ? seq : _shownSeq;
+            }
+        }
+
+        if (takes)
+        {
+            _shownSeq = Math.Max(_shownSeq, missedFrom - 1);
+        }
+    }
+
+    private List<(ServerEvent Event, long Seq)> TakeWaiting()
+    {
+        var waiting = _waiting;
+        (_waiting, _waitingBytes) = (null, 0);
+        return waiting ?? [];
+    }
+
     private bool Keep(ServerEvent serverEvent, long seq)
     {
         _waiting ??= [];
-        if (_waiting.Count < WaitingCapacity && (seq == 0 || _missedFrom == 0))
+        var bytes = SizeOf(serverEvent);
+        if ((_waitingBytes == 0 || _waitingBytes + bytes <= WaitingCapacityBytes) && (seq == 0 || _missedFrom == 0))
         {
             _waiting.Add((serverEvent, seq));
+            _waitingBytes += bytes;
             return true;
         }
 
@@ -205,6 +322,9 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
 
         return false;
     }
+
+    // An entry is shared by all who wait for it: what it takes in memory is less.
+    private static int SizeOf(ServerEvent serverEvent) => 256 + (serverEvent is MessageEvent message ? message.Entry.CalculateSize() : 0);
 
     private void Miss(long seq)
     {

@@ -69,36 +69,44 @@ internal sealed class Subscriptions(RoomHub hub, SubmitBatcher batcher, TimeProv
     {
         while (Volatile.Read(ref _underWay) < MaxUnderWay && _due.TryDequeue(out var room))
         {
-            if (!room.TryBeginSubscribe())
+            if (room.TryBeginSubscribe() is not { } subscribe)
             {
                 continue;
             }
 
             Interlocked.Increment(ref _underWay);
-            var command = new Command { RoomId = room.RoomId, Subscribe = new Subscribe { LastSeq = room.LastSeq } };
-            if (!batcher.TrySubmit(command, new PendingSubscribe(room, this)))
+            if (!batcher.TrySubmit(new Command { RoomId = room.RoomId, Subscribe = subscribe }, new PendingSubscribe(room, subscribe, this)))
             {
                 Interlocked.Decrement(ref _underWay);
-                room.EndSubscribe(succeeded: false);
+                room.EndSubscribe(subscribe, answer: null);
                 return; // The lane is full: the next round tries again.
             }
         }
     }
 
-    private void Ended(RoomBinding room, bool succeeded)
+    private void Ended(RoomBinding room, Subscribe sent, Subscribed? answer, bool isRoomUnknown = false)
     {
         Interlocked.Decrement(ref _underWay);
-        room.EndSubscribe(succeeded);
+        if (isRoomUnknown)
+        {
+            room.EndSubscribeWithoutRoom();
+        }
+        else
+        {
+            room.EndSubscribe(sent, answer);
+        }
+
         Continue();
     }
 
-    private sealed class PendingSubscribe(RoomBinding room, Subscriptions subscriptions) : PendingCommand
+    private sealed class PendingSubscribe(RoomBinding room, Subscribe sent, Subscriptions subscriptions) : PendingCommand
     {
         // The inbox has told the room its position.
-        public override void OnReply(CommandReply reply) => subscriptions.Ended(room, reply.Subscribed is not null);
+        public override void OnReply(CommandReply reply) =>
+            subscriptions.Ended(room, sent, reply.Subscribed, reply.Refused is { Code: ErrorCode.RoomNotFound });
 
-        public override void OnEvent(string roomId, string epoch, RoomEvent entry) => subscriptions.Ended(room, succeeded: false);
+        public override void OnEvent(string roomId, string epoch, RoomEvent entry) => subscriptions.Ended(room, sent, answer: null);
 
-        public override void OnRefused(Refusal refusal) => subscriptions.Ended(room, succeeded: false);
+        public override void OnRefused(Refusal refusal) => subscriptions.Ended(room, sent, answer: null);
     }
 }

@@ -206,6 +206,7 @@ public sealed class DeliveryTests : IAsyncLifetime
         var send = await _node.CommandAsync(Command.BodyOneofCase.Send);
         await _node.ReplyAsync(send, reply => reply.Refused = new Refusal { Code = ErrorCode.Forbidden });
         await ana.NextAsync("error", "a refusal");
+        _node.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = TestNode.Epoch, Seq = 6 });
         await ana.JoinAsync("lobby");
         await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 6);
         await ana.NextAsync("joined", "ana enters again");
@@ -256,7 +257,7 @@ public sealed class DeliveryTests : IAsyncLifetime
             client.Session.Send(new Tertulia.Connections.Events.PongEvent("busy", _node.Time.GetUtcNow()));
             var member = _node.Hub.Enter(client.Session, roomId, $"user-{index}");
             room = member.Room;
-            room.SetBase(TestNode.Epoch, 0, 0);
+            room.SetBase(TestNode.Epoch, 0, 0, ownerEpoch: 1);
             lock (room.Gate)
             {
                 member.GoLive(null, 0);

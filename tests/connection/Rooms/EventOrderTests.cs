@@ -75,21 +75,50 @@ public sealed class EventOrderTests
     }
 
     [Fact]
-    public void Too_many_early_entries_are_left_to_the_repair()
+    public void More_early_bytes_than_may_wait_are_left_to_the_repair()
     {
-        for (var seq = 12L; seq < 12 + EventOrder.Capacity + 5; seq++)
+        const int Large = EventOrder.CapacityBytes / 4;
+        for (var seq = 12L; seq < 20; seq++)
+        {
+            Accept(seq, Large);
+        }
+
+        Accept(11);
+
+        Assert.Equal([12, 13, 14], TakeAll()); // Three and the fields of their entries.
+        Assert.True(_order.HasHole);
+    }
+
+    [Fact]
+    public void What_has_left_makes_room_for_other_early_entries()
+    {
+        const int Large = EventOrder.CapacityBytes / 2;
+        Accept(12, Large);
+        Accept(11);
+        TakeAll();
+        Accept(14, Large);
+        _order.SkipTo(14);
+        Accept(16, Large);
+
+        Accept(15);
+
+        Assert.Equal([16], TakeAll());
+    }
+
+    [Fact]
+    public void Many_small_early_entries_wait()
+    {
+        for (var seq = 12L; seq < 5012; seq++)
         {
             Accept(seq);
         }
 
         Accept(11);
 
-        Assert.Equal(EventOrder.Capacity, TakeAll().Count);
-        Assert.True(_order.HasHole);
-        Assert.Equal(11 + EventOrder.Capacity, _order.Last);
+        Assert.Equal(5000, TakeAll().Count);
     }
 
-    private Arrival Accept(long seq) => _order.Accept(new RoomEvent { Seq = seq });
+    private Arrival Accept(long seq, int bytes = 0) => _order.Accept(new RoomEvent { Seq = seq, Traceparent = new string('x', bytes) });
 
     private List<long> TakeAll()
     {

@@ -170,7 +170,8 @@ public sealed class JoinTests : IAsyncLifetime
     [Theory]
     [InlineData(ErrorCode.Banned, 4503)]
     [InlineData(ErrorCode.RoomNotFound, 1000)]
-    [InlineData(ErrorCode.Unavailable, 4000)]
+    [InlineData(ErrorCode.RateLimited, 4007)]
+    [InlineData(ErrorCode.Internal, 4000)]
     public async Task Refused_in_the_room_of_the_url_the_session_ends(ErrorCode code, int close)
     {
         var ana = _node.NewClient(new SessionOpening(TestClient.User("ana"), "lobby", null, null, null));

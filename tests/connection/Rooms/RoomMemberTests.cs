@@ -24,37 +24,74 @@ public sealed class RoomMemberTests : IAsyncLifetime
     [Fact]
     public async Task What_cannot_wait_any_more_is_told_as_a_gap_after_what_could()
     {
-        const int More = 10;
-        for (var seq = 1; seq <= RoomMember.WaitingCapacity + More; seq++)
-        {
-            Offer(seq);
-        }
+        OfferLarge(1, 2, 3, 4);
 
-        GoLive(seq: RoomMember.WaitingCapacity - 2);
-        Offer(RoomMember.WaitingCapacity + More + 1);
+        GoLive(seq: 1);
+        Offer(5);
         _client.Session.TellMissed();
-        Offer(RoomMember.WaitingCapacity + More + 2);
+        Offer(6);
 
-        Assert.Equal([$"m{RoomMember.WaitingCapacity - 1}", $"m{RoomMember.WaitingCapacity}"], await _client.MessagesAsync(2));
+        Assert.Equal(["m2"], await SeqsAsync(1));
         var gap = await _client.NextAsync("gap", "the gap");
-        Assert.Equal(
-            (RoomMember.WaitingCapacity + 1, RoomMember.WaitingCapacity + More + 1), (gap.Number("from_seq"), gap.Number("to_seq")));
-        Assert.Equal([$"m{RoomMember.WaitingCapacity + More + 2}"], await _client.MessagesAsync(1));
+        Assert.Equal((3, 5), (gap.Number("from_seq"), gap.Number("to_seq")));
+        Assert.Equal(["m6"], await SeqsAsync(1));
     }
 
     [Fact]
     public async Task A_snapshot_that_holds_what_could_not_wait_leaves_no_gap()
     {
-        for (var seq = 1; seq <= RoomMember.WaitingCapacity + 1; seq++)
-        {
-            Offer(seq);
-        }
+        OfferLarge(1, 2, 3);
 
-        GoLive(RoomMember.WaitingCapacity + 1);
+        GoLive(3);
         _client.Session.TellMissed();
-        Offer(RoomMember.WaitingCapacity + 2);
+        Offer(4);
 
-        Assert.Equal([$"m{RoomMember.WaitingCapacity + 2}"], await _client.MessagesAsync(1));
+        Assert.Equal(["m4"], await SeqsAsync(1));
+    }
+
+    [Fact]
+    public async Task A_member_for_whom_too_much_waits_is_sent_what_could_and_reads_on_from_there()
+    {
+        OfferLarge(1, 2, 3, 4);
+
+        Assert.Equal(Showing.Behind, Show(1));
+        Assert.Equal(2, _member.ShownSeq);
+        Offer(5);
+        Assert.Equal(Showing.Live, Show(4));
+
+        Assert.Equal(["m2", "m5"], await SeqsAsync(2));
+    }
+
+    [Fact]
+    public void Small_frames_wait_by_the_thousand()
+    {
+        for (var seq = 1; seq <= 500; seq++)
+        {
+            Assert.True(Offer(seq));
+        }
+    }
+
+    [Fact]
+    public void A_single_frame_above_the_bound_waits()
+    {
+        lock (_member.Room.Gate)
+        {
+            Assert.True(_member.Offer(Frame(1, RoomMember.WaitingCapacityBytes * 2), 1));
+        }
+    }
+
+    [Fact]
+    public void What_is_older_than_the_room_was_when_the_member_came_is_not_shown()
+    {
+        var later = _node.Hub.Enter(_client.Session, "lobby", "ana");
+        _member.Room.SetBase(TestNode.Epoch, 5, 1, ownerEpoch: 1);
+
+        lock (_member.Room.Gate)
+        {
+            Assert.Equal(Showing.Stale, later.Show(null, TestNode.Epoch, 4));
+            Assert.Equal(Showing.Stale, later.Show(null, "e0", 9));
+            Assert.Equal(Showing.Live, later.Show(null, TestNode.Epoch, 5));
+        }
     }
 
     [Fact]
@@ -94,11 +131,36 @@ public sealed class RoomMemberTests : IAsyncLifetime
         Assert.Equal(("gap", 20L), (frame.Type, frame.Number("to_seq")));
     }
 
-    private void Offer(long seq)
+    private static ServerEvent Frame(long seq, int bytes) =>
+        new MessageEvent("lobby", TestNode.Epoch, TestNode.Message(seq, content: $"m{seq}".PadRight(bytes)));
+
+    private bool Offer(long seq) => Offer(seq, 0);
+
+    private bool Offer(long seq, int bytes)
     {
         lock (_member.Room.Gate)
         {
-            _member.Offer(new MessageEvent("lobby", TestNode.Epoch, TestNode.Message(seq)), seq);
+            return _member.Offer(Frame(seq, bytes), seq);
+        }
+    }
+
+    // Two of them may wait.
+    private void OfferLarge(params long[] seqs)
+    {
+        _member.Room.SetBase(TestNode.Epoch, 0, 1, ownerEpoch: 1);
+        foreach (var seq in seqs)
+        {
+            Assert.Equal(seq <= 2, Offer(seq, RoomMember.WaitingCapacityBytes / 5 * 2));
+        }
+    }
+
+    private async Task<string[]> SeqsAsync(int count) => [.. (await _client.MessagesAsync(count)).Select(content => content.TrimEnd())];
+
+    private Showing Show(long seq)
+    {
+        lock (_member.Room.Gate)
+        {
+            return _member.Show(serverEvent: null, TestNode.Epoch, seq);
         }
     }
 

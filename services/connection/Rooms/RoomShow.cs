@@ -1,0 +1,283 @@
+using Grpc.Core;
+using Tertulia.Connections.Auth;
+using Tertulia.Connections.Events;
+using Tertulia.Connections.Sessions;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Rooms;
+
+/// <summary>Shows a room to a member who was admitted, and makes it live: page by page, at the pace at which the client reads, until nothing is missing
+/// between what was shown and what waits.</summary>
+internal sealed partial class RoomShow(
+    MessageService.MessageServiceClient messages, PatientReads reads, RoomPresent present, Greeting greeting, TimeProvider time, ILogger<RoomShow> logger)
+    : IDisposable
+{
+    private const int PacedAbove = 64 * 1024; // A long resume must not fill the outbox: it waits for the client to read.
+    private const int MaxReads = 64; // When all clients of a node come back at once, their snapshots wait here, not in the message service with a deadline running.
+    private const int MaxPages = 300; // Of one show: a client that reads more slowly than the room goes on is then told of a gap.
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(20);
+
+    private readonly SemaphoreSlim _reads = new(MaxReads);
+
+    /// <returns>Null when the join was answered; else why not: <c>unavailable</c> when the snapshot is older than the room on this node, or of another epoch.</returns>
+    public async Task<Refusal?> RunAsync(
+        RoomMember member, Caller caller, Entrance entrance, Joined joined, Patience patience, CancellationToken cancellationToken)
+    {
+        var roomId = member.Room.RoomId;
+        var question = present.Ask(member.Room);
+        var request = new GetSnapshotRequest { RoomId = roomId, Actor = caller.ToActor(roomId), Since = entrance.Since, History = entrance.History };
+        var snapshot = await ReadAsync(request, patience, cancellationToken);
+        if (!IsCurrent(member, joined, snapshot))
+        {
+            return new Refusal { Code = ErrorCode.Unavailable, Detail = "the snapshot is older than the room" };
+        }
+
+        var (users, online) = await present.AnswerAsync(question, caller, cancellationToken);
+        var first = First(member, caller, entrance, new RoomView(roomId, snapshot, users, online), joined.Role, out var taken);
+        if (!await HasRoomAsync(member, cancellationToken))
+        {
+            return JoinFlow.Left();
+        }
+
+        var progress = new Progress(member, request, snapshot, taken, first);
+        try
+        {
+            await ShowAllAsync(progress, cancellationToken);
+        }
+        catch (Exception exception) when (cancellationToken.IsCancellationRequested && progress.IsAnswered && exception is OperationCanceledException or RpcException)
+        {
+            return null;
+        }
+        catch (RpcException exception) when (!cancellationToken.IsCancellationRequested && progress.IsAnswered)
+        {
+            LogCut(exception.Status.Detail, roomId, progress.Position);
+            GoLiveWithGap(progress);
+        }
+
+        return progress.IsAnswered ? null
+            : member.State == MemberState.Left ? JoinFlow.Left()
+            : new Refusal { Code = ErrorCode.Unavailable, Detail = "the room has another epoch" };
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _reads.Dispose();
+
+    private async Task ShowAllAsync(Progress progress, CancellationToken cancellationToken)
+    {
+        for (var pages = 1; ; pages++)
+        {
+            await SendPageAsync(progress, cancellationToken);
+            var snapshot = progress.Snapshot;
+            if (!snapshot.HasMore && TryGoLive(progress))
+            {
+                return;
+            }
+
+            if (pages == MaxPages)
+            {
+                GoLiveWithGap(progress);
+                return;
+            }
+
+            var request = progress.Request.Clone();
+            (request.Since, request.History, request.Continued) = (new Position { Epoch = snapshot.Epoch, Seq = progress.Position }, 0, true);
+            var patience = reads.Begin();
+            var next = await ReadAsync(request, patience, cancellationToken);
+            if (next.Epoch != snapshot.Epoch || !next.Recovered)
+            {
+                progress.Member.Session.Close(CloseCode.StateInvalid, "the room has another epoch");
+                return;
+            }
+
+            if (next.Seq <= progress.Position && next.Messages.Count == 0)
+            {
+                await patience.WaitAsync(new Refusal(), cancellationToken); // A replica that is behind.
+            }
+
+            progress.Continue(next);
+        }
+    }
+
+    /// <summary>Sends all of the page but the last event, which goes together with what waited.</summary>
+    private async Task SendPageAsync(Progress progress, CancellationToken cancellationToken)
+    {
+        var (member, snapshot) = (progress.Member, progress.Snapshot);
+
+        // What was missed and does not fit comes one by one; of a history, the client pages what does not fit.
+        for (var next = progress.Taken; snapshot.Recovered && next < snapshot.Messages.Count; next++)
+        {
+            await SendAsync(progress, cancellationToken);
+            progress.Event = new MessageStateEvent(member.Room.RoomId, snapshot.Epoch, snapshot.Messages[next]);
+        }
+
+        if (snapshot.Gap is { } gap)
+        {
+            await SendAsync(progress, cancellationToken);
+            progress.Event = new GapEvent(member.Room.RoomId, snapshot.Epoch, gap.FromSeq, gap.ToSeq);
+        }
+
+        if (snapshot.HasMore)
+        {
+            await SendAsync(progress, cancellationToken);
+        }
+        else
+        {
+            await HasRoomAsync(member, cancellationToken);
+        }
+    }
+
+    /// <returns>False when the member has to be shown more.</returns>
+    private static bool TryGoLive(Progress progress)
+    {
+        var (member, snapshot) = (progress.Member, progress.Snapshot);
+        using var batch = DeliveryBatch.Begin();
+        lock (member.Room.Gate)
+        {
+            switch (member.Show(progress.Event, snapshot.Epoch, progress.Position))
+            {
+                case Showing.Stale when member.Room.Epoch != snapshot.Epoch:
+                    if (progress.IsAnswered)
+                    {
+                        member.Session.Close(CloseCode.StateInvalid, "the room has another epoch");
+                    }
+
+                    return true;
+                case Showing.Stale:
+                    progress.SendEvent(); // A replica that is behind answered: what is missing is read next.
+                    return false;
+                case Showing.Behind:
+                    progress.IsAnswered = true;
+                    progress.Event = null;
+                    progress.Position = member.ShownSeq;
+                    return false;
+                default:
+                    progress.IsAnswered |= member.State == MemberState.Live;
+                    return true;
+            }
+        }
+    }
+
+    // Nothing more can be read: the member is told what it was not shown.
+    private static void GoLiveWithGap(Progress progress)
+    {
+        var member = progress.Member;
+        using var batch = DeliveryBatch.Begin();
+        lock (member.Room.Gate)
+        {
+            var (from, to) = (progress.Position + 1, member.Room.LastSeq);
+            var gap = to >= from ? new GapEvent(member.Room.RoomId, member.Room.Epoch, from, to) : null;
+            member.GoLive(gap, Math.Max(to, progress.Position));
+        }
+    }
+
+    private static bool IsCurrent(RoomMember member, Joined joined, Snapshot snapshot)
+    {
+        if (snapshot.Epoch == joined.Epoch && !snapshot.HasMore && snapshot.Seq < joined.Seq)
+        {
+            return false;
+        }
+
+        lock (member.Room.Gate)
+        {
+            return snapshot.HasMore ? snapshot.Epoch == member.Room.Epoch : member.CanShow(snapshot.Epoch, snapshot.Seq);
+        }
+    }
+
+    // The position that the first event tells is one that the client can resume from when nothing more reaches it.
+    private ServerEvent First(RoomMember member, Caller caller, Entrance entrance, RoomView view, string role, out int taken)
+    {
+        var whole = Encode(view, out taken);
+        var snapshot = view.Snapshot;
+        if (!snapshot.Recovered || taken == snapshot.Messages.Count)
+        {
+            return whole;
+        }
+
+        var part = new Snapshot
+        {
+            Epoch = snapshot.Epoch,
+            Seq = taken == 0 ? entrance.Since?.Seq ?? 0 : snapshot.Messages[taken - 1].UpdatedSeq,
+            Recovered = true,
+            Members = snapshot.Members,
+            Messages = { snapshot.Messages.Take(taken) },
+        };
+        return Encode(view with { Snapshot = part }, out taken);
+
+        ServerEvent Encode(RoomView shown, out int fits) => entrance.Greets
+            ? greeting.Connected(member.Session, caller, shown, role, out fits)
+            : JoinedEvent.Fit(shown, entrance.Reference, out fits);
+    }
+
+    private async Task<Snapshot> ReadAsync(GetSnapshotRequest request, Patience patience, CancellationToken cancellationToken)
+    {
+        await _reads.WaitAsync(cancellationToken);
+        try
+        {
+            return await patience.ReadAsync(options => messages.GetSnapshotAsync(request, options), cancellationToken);
+        }
+        finally
+        {
+            _reads.Release();
+        }
+    }
+
+    private async Task SendAsync(Progress progress, CancellationToken cancellationToken)
+    {
+        if (await HasRoomAsync(progress.Member, cancellationToken))
+        {
+            progress.SendEvent();
+        }
+    }
+
+    /// <returns>False when the member has left.</returns>
+    private async Task<bool> HasRoomAsync(RoomMember member, CancellationToken cancellationToken)
+    {
+        while (member.Session.Outbox.WaitingBytes > PacedAbove)
+        {
+            await Task.Delay(Pace, time, cancellationToken);
+        }
+
+        return member.State != MemberState.Left;
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Room {RoomId}: what a client missed after {Seq} cannot be read ({Reason}); it is told of a gap")]
+    private partial void LogCut(string reason, string roomId, long seq);
+
+    /// <summary>How far one member was shown the room.</summary>
+    private sealed class Progress(RoomMember member, GetSnapshotRequest request, Snapshot snapshot, int taken, ServerEvent first)
+    {
+        public RoomMember Member { get; } = member;
+
+        public GetSnapshotRequest Request { get; } = request;
+
+        /// <summary>The page that is being shown.</summary>
+        public Snapshot Snapshot { get; private set; } = snapshot;
+
+        /// <summary>Messages of the page that are in the event.</summary>
+        public int Taken { get; private set; } = taken;
+
+        /// <summary>To be sent next; null when there is nothing.</summary>
+        public ServerEvent? Event { get; set; } = first;
+
+        /// <summary>Everything up to this seq is in what was sent, once the page is.</summary>
+        public long Position { get; set; } = snapshot.Seq;
+
+        /// <summary>The first event was sent.</summary>
+        public bool IsAnswered { get; set; }
+
+        public void SendEvent()
+        {
+            if (Event is { } next)
+            {
+                Member.Session.Send(next);
+                (Event, IsAnswered) = (null, true);
+            }
+        }
+
+        public void Continue(Snapshot next)
+        {
+            (Snapshot, Taken, Event) = (next, 0, null);
+            Position = Math.Max(Position, next.Seq);
+        }
+    }
+}
