@@ -46,7 +46,7 @@ internal sealed partial class HistoryFlow(MessageService.MessageServiceClient me
                 request.AfterSeq = after;
             }
 
-            var page = await reads.Begin().ReadAsync(options => messages.GetHistoryAsync(request, options), session.Ended);
+            var page = await reads.BeginHistory().ReadAsync(options => messages.GetHistoryAsync(request, options), session.Ended);
             session.Send(HistoryEvent.Fit(roomId, command.Ref, page.Messages, page.HasMore, newest: command.AfterSeq is null));
             return;
         }

@@ -8,15 +8,19 @@ namespace Tertulia.Connections.Rooms;
 /// <summary>Reads that are tried again while the service behind is slow or away: what is late is answered late.</summary>
 internal sealed class PatientReads(IOptions<RoomReadOptions> options, TimeProvider time)
 {
-    /// <summary>The time begins in which one request of a client is tried again.</summary>
+    /// <summary>The time begins in which a join is tried again.</summary>
     public Patience Begin() => new(options.Value.Patience, time);
+
+    /// <summary>The time begins in which a page of history is tried again.</summary>
+    public Patience BeginHistory() => new(options.Value.HistoryPatience, time);
 }
 
 /// <summary>How long, and after which pauses, one request is tried again.</summary>
 internal sealed class Patience(TimeSpan length, TimeProvider time)
 {
     // Generous: a call that is given up is work done for nothing, and makes a process that is short of CPU slower still.
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
 
@@ -35,13 +39,20 @@ internal sealed class Patience(TimeSpan length, TimeProvider time)
         {
             try
             {
-                return await call(new CallOptions(deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellationToken));
+                return await call(new CallOptions(deadline: DateTime.UtcNow + Deadline(), cancellationToken: cancellationToken));
             }
             catch (RpcException exception) when (!cancellationToken.IsCancellationRequested && Allows(RpcErrors.ToRefusal(exception)))
             {
                 await WaitAsync(RpcErrors.ToRefusal(exception), cancellationToken);
             }
         }
+    }
+
+    // The last attempt ends with the patience.
+    private TimeSpan Deadline()
+    {
+        var left = length - time.GetElapsedTime(_begunAt);
+        return left > Longest ? Longest : left < Shortest ? Shortest : left;
     }
 
     /// <summary>Before the next attempt.</summary>

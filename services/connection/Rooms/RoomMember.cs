@@ -324,7 +324,7 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     }
 
     // An entry is shared by all who wait for it: what it takes in memory is less.
-    private static int SizeOf(ServerEvent serverEvent) => 256 + (serverEvent is MessageEvent message ? message.Entry.CalculateSize() : 0);
+    private static int SizeOf(ServerEvent serverEvent) => 128 + (serverEvent is MessageEvent message ? message.Entry.CalculateSize() : 0);
 
     private void Miss(long seq)
     {
