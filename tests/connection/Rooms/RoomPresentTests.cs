@@ -55,7 +55,7 @@ public sealed class RoomPresentTests : IAsyncLifetime
         await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 5);
         var users = (await late.NextAsync("joined", "at once, without any time passing")).Items("active_users");
 
-        Assert.Equal(RoomPresent.MaxListed + 1, users.Count()); // Of this node, and the caller.
+        Assert.Equal(RoomPresent.MaxListed + 1, users.Count); // Of this node, and the caller.
         Assert.InRange(Volatile.Read(ref _asked), asked, asked + 1); // A probe at most.
     }
 

@@ -242,13 +242,19 @@ public sealed class SessionFlowTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_the_message_service_history_is_unavailable()
+    public async Task Without_the_message_service_history_is_unavailable_in_the_end()
     {
         var ana = await _node.JoinedAsync("ana", "lobby", seq: 7);
 
         await ana.SendAsync(new HistoryCommand { RoomId = "lobby", Ref = "h1" });
 
-        var error = await ana.NextAsync("error", "the refusal");
+        var refusal = ana.NextAsync("error", "the refusal");
+        await Eventually.HoldsAsync(() =>
+        {
+            _node.Time.Advance(TimeSpan.FromSeconds(1));
+            return refusal.IsCompleted;
+        }, "patience ends");
+        var error = await refusal;
         Assert.Equal((50301, "h1", true), (error.Code, error.Ref, error.Flag("temporary")));
     }
 }
