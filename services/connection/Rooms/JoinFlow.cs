@@ -43,6 +43,13 @@ internal sealed partial class JoinFlow(
         }
     }
 
+    /// <summary>Takes a member out who may not be in the room any more, and is told so by the caller. A join that is under way is refused for the same reason.</summary>
+    public void PutOut(RoomMember member, Refusal refusal)
+    {
+        member.PutOut = refusal;
+        Leave(member);
+    }
+
     private void TakeOut(RoomMember member)
     {
         typing.OnLeft(member);
@@ -184,13 +191,18 @@ internal sealed partial class JoinFlow(
     private async Task RefuseAsync(RoomMember member, Caller caller, Entrance entrance, Refusal refusal)
     {
         var session = member.Session;
+        refusal = member.PutOut ?? refusal;
         if (entrance.Greets && refusal.Code == ErrorCode.NotMember)
         {
             await greeting.GreetAsync(session, caller); // It left the room of the URL before it was in it: it is greeted as on /ws.
             return;
         }
 
-        session.Send(new ErrorEvent(refusal.Code, refusal.Detail, entrance.Reference, (int)refusal.RetryAfterMs, member.Room.RoomId));
+        if (member.PutOut is null || entrance.Reference is not null)
+        {
+            session.Send(new ErrorEvent(refusal.Code, refusal.Detail, entrance.Reference, (int)refusal.RetryAfterMs, member.Room.RoomId));
+        }
+
         if (!entrance.Greets)
         {
             return;

@@ -69,6 +69,9 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     /// <summary>Why the last attempt to enter was refused; null when it was not.</summary>
     public Refusal? Refused { get; set; }
 
+    /// <summary>Why the member may not be in the room any more; null when it may.</summary>
+    public Refusal? PutOut { get; set; }
+
     /// <summary>Ends the attempt to enter that is under way, when the member leaves; null when there is none.</summary>
     public CancellationTokenSource? Attempt
     {

@@ -78,7 +78,7 @@ internal sealed class RoomReview(JoinFlow joins, SubmitBatcher batcher)
             return;
         }
 
-        joins.Leave(member);
+        joins.PutOut(member, refusal);
         var roomId = member.Room.RoomId;
         member.Session.Send(ErrorEvent.Of(refusal, reference: null, roomId));
         member.Session.Send(new LeftEvent(roomId, Ref: null));
