@@ -12,9 +12,14 @@ public sealed record AcknowledgedMessage(string ClientMsgId, string MessageId, l
 /// <param name="Acknowledged">What it sent and was told is durable.</param>
 /// <param name="History">The whole room as this client reads it at the end.</param>
 public sealed record Observation(
-    string UserId, long Since, IReadOnlyList<ShownMessage> Shown, IReadOnlyList<AcknowledgedMessage> Acknowledged, IReadOnlyList<ShownMessage> History);
+    string UserId, long Since, IReadOnlyList<ShownMessage> Shown, IReadOnlyList<AcknowledgedMessage> Acknowledged, IReadOnlyList<ShownMessage> History)
+{
+    /// <summary>What each of its connections was shown, the first one first.</summary>
+    public IReadOnlyList<RoomView> Views { get; init; } = [];
+}
 
 /// <summary>Holds the guarantees of a room against what each of its clients saw: nothing acknowledged is lost, nothing is shown twice or out of order, and all read the same.</summary>
+/// <remarks>Members that come and go take a seq, too, and are not shown as messages: what is missing is judged by the messages of the history, not by numbers.</remarks>
 public static class HistoryChecker
 {
     /// <returns>Every violation, one sentence each; empty when all guarantees held.</returns>
@@ -30,9 +35,43 @@ public static class HistoryChecker
             CheckAcknowledged(client, history, violations);
             CheckShown(client, bySeq, violations);
             CheckComplete(client, history, violations);
+            for (var number = 0; number < client.Views.Count; number++)
+            {
+                violations.AddRange(CheckView($"{client.UserId}, connection {number + 1}", client.Views[number], history));
+            }
         }
 
         return violations;
+    }
+
+    /// <summary>Holds what one connection was shown, greeting and live, against the room's log: no hole between its first and its last message that the server
+    /// did not announce, none twice, all in order.</summary>
+    /// <param name="who">Begins each sentence.</param>
+    /// <param name="view">What it was shown.</param>
+    /// <param name="history">All messages of the room, read afterwards.</param>
+    /// <returns>Every violation, one sentence each.</returns>
+    public static IEnumerable<string> CheckView(string who, RoomView view, IReadOnlyList<ShownMessage> history)
+    {
+        ShownMessage[] shown = [.. view.Shown];
+        var bySeq = history.DistinctBy(message => message.Seq).ToDictionary(message => message.Seq);
+        var greeted = view.History.Select(message => message.Seq).ToHashSet();
+        var live = view.Live.Select(message => message.Seq).ToHashSet();
+        var known = history.Count(message => message.Seq <= view.AsOf);
+        var first = view.After ?? (view.History.Count > 0 ? view.History[0].Seq - 1 : view.AsOf);
+        return
+        [
+            .. OutOfOrder(shown).Select(message => $"{who}: was shown seq {message.Seq} out of order"),
+            .. Twice(shown).Select(id => $"{who}: was shown {id} twice"),
+            .. shown.Where(message => bySeq.GetValueOrDefault(message.Seq) != message).Select(message => $"{who}: was shown {message}, which the history does not have"),
+            .. view.History.Where(message => message.Seq > view.AsOf).Select(message => $"{who}: the greeting as of seq {view.AsOf} shows seq {message.Seq}"),
+            .. view.Live.Where(message => message.Seq <= view.AsOf).Select(message => $"{who}: seq {message.Seq} came live after a greeting as of seq {view.AsOf}"),
+            .. view.After is null && view.History.Count < Math.Min(RoomView.PageSize, known)
+                ? (string[])[$"{who}: the greeting as of seq {view.AsOf} shows {view.History.Count} of {known} messages"] : [],
+            .. history.Where(message => message.Seq > first && message.Seq <= view.AsOf && !greeted.Contains(message.Seq) && !view.IsLeftOut(message.Seq))
+                .Select(message => $"{who}: the greeting as of seq {view.AsOf} leaves out seq {message.Seq}"),
+            .. history.Where(message => message.Seq > view.AsOf && message.Seq <= view.LastSeq && !live.Contains(message.Seq) && !view.IsLeftOut(message.Seq))
+                .Select(message => $"{who}: seq {message.Seq} never came live"),
+        ];
     }
 
     private static void CheckHistory(IReadOnlyList<ShownMessage> history, List<string> violations)

@@ -16,9 +16,11 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     private readonly ConcurrentDictionary<string, PendingMessage> _pending = [];
     private readonly ConcurrentQueue<AcknowledgedMessage> _acknowledged = [];
     private readonly ConcurrentQueue<int> _closeCodes = [];
+    private readonly ConcurrentQueue<RoomView> _views = [];
     private readonly ConcurrentQueue<Task> _tasks = [];
     private readonly TaskCompletionSource _joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile ChatClient? _connection;
+    private long? _resumedFrom;
     private Task _running = Task.CompletedTask;
     private int _nextServer = random.Next(servers.Count), _sent;
 
@@ -88,8 +90,11 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     public ValueTask CutAsync() => _connection?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     /// <summary>Everything the checker wants to know, at the end.</summary>
-    public async Task<Observation> ObserveAsync() =>
-        new(userId, Transcript.Since, Transcript.Shown, Acknowledged, await ReadHistoryAsync());
+    public async Task<Observation> ObserveAsync()
+    {
+        var now = _connection is { } connection && RoomView.Of(connection.Frames, _resumedFrom) is { } view ? [view] : Array.Empty<RoomView>();
+        return new(userId, Transcript.Since, Transcript.Shown, Acknowledged, await ReadHistoryAsync()) { Views = [.. _views, .. now] };
+    }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
@@ -112,7 +117,8 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
             var server = servers[_nextServer++ % servers.Count];
             try
             {
-                var position = Transcript.Epoch is { } epoch ? $"&last_seq={Transcript.LastSeq}&epoch={epoch}" : "";
+                _resumedFrom = Transcript.Epoch is null ? null : Transcript.LastSeq;
+                var position = _resumedFrom is { } seq ? $"&last_seq={seq}&epoch={Transcript.Epoch}" : "";
                 await using var connection = await ChatClient.ConnectAsync(
                     server, $"/ws/{roomId}?user_id={userId}&username={userId}{position}",
                     new ChatClientOptions { OnFrame = OnFrame, ReceiveBufferBytes = ReceiveBufferBytes });
@@ -131,6 +137,11 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
         if (_connection == connection)
         {
             _connection = null;
+        }
+
+        if (RoomView.Of(connection.Frames, _resumedFrom) is { } view)
+        {
+            _views.Enqueue(view);
         }
 
         if (_stop.IsCancellationRequested)

@@ -1,0 +1,40 @@
+namespace Tertulia.Testing;
+
+/// <summary>Entries that the server left out for one connection, both ends included.</summary>
+public sealed record ShownGap(long From, long To);
+
+/// <summary>What one connection was shown of a room, exactly as the server sent it: nothing is sorted, dropped or filled in.</summary>
+/// <param name="After">The position that the client resumed from; null when it brought none, or one that was void.</param>
+/// <param name="AsOf">The room's seq in the greeting: the history goes up to it, live messages begin after it.</param>
+/// <param name="History">Messages of the greeting.</param>
+/// <param name="Live">Messages after the greeting, in the order in which they came.</param>
+/// <param name="Gaps">What the server said that it left out: the client has to read it from the history.</param>
+public sealed record RoomView(long? After, long AsOf, IReadOnlyList<ShownMessage> History, IReadOnlyList<ShownMessage> Live, IReadOnlyList<ShownGap> Gaps)
+{
+    /// <summary>Messages that a greeting without a position shows when the room has as many.</summary>
+    public const int PageSize = 50;
+
+    /// <summary>Everything, in the order in which it came.</summary>
+    public IEnumerable<ShownMessage> Shown => History.Concat(Live);
+
+    /// <summary>The last entry that this connection knows of.</summary>
+    public long LastSeq => Live.Select(message => message.Seq).Concat(Gaps.Select(gap => gap.To)).Append(AsOf).Max();
+
+    /// <summary>Reads the frames of one connection that is in one room.</summary>
+    /// <param name="frames">In the order of arrival.</param>
+    /// <param name="after">See <see cref="After"/>.</param>
+    /// <returns>Null when there was no greeting.</returns>
+    public static RoomView? Of(IReadOnlyList<Frame> frames, long? after)
+    {
+        var greeting = frames.FirstOrDefault(frame => frame.Type is "connected" or "joined");
+        return greeting is null ? null : new RoomView(
+            after,
+            greeting.Seq,
+            greeting.Messages("history"),
+            [.. frames.Where(frame => frame.Type == "message").Select(frame => ShownMessage.From(frame.Data))],
+            [.. frames.Where(frame => frame.Type == "gap").Select(frame => new ShownGap(frame.Number("from_seq"), frame.Number("to_seq")))]);
+    }
+
+    /// <summary>Whether the server said that it left this entry out.</summary>
+    public bool IsLeftOut(long seq) => Gaps.Any(gap => seq >= gap.From && seq <= gap.To);
+}
