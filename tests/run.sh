@@ -1,45 +1,92 @@
 #!/usr/bin/env bash
-# Runs the test suites that were built before, one after the other, and adds them up. Called by ./dev test.
-# The last line is "N passed, N failed". What crashed, hung or did not run counts as failed.
+# Runs the test suites that were built before and adds them up: as many at a time as there are cores, two at most, then
+# integration, which has the machine for itself. Called by ./dev test.
+# The last line is "N passed, N failed". What crashed, hung or ran no test counts as failed. Tests whose server this machine does
+# not have (tests/needs.sh) are named before the last line; they are in neither number, and the exit code is not 0.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly RESULTS=$PWD/.dev/test-results
 readonly SUITE_SECONDS=${TERTULIA_SUITE_SECONDS:-600}
+readonly AT_ONCE=${TERTULIA_SUITES_AT_ONCE:-$(($(nproc) < 2 ? 1 : 2))}
+readonly MISSING=$(tests/needs.sh)
 passed=0 failed=0
 rm -rf "$RESULTS"; mkdir -p "$RESULTS"
+
+# Of this run only: a suite that is stopped halfway leaves nothing behind.
+trap 'trap - TERM; kill -- $(jobs -p) 2>/dev/null; exit 130' INT TERM
+
+assembly_of() { local project; project=$(echo "tests/$1"/*.Tests.csproj); echo "tests/$1/bin/Release/net10.0/$(basename "$project" .csproj).dll"; }
 
 # counter NAME FILE: one number of a result file's <Counters ... /> element
 counter() { grep -o '<Counters [^>]*' "$2" | grep -o " $1=\"[0-9]*\"" | tr -dc 0-9; }
 
-run_dotnet() { # run_dotnet SUITE ASSEMBLY
-  local suite=$1 log=$RESULTS/$1.log trx=$RESULTS/$1.trx status=0 total=0 ok=0 bad started=$SECONDS
-  timeout --kill-after=20 "$SUITE_SECONDS" dotnet test "$2" --logger "trx;LogFileName=$trx" >"$log" 2>&1 </dev/null || status=$?
+run() { # run SUITE: leaves SUITE.log and SUITE.counts, which is "passed failed seconds"
+  local suite=$1 log=$RESULTS/$1.log trx=$RESULTS/$1.trx status=0 total=0 ok=0 bad started=$SECONDS filter=()
+  [[ -n $MISSING ]] && filter=(--filter "$(sed 's/^/Needs!=/' <<<"$MISSING" | paste -sd '&')")
+  timeout --foreground --kill-after=20 "$SUITE_SECONDS" dotnet test "$(assembly_of "$suite")" --logger "trx;LogFileName=$trx" "${filter[@]}" \
+    >"$log" 2>&1 </dev/null || status=$?
   if [[ -s $trx ]]; then total=$(counter total "$trx"); ok=$(counter passed "$trx"); fi
   bad=$((total - ok)) # Failed, skipped and not run alike.
   ((status != 0 && bad == 0)) && bad=1
   ((total == 0 && bad == 0)) && bad=1
   ((status == 124 || status == 137)) && echo "$suite: stopped after $SUITE_SECONDS s" >>"$log"
-  report "$suite" "$ok" "$bad" $((SECONDS - started)) "$log"
+  echo "$ok $bad $((SECONDS - started))" >"$RESULTS/$suite.counts"
 }
 
-report() { # report SUITE PASSED FAILED SECONDS LOG
-  passed=$((passed + $2)) failed=$((failed + $3))
-  printf '%-24s %5d passed %5d failed %5d s\n' "$1" "$2" "$3" "$4"
-  if (($3 > 0)); then
-    echo "--- $5"
-    grep -v '^\s*$' "$5" | tail -n 120
+report() { # report SUITE: once, when it has ended
+  local suite=$1 ok=0 bad=1 seconds=0 log=$RESULTS/$1.log
+  [[ -s $RESULTS/$suite.counts ]] && read -r ok bad seconds <"$RESULTS/$suite.counts"
+  passed=$((passed + ok)) failed=$((failed + bad))
+  printf '%-24s %5d passed %5d failed %5d s\n' "$suite" "$ok" "$bad" "$seconds"
+  if ((bad > 0)); then
+    echo "--- $log"
+    grep -v '^\s*$' "$log" | tail -n 120
     echo "---"
   fi
 }
 
-wanted() { local suite=$1 name; shift; (($# == 0)) && return; for name in "$@"; do [[ $name == "$suite" ]] && return; done; return 1; }
+run_all() { # run_all AT_ONCE SUITE...
+  local at_once=$1 suite process; shift
+  declare -A running=() # process id -> suite
+  while (($# > 0 || ${#running[@]} > 0)); do
+    while (($# > 0 && ${#running[@]} < at_once)); do
+      run "$1" & running[$!]=$1; shift
+    done
+    wait -n -p process "${!running[@]}"
+    report "${running[$process]}"
+    unset "running[$process]"
+  done
+}
 
-# The quick suites first; integration, which owns the machine for minutes, last.
-for project in $(find tests -name '*.Tests.csproj' -not -path '*/integration/*' | sort) $(find tests/integration -name '*.Tests.csproj'); do
-  folder=$(dirname "$project")
-  suite=${folder#tests/}; suite=${suite//\//-}
-  wanted "$suite" "$@" && run_dotnet "$suite" "$folder/bin/Release/net10.0/$(basename "$project" .csproj).dll"
+name_not_run() { # name_not_run SUITE...: the classes of tests that need what is missing
+  local package suite classes
+  for package in $MISSING; do
+    for suite in "$@"; do
+      classes=$(dotnet test "$(assembly_of "$suite")" --list-tests --filter "Needs=$package" 2>/dev/null </dev/null |
+        grep -oE '^ +Tertulia\.[A-Za-z.]+\.' | sed 's/^.*\.\([A-Za-z]*\)\.$/\1/' | sort -u | paste -sd ' ')
+      [[ -n $classes ]] && echo "not run, because $package is missing: $suite: $classes"
+    done
+  done
+}
+
+suites=()
+for project in tests/*/*.Tests.csproj; do suites+=("$(basename "$(dirname "$project")")"); done
+for name in "$@"; do
+  [[ " ${suites[*]} " == *" $name "* ]] || { echo "there is no suite $name; there are: ${suites[*]}"; exit 2; }
+done
+wanted=("${@:-${suites[@]}}")
+side_by_side=() alone=()
+for name in "${wanted[@]}"; do
+  case $name in
+    integration) alone+=("$name") ;;
+    conformance) side_by_side=("$name" "${side_by_side[@]}") ;; # The longest first, so that nothing waits for it at the end.
+    *) side_by_side+=("$name") ;;
+  esac
 done
 
+run_all "$AT_ONCE" "${side_by_side[@]}"
+run_all 1 "${alone[@]}"
+not_run=$([[ -n $MISSING ]] && name_not_run "${wanted[@]}")
+[[ -n $not_run ]] && echo "$not_run"
 echo "$passed passed, $failed failed"
-((failed == 0 && passed > 0))
+((failed == 0 && passed > 0)) && [[ -z $not_run ]]

@@ -7,6 +7,8 @@ public sealed class CleanLogsTests
 {
     private const string Content = "a-content-that-no-log-may-hold";
 
+    [Trait(Needs.Trait, Needs.RabbitMq)]
+    [Trait(Needs.Trait, Needs.Postgres)]
     [Fact]
     public async Task Logs_hold_no_exception_no_token_and_no_content()
     {

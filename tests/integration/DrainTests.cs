@@ -5,6 +5,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>Deploys lose nothing: who is served by a process that is told to stop is moved, and never sees a broken connection.</summary>
 [Collection(FaultCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class DrainTests(FaultCluster fixture, ITestOutputHelper output)
 {
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(30);

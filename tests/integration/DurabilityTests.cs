@@ -5,6 +5,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>Acknowledged means durable, visible means once and in order: whatever process dies under a running load.</summary>
 [Collection(FaultCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class DurabilityTests(FaultCluster fixture, ITestOutputHelper output)
 {
     private const int Clients = 60;

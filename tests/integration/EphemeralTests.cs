@@ -4,6 +4,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>Typing and presence: across nodes, never to oneself, never in the way.</summary>
 [Collection(LimitedCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class EphemeralTests(LimitedCluster fixture) : IAsyncLifetime
 {
     private readonly string _room = $"ephemeral-{Guid.NewGuid():N}";

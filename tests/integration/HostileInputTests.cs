@@ -6,6 +6,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>Whatever a client sends: the documented answer, an unharmed process, and nothing for the others to notice.</summary>
 [Collection(LimitedCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class HostileInputTests(LimitedCluster fixture) : IAsyncLifetime
 {
     private readonly string _room = $"hostile-{Guid.NewGuid():N}";

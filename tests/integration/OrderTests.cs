@@ -4,6 +4,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>One order per room, the same for all members, equal to seq; each message once.</summary>
 [Collection(FaultCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class OrderTests(FaultCluster fixture)
 {
     private readonly string _room = $"order-{Guid.NewGuid():N}";

@@ -5,6 +5,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>While broker or database are away, sockets stay, and who sends or asks is told so within bounds.</summary>
 [Collection(FaultCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class OutageTests(FaultCluster fixture)
 {
     private readonly string _room = $"outage-{Guid.NewGuid():N}";

@@ -4,6 +4,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>Presence follows the nodes: what dies is gone soon, what comes back knows all.</summary>
 [Collection(FaultCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PresenceTests(FaultCluster fixture)
 {
     private readonly string _room = $"presence-{Guid.NewGuid():N}";

@@ -4,6 +4,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>A hundred events of a user in a minute, twenty at once, whatever number of sockets and nodes they come through.</summary>
 [Collection(LimitedCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class RateLimitTests(LimitedCluster fixture)
 {
     private readonly string _room = $"rate-{Guid.NewGuid():N}";

@@ -4,6 +4,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>Whoever was away sees what was missed, once and in order, however long it was and on whichever node.</summary>
 [Collection(FaultCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class ResumeTests(FaultCluster fixture)
 {
     private readonly string _room = $"resume-{Guid.NewGuid():N}";

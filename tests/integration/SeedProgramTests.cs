@@ -10,6 +10,7 @@ public sealed class SeedProgramTests(AllInOneFixture fixture) : IClassFixture<Al
 
     private Uri Url => fixture.Product.Url;
 
+    [Trait(Needs.Trait, Needs.PythonWebSockets)]
     [Fact]
     public async Task The_Python_program_is_greeted_and_acknowledged_and_the_room_sees_its_message()
     {
@@ -33,6 +34,7 @@ public sealed class SeedProgramTests(AllInOneFixture fixture) : IClassFixture<Al
         await maria.WaitForAsync("user_left");
     }
 
+    [Trait(Needs.Trait, Needs.Chromium)]
     [Fact]
     public async Task The_browser_program_sees_its_events_and_the_room_sees_it_write_and_type()
     {

@@ -5,6 +5,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>Who reads too slowly hurts nobody else, is sent away with 4003, and comes back complete.</summary>
 [Collection(FaultCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class SlowReaderTests(FaultCluster fixture)
 {
     // Four bytes of UTF-8 each: twelve megabytes of deliveries, more than the kernel takes off the node's hands.

@@ -6,6 +6,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>What the product says about itself over HTTP.</summary>
 [Collection(FaultCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class StatsTests(FaultCluster fixture) : IDisposable
 {
     private readonly HttpClient _http = new();

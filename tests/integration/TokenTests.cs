@@ -5,6 +5,8 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>Tokens, good and bad, through the gateway: who gets in, as whom, and what the others are told.</summary>
 [Collection(LimitedCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class TokenTests(LimitedCluster fixture)
 {
     private readonly string _room = $"tokens-{Guid.NewGuid():N}";

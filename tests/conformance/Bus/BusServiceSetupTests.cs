@@ -12,6 +12,7 @@ namespace Tertulia.Conformance.Bus;
 
 /// <summary>What a process gets from its configuration.</summary>
 [Collection(BrokerCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
 public sealed class BusServiceSetupTests(BrokerFixture broker)
 {
     [Fact]

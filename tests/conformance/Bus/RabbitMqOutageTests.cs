@@ -8,6 +8,7 @@ namespace Tertulia.Conformance.Bus;
 
 /// <summary>A broker that dies, and a network that breaks.</summary>
 [Collection(BrokerCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
 public sealed class RabbitMqOutageTests(BrokerFixture broker)
 {
     private static readonly Func<ValueTask> Ignore = () => ValueTask.CompletedTask;

@@ -1,9 +1,11 @@
+using Tertulia.Testing;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Storage.Sql;
 
 namespace Tertulia.Conformance.Stores;
 
 [Collection(PostgresGroup.Name)]
+[Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PostgresMessageStoreTests(PostgresServer server) : MessageStoreConformance
 {
     private string _connectionString = "";
