@@ -3,6 +3,7 @@ using Tertulia.Load.Measuring;
 using Tertulia.Load.Profiling;
 using Tertulia.Load.Reporting;
 using Tertulia.Load.Scenarios;
+using Tertulia.Testing;
 
 namespace Tertulia.Load.Commands;
 
@@ -29,6 +30,7 @@ internal sealed class TableCommand(BenchOptions options, string command)
                 }
 
                 Console.WriteLine($"{scenario.Name} against {contender}, {repeat} of {options.Repeats}");
+                using var loops = scenario.Course == Course.Starved ? BusyLoops.Start() : null;
                 if (!await attempt.RunAsync(contender, options.Cluster, options.Settings, (started, folder) => Measure(report, scenario, contender, repeat, started, folder, cancellationToken)))
                 {
                     outcome = Outcome.Failed;

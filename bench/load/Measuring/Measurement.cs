@@ -50,11 +50,12 @@ internal sealed record Window(
 
 /// <summary>What connections cost that do nothing.</summary>
 /// <param name="Connections">Connections that were open.</param>
-/// <param name="BytesPerConnection">Growth of the proportional set size from the first connections to the last, by process.</param>
+/// <param name="BytesPerConnectionAtOnce">Growth of the proportional set size from the first connections to the last, by process, as soon as the last is in its room.</param>
+/// <param name="BytesPerConnection">The same a minute later.</param>
 /// <param name="ResidentBytes">Proportional set size with all of them, by process.</param>
 /// <param name="CpuShare">Share of one core that all processes took while all idled.</param>
 internal sealed record IdleCost(
-    int Connections, IReadOnlyDictionary<string, double> BytesPerConnection, IReadOnlyDictionary<string, long> ResidentBytes, double CpuShare);
+    int Connections, IReadOnlyDictionary<string, double> BytesPerConnectionAtOnce, IReadOnlyDictionary<string, double> BytesPerConnection, IReadOnlyDictionary<string, long> ResidentBytes, double CpuShare);
 
 /// <summary>What the history checker said.</summary>
 /// <param name="Messages">Messages sent, all rooms together.</param>
@@ -69,6 +70,7 @@ internal sealed record CheckResult(long Messages, long Acknowledged, long Shown,
 /// <summary>One scenario against one contender.</summary>
 /// <param name="Steps">Of a ramp: every rate that was tried, in order.</param>
 /// <param name="Check">Of a check: its verdict.</param>
+/// <param name="Steady">Of the cold row: the same rates when everything is warm.</param>
 internal sealed record Measurement(
     string Scenario, string Contender, int Repeat, DateTimeOffset StartedAt, int Clients, int Rooms, int TextBytes,
-    Window? Window, IdleCost? Idle, IReadOnlyList<Window>? Steps, CheckResult? Check = null);
+    Window? Window, IdleCost? Idle, IReadOnlyList<Window>? Steps, CheckResult? Check = null, Window? Steady = null);

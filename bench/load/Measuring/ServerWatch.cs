@@ -7,25 +7,39 @@ namespace Tertulia.Load.Measuring;
 /// <summary>Measures windows of traffic: what arrived, when, and what the servers spent on it.</summary>
 internal sealed class ServerWatch(Contender contender)
 {
-    private static readonly TimeSpan SettleWithin = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan GiveUpAfter = TimeSpan.FromSeconds(4);
+    /// <summary>Longest wait for what is outstanding.</summary>
+    public static readonly TimeSpan SettleWithin = TimeSpan.FromSeconds(10);
+
+    /// <summary>Longest wait with nothing arriving.</summary>
+    public static readonly TimeSpan GiveUpAfter = TimeSpan.FromSeconds(4);
 
     /// <summary>Sends for a while at one rate, then waits for what is outstanding.</summary>
-    public Window Measure(Crowd crowd, double rate, TimeSpan duration)
+    public Window Measure(Crowd crowd, double rate, TimeSpan duration) => Measure(crowd, [rate], duration, SettleWithin, GiveUpAfter);
+
+    /// <summary>Sends at one rate after the other, each for as long, in one window; then waits for what is outstanding.</summary>
+    /// <param name="settleWithin">Longest time for what is outstanding.</param>
+    /// <param name="giveUpAfter">The same with nothing arriving at all.</param>
+    public Window Measure(Crowd crowd, ReadOnlySpan<double> rates, TimeSpan duration, TimeSpan settleWithin, TimeSpan giveUpAfter)
     {
         var tally = crowd.Tally;
         var cpuBefore = contender.CpuSeconds();
         var (start, busy) = (Loop.Now, crowd.Busy);
         tally.OpenWindow(start);
-        crowd.Send(rate, duration);
+        var offered = 0.0;
+        foreach (var rate in rates)
+        {
+            crowd.Send(rate, duration);
+            offered += rate / rates.Length;
+        }
+
         var end = Loop.Now;
         tally.CloseWindow(end);
         var seconds = (end - start) / 1e9;
         var generator = (crowd.Busy - busy) / 1e9 / seconds;
         var cpu = Subtract(contender.CpuSeconds(), cpuBefore);
-        string[] missing = crowd.Settle(SettleWithin, GiveUpAfter) ? [] : [crowd.DescribeMissing()];
+        string[] missing = crowd.Settle(settleWithin, giveUpAfter) ? [] : [crowd.DescribeMissing()];
         return new Window(
-            Math.Round(rate, 1), Math.Round(seconds, 3), tally.WindowSent, tally.WindowDelivered, Percentiles.Of(tally.Latency), Percentiles.Of(tally.Acknowledgement),
+            Math.Round(offered, 1), Math.Round(seconds, 3), tally.WindowSent, tally.WindowDelivered, Percentiles.Of(tally.Latency), Percentiles.Of(tally.Acknowledgement),
             cpu, tally.Outstanding, tally.Duplicates, tally.Reordered, tally.Disconnects, tally.Errors, [.. tally.Complaints, .. missing],
             Math.Round(generator, 3), Percentiles.Of(tally.Lag));
     }

@@ -97,7 +97,13 @@ internal sealed record Report(List<Session> Sessions, Machine Machine, IReadOnly
     private static void AppendScenario(StringBuilder text, Scenario scenario, IGrouping<string, Measurement>[] groups)
     {
         var shape = scenario.Shape;
-        var rate = scenario.Course == Course.Steady ? Text($", {scenario.Rate:0} messages/s") : "";
+        var rate = scenario.Course switch
+        {
+            Course.Steady => Text($", {scenario.Rate:0} messages/s"),
+            Course.Cold => Text($", {scenario.Rate:0} then {2 * scenario.Rate:0} messages/s from the start of the processes"),
+            Course.Starved => Text($", {scenario.Rate:0} then {2 * scenario.Rate:0} messages/s from the start of the processes, beside two busy loops"),
+            _ => "",
+        };
         Line(text, $"## {scenario.Title}: {shape.Clients} clients in {shape.Rooms} rooms of {shape.Members}{rate}, {shape.TextBytes} bytes");
         Line(text, $"");
         switch (scenario.Course)
@@ -108,19 +114,28 @@ internal sealed record Report(List<Session> Sessions, Machine Machine, IReadOnly
             case Course.Check:
                 AppendCheck(text, groups);
                 break;
+            case Course.Cold:
+                Line(text, $"The first 10 seconds of traffic after the start of the processes:");
+                Line(text, $"");
+                AppendTraffic(text, groups, measurement => measurement.Window);
+                Line(text, $"");
+                Line(text, $"The same rates when everything is warm:");
+                Line(text, $"");
+                AppendTraffic(text, groups, measurement => measurement.Steady);
+                break;
             default:
-                AppendTraffic(text, groups);
+                AppendTraffic(text, groups, measurement => measurement.Window);
                 break;
         }
     }
 
-    private static void AppendTraffic(StringBuilder text, IGrouping<string, Measurement>[] groups)
+    private static void AppendTraffic(StringBuilder text, IGrouping<string, Measurement>[] groups, Func<Measurement, Window?> window)
     {
         Line(text, $"| | messages/s | deliveries/s | p50 ms | p99 ms | p99.9 ms | ack p50 / p99 ms | CPU µs/delivery | CPU µs/message | cores | lost | dup | reordered | closed | errors | generator |");
         Line(text, $"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
         foreach (var group in groups)
         {
-            var windows = group.Select(measurement => measurement.Window).OfType<Window>().ToArray();
+            var windows = group.Select(window).OfType<Window>().ToArray();
             if (windows.Length == 0)
             {
                 Line(text, $"| {Lineup.Titles[group.Key]} | none held |");
@@ -135,20 +150,20 @@ internal sealed record Report(List<Session> Sessions, Machine Machine, IReadOnly
         }
 
         Line(text, $"");
-        Line(text, $"CPU µs per message by process: {string.Join("; ", groups.Select(group => $"{Lineup.Titles[group.Key]}: " + ByProcess([.. group.Select(measurement => measurement.Window).OfType<Window>()])))}");
+        Line(text, $"CPU µs per message by process: {string.Join("; ", groups.Select(group => $"{Lineup.Titles[group.Key]}: " + ByProcess([.. group.Select(window).OfType<Window>()])))}");
     }
 
     private static void AppendIdle(StringBuilder text, IGrouping<string, Measurement>[] groups)
     {
-        Line(text, $"| | KiB per connection | by process | resident MiB | CPU while idle |");
-        Line(text, $"|---|--:|---|--:|--:|");
+        Line(text, $"| | KiB per connection at once | a minute later | by process | resident MiB | CPU while idle |");
+        Line(text, $"|---|--:|--:|---|--:|--:|");
         foreach (var group in groups)
         {
             var costs = group.Select(measurement => measurement.Idle!).ToArray();
             var byProcess = string.Join(", ", costs[0].BytesPerConnection.Keys.Select(process =>
                 Text($"{process} {Spread.Of(costs.Select(cost => cost.BytesPerConnection[process]))!.Median / 1024:0.0}")));
             Line(text,
-                $"| {Lineup.Titles[group.Key]} | {Spread.Of(costs.Select(cost => cost.BytesPerConnection.Values.Sum() / 1024))!.Text("0.0")} | {byProcess} | {Spread.Of(costs.Select(cost => cost.ResidentBytes.Values.Sum() / (double)(1 << 20)))!.Median:0} | {Spread.Of(costs.Select(cost => cost.CpuShare))!.Median:0.0%} |");
+                $"| {Lineup.Titles[group.Key]} | {Spread.Of(costs.Select(cost => cost.BytesPerConnectionAtOnce.Values.Sum() / 1024))!.Text("0.0")} | {Spread.Of(costs.Select(cost => cost.BytesPerConnection.Values.Sum() / 1024))!.Text("0.0")} | {byProcess} | {Spread.Of(costs.Select(cost => cost.ResidentBytes.Values.Sum() / (double)(1 << 20)))!.Median:0} | {Spread.Of(costs.Select(cost => cost.CpuShare))!.Median:0.0%} |");
         }
     }
 

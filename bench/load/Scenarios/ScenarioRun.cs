@@ -27,6 +27,11 @@ internal sealed class ScenarioRun(
     // The search ends when the highest rate that holds and the lowest that does not are this close.
     private const double CloseEnough = 1.12;
     private static readonly TimeSpan OpenWithin = TimeSpan.FromSeconds(120);
+    private const double ConnectionsPerSecond = 250;
+    private static readonly TimeSpan StarvedOpenWithin = TimeSpan.FromSeconds(60);
+
+    // What is late is not lost; what has not come after this is.
+    private static readonly TimeSpan StarvedSettleWithin = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ProfilerStart = TimeSpan.FromSeconds(1);
 
     /// <summary>Of idle connections: how many are open before the first look, so that code and pools are there already.</summary>
@@ -51,6 +56,14 @@ internal sealed class ScenarioRun(
                 using (var crowd = NewCrowd(scenario.Rate))
                 {
                     return blank with { Window = profileFolder is null ? _watch.Measure(crowd, scenario.Rate, pace.Window) : MeasureProfiled(crowd) };
+                }
+
+            case Course.Cold:
+                return RunCold(blank);
+            case Course.Starved:
+                using (var crowd = NewCrowdAtOnce(StarvedOpenWithin))
+                {
+                    return blank with { Window = _watch.Measure(crowd, ColdRates, pace.Starved, StarvedSettleWithin, StarvedSettleWithin) };
                 }
 
             case Course.Check:
@@ -83,6 +96,33 @@ internal sealed class ScenarioRun(
         }
     }
 
+    // As when a process has just been deployed: everybody comes back at once, and nothing waits until it is warm.
+    private double[] ColdRates => [scenario.Rate, 2 * scenario.Rate];
+
+    private Measurement RunCold(Measurement blank)
+    {
+        using var crowd = NewCrowdAtOnce(OpenWithin);
+        var cold = _watch.Measure(crowd, ColdRates, pace.Cold, ServerWatch.SettleWithin, ServerWatch.GiveUpAfter);
+        crowd.Send(WarmRate, pace.WarmUp);
+        crowd.Send(scenario.Rate, pace.LeadIn);
+        return blank with { Window = cold, Steady = _watch.Measure(crowd, ColdRates, pace.Cold, ServerWatch.SettleWithin, ServerWatch.GiveUpAfter) };
+    }
+
+    private Crowd NewCrowdAtOnce(TimeSpan within)
+    {
+        var crowd = new Crowd(scenario.Shape, contender.Dialect, contender.Ports, new CrowdIdentity($"room{++_crowds}"), cancellationToken);
+        try
+        {
+            crowd.Open(scenario.Shape.Clients, within, ConnectionsPerSecond);
+            return crowd;
+        }
+        catch
+        {
+            crowd.Dispose();
+            throw;
+        }
+    }
+
     private IdleCost RunIdle()
     {
         using var crowd = new Crowd(scenario.Shape, contender.Dialect, contender.Ports, new CrowdIdentity(), cancellationToken);
@@ -92,20 +132,25 @@ internal sealed class ScenarioRun(
         crowd.Idle(pace.Settle);
         var before = contender.ResidentBytes();
         crowd.Open(clients, OpenWithin);
+        var (openedAt, atOnce) = (Loop.Now, contender.ResidentBytes());
         crowd.Idle(pace.Settle);
 
         var (from, cpuBefore) = (Loop.Now, contender.CpuSeconds());
         crowd.Idle(pace.Idle);
         var (until, cpuAfter) = (Loop.Now, contender.CpuSeconds());
+        crowd.Idle(pace.IdleLater - TimeSpan.FromTicks((until - openedAt) / 100));
         var after = contender.ResidentBytes();
         if (crowd.Tally.Disconnects > 0)
         {
             throw new InvalidOperationException($"{crowd.Tally.Disconnects} idle connections were closed: {string.Join("; ", crowd.Tally.Complaints)}");
         }
 
+        Dictionary<string, double> PerConnection(Dictionary<string, long> resident) =>
+            resident.ToDictionary(process => process.Key, process => Math.Round((double)(process.Value - before[process.Key]) / (clients - first)));
         return new IdleCost(
             clients,
-            after.ToDictionary(process => process.Key, process => Math.Round((double)(process.Value - before[process.Key]) / (clients - first))),
+            PerConnection(atOnce),
+            PerConnection(after),
             after,
             Math.Round(ServerWatch.Subtract(cpuAfter, cpuBefore).Values.Sum() / ((until - from) / 1e9), 4));
     }

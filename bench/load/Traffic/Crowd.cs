@@ -81,11 +81,16 @@ internal sealed class Crowd : IDisposable
     public void Open(TimeSpan within) => Open(_clients.Length, within);
 
     /// <summary>Opens clients until there are <paramref name="count"/>, and waits until all of them are in their rooms.</summary>
+    /// <param name="count">How many there are afterwards.</param>
+    /// <param name="within">Longest time.</param>
+    /// <param name="rate">Connections a second, however many of them are not in their rooms yet; 0 opens the next one when one of the last few is.</param>
     /// <exception cref="TimeoutException">Not all were in time.</exception>
-    public void Open(int count, TimeSpan within)
+    public void Open(int count, TimeSpan within, double rate = 0)
     {
-        var deadline = Loop.Now + within.Ticks * 100;
+        var (start, first) = (Loop.Now, _opened);
+        var deadline = start + within.Ticks * 100;
         var joined = 0;
+        bool IsDue(long now) => rate > 0 ? _opened - first <= (now - start) / 1e9 * rate : _opened < joined + OpeningAtOnce;
         Run(now =>
         {
             while (joined < _opened && (_clients[joined].IsJoined || _clients[joined].IsClosed))
@@ -93,7 +98,7 @@ internal sealed class Crowd : IDisposable
                 joined++;
             }
 
-            while (_opened < count && _opened < joined + OpeningAtOnce)
+            while (_opened < count && IsDue(now))
             {
                 // Multiplied, so that the members of a room do not all meet on one server.
                 var port = _ports[(int)((uint)_opened * 2654435761u >> 16) % _ports.Count];
@@ -101,7 +106,7 @@ internal sealed class Crowd : IDisposable
                 _opened++;
             }
 
-            return joined == count || now > deadline ? null : now + LookEvery;
+            return joined == count || now > deadline ? null : now + (rate > 0 ? (long)(1e9 / rate) : LookEvery);
         });
         if (joined < count || Tally.Disconnects > 0)
         {
