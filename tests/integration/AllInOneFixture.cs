@@ -12,7 +12,7 @@ public sealed class AllInOneFixture : IAsyncLifetime
     public async Task InitializeAsync()
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        _product = await AllInOneProcess.StartAsync(new Dictionary<string, string> { ["Limits__EventsPerMinute"] = "0" }, deadline.Token);
+        _product = await AllInOneProcess.StartAsync(new Dictionary<string, string> { ["Limits__EventsPerMinute"] = "0", ["Limits__RoomsCreatedPerHour"] = "0" }, deadline.Token);
     }
 
     /// <summary>Starts the product again after a test has ended it, on the same folder.</summary>

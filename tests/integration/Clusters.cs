@@ -72,6 +72,7 @@ public sealed class FaultCluster() : ClusterFixture(new ClusterLayout
     Environment = new Dictionary<string, string>
     {
         ["Limits__EventsPerMinute"] = "0",
+        ["Limits__RoomsCreatedPerHour"] = "0", // Each test has a room of its own, and all have the same few users.
         ["Outbox__StallTimeout"] = "00:00:02",
         ["Outbox__CloseTimeout"] = "00:00:20",
     },
@@ -86,6 +87,24 @@ public sealed class LimitedCluster() : ClusterFixture(new ClusterLayout
         ["Auth__Secret"] = Tokens.Secret,
         ["Auth__ClockSkew"] = "00:00:00",
         ["Sockets__AuthTimeout"] = "00:00:02",
+    },
+});
+
+/// <summary>As in production: the environment's name, tokens of an issuer for this audience, and every limit as it is by default.</summary>
+public sealed class ProductionCluster() : ClusterFixture(new ClusterLayout
+{
+    Gateways = 2,
+    Connections = 2,
+    Messages = 2,
+    Presences = 2,
+    Environment = new Dictionary<string, string>
+    {
+        ["ASPNETCORE_ENVIRONMENT"] = "Production",
+        ["DOTNET_ENVIRONMENT"] = "Production",
+        ["Auth__Mode"] = "Jwt",
+        ["Auth__Secret"] = Tokens.Secret,
+        ["Auth__Issuer"] = Tokens.Issuer,
+        ["Auth__Audience"] = Tokens.Audience,
     },
 });
 

@@ -66,6 +66,8 @@ public sealed class HistoryCheckerTests
         Assert.Equal([], Check(new RoomView(null, 1, [], History, [])));
         Assert.Equal([], Check(new RoomView(2, 4, [History[1]], [History[2]], [])));
         Assert.Equal([], Check(new RoomView(2, 5, [], [], [new(3, 5)])));
+        Assert.Equal([], Check(new RoomView(1, 5, [History[0]], History[1..], [])));
+        Assert.Equal([], Check(new RoomView(1, 5, History[..2], [], [])));
     }
 
     [Fact]
@@ -75,7 +77,7 @@ public sealed class HistoryCheckerTests
         Assert.Equal(["ana, connection 1: the greeting as of seq 4 shows 1 of 2 messages", .. Leaves(4, 3)], Check(new RoomView(null, 4, [History[0]], [History[2]], [])));
         Assert.Equal(["ana, connection 1: the greeting as of seq 4 shows 0 of 2 messages"], Check(new RoomView(null, 4, [], [History[2]], [])));
         Assert.Equal(Leaves(5, 3), Check(new RoomView(2, 5, [History[2]], [], [])));
-        Assert.Equal(Leaves(5, 5), Check(new RoomView(2, 5, [History[1]], [], [])));
+        Assert.Equal(Leaves(5, 3), Check(new RoomView(1, 5, [History[0]], [History[2]], [])));
     }
 
     [Fact]

@@ -17,6 +17,19 @@ public sealed class AllInOneProcess : IAsyncDisposable
     /// <summary>Its one door.</summary>
     public Uri Url => Process.Url;
 
+    private string Data => Path.Combine(_directory, "data");
+
+    /// <summary>Keeps a copy of the data. Only while the process is down.</summary>
+    /// <param name="name">Of the copy.</param>
+    public void CopyData(string name) => Copy(Data, $"{Data}-{name}");
+
+    /// <summary>Puts a copy in the place of the data, which are gone. Only while the process is down.</summary>
+    public void RestoreData(string name)
+    {
+        Directory.Delete(Data, recursive: true);
+        Copy($"{Data}-{name}", Data);
+    }
+
     /// <summary>Starts it as <c>./dev run --urls --data</c> does, on a free port and an empty folder, and waits until it is ready.</summary>
     /// <param name="environment">Added to the environment: configuration keys.</param>
     /// <param name="cancellationToken">Stops the start.</param>
@@ -38,6 +51,15 @@ public sealed class AllInOneProcess : IAsyncDisposable
             },
         };
         return new AllInOneProcess(await ServerProcess.StartAsync(start, cancellationToken), directory);
+    }
+
+    private static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.EnumerateFiles(from))
+        {
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+        }
     }
 
     /// <inheritdoc />

@@ -43,6 +43,10 @@ public sealed class ClusterProcesses : IAsyncDisposable
     /// <exception cref="InvalidOperationException">The layout named a store of its own.</exception>
     public ServerProcess Store => _store?.Process ?? throw new InvalidOperationException("The store is not ours");
 
+    /// <summary>The private store.</summary>
+    /// <exception cref="InvalidOperationException">The layout named a store of its own.</exception>
+    public PrivatePostgres Postgres => _store ?? throw new InvalidOperationException("The store is not ours");
+
     /// <summary>Npgsql connection string of the store.</summary>
     public string StoreConnectionString => _layout.Store ?? _store!.ConnectionString();
 

@@ -54,8 +54,9 @@ public static class HistoryChecker
     {
         ShownMessage[] shown = [.. view.Shown];
         var bySeq = history.DistinctBy(message => message.Seq).ToDictionary(message => message.Seq);
-        var greeted = view.History.Select(message => message.Seq).ToHashSet();
         var live = view.Live.Select(message => message.Seq).ToHashSet();
+        // A long resume does not fit into one frame: the rest of it follows as messages. What a newcomer is shown is one page.
+        var greeted = (view.After is null ? view.History : shown).Select(message => message.Seq).ToHashSet();
         var known = history.Count(message => message.Seq <= view.AsOf);
         var first = view.After ?? (view.History.Count > 0 ? view.History[0].Seq - 1 : view.AsOf);
         return
@@ -64,10 +65,10 @@ public static class HistoryChecker
             .. Twice(shown).Select(id => $"{who}: was shown {id} twice"),
             .. shown.Where(message => bySeq.GetValueOrDefault(message.Seq) != message).Select(message => $"{who}: was shown {message}, which the history does not have"),
             .. view.History.Where(message => message.Seq > view.AsOf).Select(message => $"{who}: the greeting as of seq {view.AsOf} shows seq {message.Seq}"),
-            .. view.Live.Where(message => message.Seq <= view.AsOf).Select(message => $"{who}: seq {message.Seq} came live after a greeting as of seq {view.AsOf}"),
+            .. view.Live.Where(message => view.After is null && message.Seq <= view.AsOf).Select(message => $"{who}: seq {message.Seq} came live after a greeting as of seq {view.AsOf}"),
             .. view.After is null && view.History.Count < Math.Min(RoomView.PageSize, known)
                 ? (string[])[$"{who}: the greeting as of seq {view.AsOf} shows {view.History.Count} of {known} messages"] : [],
-            .. history.Where(message => message.Seq > first && message.Seq <= view.AsOf && !greeted.Contains(message.Seq) && !view.IsLeftOut(message.Seq))
+            .. history.Where(message => message.Seq > first && message.Seq <= Math.Min(view.AsOf, view.LastSeq) && !greeted.Contains(message.Seq) && !view.IsLeftOut(message.Seq))
                 .Select(message => $"{who}: the greeting as of seq {view.AsOf} leaves out seq {message.Seq}"),
             .. history.Where(message => message.Seq > view.AsOf && message.Seq <= view.LastSeq && !live.Contains(message.Seq) && !view.IsLeftOut(message.Seq))
                 .Select(message => $"{who}: seq {message.Seq} never came live"),

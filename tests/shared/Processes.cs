@@ -29,6 +29,8 @@ public sealed record ServerStart(
 public sealed partial class ServerProcess : IAsyncDisposable
 {
     private const int SignalTerminate = 15;
+    private const int SignalContinue = 18;
+    private const int SignalStop = 19;
     private static readonly TimeSpan AskEvery = TimeSpan.FromMilliseconds(50);
     private readonly ServerStart _start;
     private Process _process;
@@ -108,9 +110,17 @@ public sealed partial class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Sends SIGTERM and returns at once.</summary>
-    public void RequestStop()
+    public void RequestStop() => Signal(SignalTerminate);
+
+    /// <summary>SIGSTOP: it keeps its connections and answers nothing, until <see cref="Continue"/>.</summary>
+    public void Freeze() => Signal(SignalStop);
+
+    /// <summary>SIGCONT.</summary>
+    public void Continue() => Signal(SignalContinue);
+
+    private void Signal(int signal)
     {
-        if (!_process.HasExited && SendSignal(_process.Id, SignalTerminate) != 0 && !_process.HasExited)
+        if (!_process.HasExited && SendSignal(_process.Id, signal) != 0 && !_process.HasExited)
         {
             throw new InvalidOperationException($"{Name} (process {Id}) could not be signalled: error {Marshal.GetLastPInvokeError()}");
         }

@@ -35,6 +35,9 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     /// <summary>See <see cref="ChatClientOptions.ReceiveBufferBytes"/>.</summary>
     public int? ReceiveBufferBytes { get; init; }
 
+    /// <summary>See <see cref="ChatClientOptions.Token"/>.</summary>
+    public string? Token { get; init; }
+
     /// <summary>What the user saw.</summary>
     public Transcript Transcript { get; } = new();
 
@@ -45,10 +48,11 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     public IReadOnlyList<int> CloseCodes => [.. _closeCodes];
 
     /// <summary>Connects and waits until it is in the room.</summary>
-    public async Task StartAsync()
+    /// <param name="within">Null for <see cref="ChatClient.Deadline"/>.</param>
+    public async Task StartAsync(TimeSpan? within = null)
     {
         _running = RunAsync();
-        await (await Task.WhenAny(_joined.Task, _running).WaitAsync(ChatClient.Deadline));
+        await await Eventually.CompletesAsync(Task.WhenAny(_joined.Task, _running), $"{userId} is in {roomId}", within ?? ChatClient.Deadline);
     }
 
     /// <summary>Sends a message; completes when it is durable, however many connections that takes.</summary>
@@ -121,7 +125,7 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
                 var position = _resumedFrom is { } seq ? $"&last_seq={seq}&epoch={Transcript.Epoch}" : "";
                 await using var connection = await ChatClient.ConnectAsync(
                     server, $"/ws/{roomId}?user_id={userId}&username={userId}{position}",
-                    new ChatClientOptions { OnFrame = OnFrame, ReceiveBufferBytes = ReceiveBufferBytes });
+                    new ChatClientOptions { OnFrame = OnFrame, ReceiveBufferBytes = ReceiveBufferBytes, Token = Token });
                 await StayAsync(connection);
             }
             catch (Exception refused) when (refused is WebSocketException or IOException or OperationCanceledException or HttpRequestException)

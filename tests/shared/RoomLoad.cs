@@ -2,16 +2,32 @@ using System.Globalization;
 
 namespace Tertulia.Testing;
 
+/// <summary>How the clients of a load behave.</summary>
+public sealed record RoomLoadStyle
+{
+    /// <summary>Longest pause of a client between its messages; the shortest is 50 milliseconds.</summary>
+    /// <value>Default 450 milliseconds: four to five messages a second.</value>
+    public TimeSpan LongestPause { get; init; } = TimeSpan.FromMilliseconds(450);
+
+    /// <summary>Longest time in which all are in their rooms.</summary>
+    /// <value>Default <see cref="ChatClient.Deadline"/>.</value>
+    public TimeSpan JoinWithin { get; init; } = ChatClient.Deadline;
+
+    /// <summary>Makes the token of a user, for a product that does not believe a <c>user_id</c>; null sends none.</summary>
+    public Func<string, string>? TokenFor { get; init; }
+}
+
 /// <summary>Many clients who talk in a few rooms until they are told to stop, and what became of it.</summary>
 /// <remarks>The seed decides who says how much when, and through which door each connection goes; the processes' own timing stays their own.</remarks>
 public sealed class RoomLoad : IAsyncDisposable
 {
     private static readonly TimeSpan SettleWithin = TimeSpan.FromSeconds(60);
+    private readonly RoomLoadStyle _style;
     private readonly CancellationTokenSource _stop = new();
     private readonly List<(string RoomId, ResumingClient Client, Random Random)> _clients = [];
     private readonly List<Task> _talking = [];
 
-    private RoomLoad(int seed) => Seed = seed;
+    private RoomLoad(int seed, RoomLoadStyle style) => (Seed, _style) = (seed, style);
 
     /// <summary>What the run was made from; <c>TERTULIA_SEED</c> repeats it.</summary>
     public int Seed { get; }
@@ -31,18 +47,20 @@ public sealed class RoomLoad : IAsyncDisposable
     /// <param name="clients">How many clients.</param>
     /// <param name="rooms">Among how many rooms.</param>
     /// <param name="seed">See <see cref="Seed"/>.</param>
-    public static async Task<RoomLoad> StartAsync(IReadOnlyList<Uri> servers, int clients, int rooms, int seed)
+    /// <param name="style">Null for the defaults.</param>
+    public static async Task<RoomLoad> StartAsync(IReadOnlyList<Uri> servers, int clients, int rooms, int seed, RoomLoadStyle? style = null)
     {
-        var load = new RoomLoad(seed);
+        var load = new RoomLoad(seed, style ?? new RoomLoadStyle());
         var run = Guid.NewGuid().ToString("N")[..8];
         for (var i = 0; i < clients; i++)
         {
             var random = new Random(seed + i);
             var roomId = $"load-{run}-{i % rooms}";
-            load._clients.Add((roomId, new ResumingClient(servers, roomId, $"user-{run}-{i}", random), random));
+            var userId = $"user-{run}-{i}";
+            load._clients.Add((roomId, new ResumingClient(servers, roomId, userId, random) { Token = load._style.TokenFor?.Invoke(userId) }, random));
         }
 
-        await Task.WhenAll(load._clients.Select(client => client.Client.StartAsync()));
+        await Task.WhenAll(load._clients.Select(client => client.Client.StartAsync(load._style.JoinWithin)));
         load._talking.AddRange(load._clients.Select(client => load.TalkAsync(client.Client, client.Random)));
         return load;
     }
@@ -105,7 +123,7 @@ public sealed class RoomLoad : IAsyncDisposable
             var atOnce = 1 + (random.Next(4) == 0 ? random.Next(3) : 0);
             await Task.WhenAll(Enumerable.Range(said, atOnce).Select(number => client.SendAsync($"{client.UserId} says {number}")));
             said += atOnce;
-            using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(50 + random.Next(400)));
+            using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(random.Next(50, (int)_style.LongestPause.TotalMilliseconds)));
             await pause.WaitForNextTickAsync(CancellationToken.None);
         }
     }

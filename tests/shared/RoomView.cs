@@ -17,8 +17,15 @@ public sealed record RoomView(long? After, long AsOf, IReadOnlyList<ShownMessage
     /// <summary>Everything, in the order in which it came.</summary>
     public IEnumerable<ShownMessage> Shown => History.Concat(Live);
 
-    /// <summary>The last entry that this connection knows of.</summary>
-    public long LastSeq => Live.Select(message => message.Seq).Concat(Gaps.Select(gap => gap.To)).Append(AsOf).Max();
+    /// <summary>The position to resume from: after a greeting with a position, whose rest may not have come yet, the last entry that was shown or left out.</summary>
+    public long LastSeq
+    {
+        get
+        {
+            long[] told = [.. Shown.Select(message => message.Seq), .. Gaps.Select(gap => gap.To)];
+            return After is null || told.Length == 0 ? told.Append(AsOf).Max() : told.Max();
+        }
+    }
 
     /// <summary>Reads the frames of one connection that is in one room.</summary>
     /// <param name="frames">In the order of arrival.</param>

@@ -8,10 +8,13 @@ public sealed class PrivatePostgres : IAsyncDisposable
 {
     private const string Installed = "/usr/lib/postgresql";
 
-    private PrivatePostgres(ServerProcess process, int port)
+    private readonly string _directory;
+
+    private PrivatePostgres(ServerProcess process, int port, string directory)
     {
         Process = process;
         Port = port;
+        _directory = directory;
     }
 
     /// <summary>The postmaster; survives kill and restart with its data.</summary>
@@ -52,8 +55,27 @@ public sealed class PrivatePostgres : IAsyncDisposable
         ];
         var isReady = new Func<CancellationToken, Task<bool>>(token => AnswersAsync(Path.Combine(bin, "pg_isready"), port, token));
         var process = await ServerProcess.StartAsync(new ServerStart("postgres", command[0], command[1..], logPath, isReady), cancellationToken);
-        return new PrivatePostgres(process, port);
+        return new PrivatePostgres(process, port, directory);
     }
+
+    /// <summary>Keeps a copy of the data beside it. Only while the server is down.</summary>
+    /// <param name="name">Of the copy.</param>
+    public Task CopyToAsync(string name, CancellationToken cancellationToken) => RunAsync(["cp", "-a", _directory, $"{_directory}-{name}"], cancellationToken);
+
+    /// <summary>Puts a copy in the place of the data, which are gone. Only while the server is down.</summary>
+    public async Task RestoreFromAsync(string name, CancellationToken cancellationToken)
+    {
+        Directory.Delete(_directory, recursive: true);
+        await RunAsync(["cp", "-a", $"{_directory}-{name}", _directory], cancellationToken);
+    }
+
+    /// <summary>Runs a command as the superuser, whatever the server's defaults make of other sessions.</summary>
+    public Task ExecuteAsync(string sql, CancellationToken cancellationToken) => RunAsync(
+        [
+            "env", "PGOPTIONS=-c default_transaction_read_only=off", Path.Combine(Binaries(), "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
+            "-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture), "-U", "tertulia", "-d", "postgres", "-c", sql,
+        ],
+        cancellationToken);
 
     /// <inheritdoc />
     public ValueTask DisposeAsync() => Process.DisposeAsync();

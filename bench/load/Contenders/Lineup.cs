@@ -20,6 +20,8 @@ internal static class Lineup
     private static readonly Dictionary<string, string> Unlimited = new()
     {
         ["Limits__EventsPerMinute"] = "0",
+        ["Limits__RoomsCreatedPerHour"] = "0",
+        ["Limits__RoomsCreatedPerUser"] = "0",
         ["Limits__ConnectionsPerUser"] = "0",
         ["Limits__ConnectionsPerAddress"] = "0",
         ["Limits__ConnectionsPerNode"] = "0",
