@@ -36,6 +36,9 @@ internal sealed class EventOrder
     /// <summary>Something between <see cref="Last"/> and <see cref="Known"/> is missing.</summary>
     public bool HasHole => Known > Last;
 
+    /// <summary>The end of what is missing before the first entry that waits.</summary>
+    public long HoleEnd => _early.Count == 0 ? Known : _early.Keys.Min() - 1;
+
     /// <summary>Everything up to this seq needs no delivery.</summary>
     public void SetBase(long seq)
     {

@@ -145,7 +145,14 @@ internal sealed partial class NodeInbox(
             }
         }
 
-        pending.Take(reply.CommandId)?.OnReply(reply);
+        if (pending.Take(reply.CommandId) is { } command)
+        {
+            command.OnReply(reply);
+        }
+        else if (reply.Refused is { Code: ErrorCode.RoomNotFound })
+        {
+            hub.Find(reply.RoomId)?.OnDoubt(); // The answer to a check.
+        }
     }
 
     // What the owner has told of was sent before: if it is not here by now, it does not come.

@@ -147,7 +147,7 @@ internal sealed partial class RoomBinding
     {
         lock (Gate)
         {
-            Skip(Math.Min(to, _order.Known));
+            Skip(Math.Min(to, _order.HoleEnd));
             DeliverWaiting();
         }
     }

@@ -11,6 +11,8 @@ internal sealed partial class RoomBinding
     private bool _lost;
     private bool _subscribing;
     private int _contradictions; // In a row.
+    private long _lookedAt = emptySince;
+    private long _lookedSeq;
 
     /// <summary>The owner of the room's partition says that it is alive.</summary>
     /// <returns>True when it does not know this node: subscribe again.</returns>
@@ -71,6 +73,25 @@ internal sealed partial class RoomBinding
             _lost = false; // Set again when the queue is lost while the command is under way.
             _subscribing = true;
             return new Subscribe { Epoch = Epoch, LastSeq = _order.Known };
+        }
+    }
+
+    /// <summary>What is compared with the owner when nothing has happened in the room for some time: what it lost of the subscription, or the node of the
+    /// events, would not show before the next event.</summary>
+    /// <returns>Null when there is nothing to compare now.</returns>
+    public Subscribe? TakeCheck(TimeProvider time, TimeSpan interval)
+    {
+        lock (Gate)
+        {
+            var now = time.GetTimestamp();
+            if (!HasBase || Removed || LocalCount == 0 || time.GetElapsedTime(_lookedAt, now) < interval)
+            {
+                return null;
+            }
+
+            var isQuiet = _lookedSeq == LastSeq && !IsStale && !_subscribing && !_repairing;
+            (_lookedAt, _lookedSeq) = (now, LastSeq);
+            return isQuiet ? new Subscribe { Epoch = Epoch, LastSeq = _order.Known, Check = true } : null;
         }
     }
 

@@ -5,12 +5,16 @@ using Tertulia.Contracts;
 namespace Tertulia.Connections.Rooms;
 
 /// <summary>Keeps this node subscribed to the rooms that have members here: again after every change of a partition's owner and every loss of
-/// the node's queue, and no longer some time after the last member left.</summary>
+/// the node's queue, compared with the owners while nothing happens, and no longer some time after the last member left.</summary>
 internal sealed class Subscriptions(RoomHub hub, SubmitBatcher batcher, TimeProvider time, ILogger<Subscriptions> logger) : BackgroundService
 {
     /// <summary>Time for which a room without members is kept: whoever reconnects or looks in again finds it subscribed.</summary>
     public static readonly TimeSpan Linger = TimeSpan.FromSeconds(30);
 
+    /// <summary>Time after which a room in which nothing happened is compared with its owner; longer when the node has very many rooms.</summary>
+    public static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(5);
+
+    private const int ChecksPerSecond = 1000;
     private const int MaxUnderWay = 512; // The lanes are for clients' commands: subscribing again must not fill them.
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
 
@@ -43,9 +47,11 @@ internal sealed class Subscriptions(RoomHub hub, SubmitBatcher batcher, TimeProv
         Continue();
     }
 
-    /// <summary>One round: gives up rooms that nobody came back to, and tries again what did not succeed.</summary>
+    /// <summary>One round: gives up rooms that nobody came back to, tries again what did not succeed, and compares some of the quiet rooms.</summary>
     internal void Sweep()
     {
+        var spread = TimeSpan.FromSeconds((double)hub.Count / ChecksPerSecond);
+        var checks = ChecksPerSecond;
         foreach (var room in hub.Rooms)
         {
             if (room.TryGiveUp(batcher, time, Linger))
@@ -55,6 +61,10 @@ internal sealed class Subscriptions(RoomHub hub, SubmitBatcher batcher, TimeProv
             else if (room.OnOwner(batcher.OwnerEpochOf(room.RoomId)))
             {
                 _due.Enqueue(room);
+            }
+            else if (checks > 0 && room.TakeCheck(time, spread > CheckInterval ? spread : CheckInterval) is { } check)
+            {
+                checks = batcher.TrySubmit(new Command { RoomId = room.RoomId, Subscribe = check }, waiter: null) ? checks - 1 : 0;
             }
         }
 

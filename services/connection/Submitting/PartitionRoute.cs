@@ -53,7 +53,7 @@ internal sealed class PartitionRoute(int partition, SubmitBudget budget, SubmitB
         {
             DropAnswered();
             _underWay.Enqueue(command);
-            _lane?.Add(new RoutedCommand(command, bytes, this, _epoch, Again: false));
+            _lane?.Add(new RoutedCommand(command, bytes, this, _epoch, Again: false, IsAwaited: true));
         }
     }
 
@@ -68,7 +68,7 @@ internal sealed class PartitionRoute(int partition, SubmitBudget budget, SubmitB
                 return false;
             }
 
-            _lane?.Add(new RoutedCommand(command, bytes, this, _epoch, Again: false));
+            _lane?.Add(new RoutedCommand(command, bytes, this, _epoch, Again: false, IsAwaited: false));
             return true;
         }
     }
@@ -90,7 +90,7 @@ internal sealed class PartitionRoute(int partition, SubmitBudget budget, SubmitB
             Compact();
             foreach (var command in _underWay)
             {
-                lane.Add(new RoutedCommand(command, command.CalculateSize(), this, epoch, again));
+                lane.Add(new RoutedCommand(command, command.CalculateSize(), this, epoch, again, IsAwaited: true));
             }
 
             return true;
@@ -133,4 +133,5 @@ internal sealed class PartitionRoute(int partition, SubmitBudget budget, SubmitB
 /// <param name="Route">Its partition.</param>
 /// <param name="Epoch">The owner's epoch. Under another one it is not sent: it is on its way to that owner already.</param>
 /// <param name="Again">It may have been sent before.</param>
-internal readonly record struct RoutedCommand(Command Command, int Bytes, PartitionRoute Route, long Epoch, bool Again);
+/// <param name="IsAwaited">Its outcome is waited for: once it has one, the command is not sent any more.</param>
+internal readonly record struct RoutedCommand(Command Command, int Bytes, PartitionRoute Route, long Epoch, bool Again, bool IsAwaited);

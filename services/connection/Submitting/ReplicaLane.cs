@@ -97,16 +97,18 @@ internal sealed partial class ReplicaLane(
     private void TakeWaiting()
     {
         _taken.Clear();
+        var awaited = 0;
         for (var bytes = 0; _taken.Count < options.BatchCommands && bytes < options.BatchBytes && TryTake(out var routed);)
         {
             if (IsWanted(routed))
             {
                 _taken.Add(routed);
                 bytes += routed.Bytes;
+                awaited += routed.IsAwaited ? 1 : 0;
             }
         }
 
-        _pacer.Took(_taken.Count);
+        _pacer.Took(awaited); // What nobody waits for is no reason to let others wait for company.
     }
 
     private bool TryTake(out RoutedCommand routed)
@@ -217,7 +219,7 @@ internal sealed partial class ReplicaLane(
     private SubmitBatch BatchOf(List<RoutedCommand> commands, bool again)
     {
         var batch = new SubmitBatch { NodeId = nodeId, Again = again };
-        foreach (var (command, _, route, epoch, commandAgain) in commands)
+        foreach (var (command, _, route, epoch, commandAgain, _) in commands)
         {
             batch.Commands.Add(command);
             batch.Again |= commandAgain;
@@ -254,7 +256,7 @@ internal sealed partial class ReplicaLane(
     // What was answered must not be carried out long after, and what has a newer owner is on its way to it.
     private bool IsWanted(in RoutedCommand routed) =>
         routed.Epoch == routed.Route.Epoch
-        && (routed.Command.BodyCase == Command.BodyOneofCase.Unsubscribe || pending.Contains(routed.Command.CommandId));
+        && (!routed.IsAwaited || pending.Contains(routed.Command.CommandId));
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Message replica {ReplicaId} is not reachable, {Count} commands wait")]
     private partial void LogUnavailable(Exception exception, string replicaId, int count);
