@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Cors.Infrastructure;
+using Tertulia.Hosting;
 
 namespace Tertulia.Gateway;
 
@@ -12,6 +13,8 @@ internal static class CorsPolicies
         var policy = new CorsPolicyBuilder().AllowAnyHeader().AllowAnyMethod().WithExposedHeaders("Retry-After").SetPreflightMaxAge(PreflightMaxAge);
         return options.CorsOriginList is ["*"]
             ? policy.AllowAnyOrigin().Build()
-            : policy.WithOrigins(options.CorsOriginList).AllowCredentials().Build();
+            : policy.WithOrigins(Array.ConvertAll(options.CorsOriginList, AsBrowsersWriteIt)).AllowCredentials().Build();
     }
+
+    private static string AsBrowsersWriteIt(string origin) => WebOrigin.TryParse(origin, out var parsed) ? parsed.ToString() : origin;
 }

@@ -19,6 +19,11 @@ internal sealed partial class DrainAwareHealth(IDestinationHealthUpdater updater
 
     public void ProbingCompleted(ClusterState cluster, IReadOnlyList<DestinationProbingResult> probingResults)
     {
+        if (probingResults.Count > 0 && probingResults.All(HasTimedOut))
+        {
+            return; // All at once, though none refused: it is rather this process that got no CPU. What was known before is the better guess.
+        }
+
         var states = new NewActiveDestinationHealth[probingResults.Count];
         for (var i = 0; i < states.Length; i++)
         {
@@ -34,6 +39,9 @@ internal sealed partial class DrainAwareHealth(IDestinationHealthUpdater updater
 
         updater.SetActive(cluster, states);
     }
+
+    private static bool HasTimedOut(DestinationProbingResult result) =>
+        result is { Response: null, Exception: OperationCanceledException, Destination.Health.Active: not DestinationHealth.Unknown };
 
     private DestinationHealth Judge(DestinationProbingResult result, DestinationHealth before)
     {

@@ -1,8 +1,19 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
 using Microsoft.Extensions.Options;
+using Tertulia.Hosting;
 
 namespace Tertulia.Gateway;
+
+/// <summary>How the gateway carries WebSockets to the nodes.</summary>
+public enum WebSocketWay
+{
+    /// <summary>All clients of a node share a few connections of an own protocol, and what several of them get crosses once.</summary>
+    Link,
+
+    /// <summary>Each client is an HTTP/2 stream of its own (RFC 8441), by the proxy's own forwarder.</summary>
+    Proxy,
+}
 
 /// <summary>The public door.</summary>
 public sealed class GatewayOptions
@@ -29,6 +40,11 @@ public sealed class GatewayOptions
     [Range(typeof(TimeSpan), "00:00:50", "01:00:00")]
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>How WebSockets go to the nodes.</summary>
+    /// <value><c>Link</c> or <c>Proxy</c>; default <c>Link</c>, which costs less. <c>Proxy</c> has no code of ours on the way.</value>
+    [EnumDataType(typeof(WebSocketWay))]
+    public WebSocketWay WebSockets { get; set; }
+
     /// <summary>Connections to each node that its clients' WebSockets share.</summary>
     /// <value>1 to 64; absent: half as many as there are cores, 1 to 8.</value>
     [Range(1, 64)]
@@ -39,6 +55,12 @@ public sealed class GatewayOptions
     /// <value>0 to 100 milliseconds; default 24 milliseconds.</value>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:00.1")]
     public TimeSpan LinkPace { get; set; } = TimeSpan.FromMilliseconds(24);
+
+    /// <summary>Bytes for clients that the gateway keeps at most, of all links together, because clients read more slowly than nodes send. Above it, clients that
+    /// took nothing for a second are cut; they resume by seq. One client has at most 64 KiB waiting here.</summary>
+    /// <value>1 MiB to 64 GiB; default 256 MiB.</value>
+    [Range(1L * 1024 * 1024, 64L * 1024 * 1024 * 1024)]
+    public long SlowClientBytes { get; set; } = 256L * 1024 * 1024;
 
     /// <summary>Largest request body. WebSocket messages have their own limit on the nodes.</summary>
     /// <value>Bytes, 1,024 to 104,857,600; default 1,048,576.</value>
@@ -89,9 +111,9 @@ internal sealed class GatewayListsValidator : IValidateOptions<GatewayOptions>
 
         foreach (var origin in options.CorsOriginList)
         {
-            if (origin != "*" && (!Uri.TryCreate(origin, UriKind.Absolute, out var uri) || uri.GetLeftPart(UriPartial.Authority) != origin))
+            if (origin != "*" && !WebOrigin.TryParse(origin, out _))
             {
-                problems.Add($"{GatewayOptions.Section}:CorsOrigins: '{origin}' is not like https://app.example.com");
+                problems.Add($"{GatewayOptions.Section}:CorsOrigins: '{origin}' is no origin of a page, such as https://app.example.com: scheme, host and port, nothing else");
             }
         }
 

@@ -68,6 +68,6 @@ internal static class GatewayRoutes
         handler.ConnectTimeout = TimeSpan.FromSeconds(2);
         handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
         handler.KeepAlivePingDelay = TimeSpan.FromSeconds(10);
-        handler.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
+        handler.KeepAlivePingTimeout = TimeSpan.FromSeconds(30); // A gateway that gets no CPU reads the answer late.
     }
 }

@@ -34,6 +34,7 @@ public static class GatewaySetup
         services.AddSingleton<NodeCalls>();
         services.AddSingleton<IReadinessCheck, NodesReadiness>();
         services.AddHostedService<DrainOnStop>();
+        services.AddSingleton<WaitingBytes>();
         services.AddSingleton<AllLinks>();
         services.AddHostedService(provider => provider.GetRequiredService<AllLinks>());
         services.AddSingleton<ILoadBalancingPolicy, FewestClients>();
@@ -51,7 +52,8 @@ public static class GatewaySetup
         services.AddOptions<Microsoft.AspNetCore.Cors.Infrastructure.CorsOptions>()
             .Configure<IOptions<GatewayOptions>>((cors, options) => cors.AddDefaultPolicy(CorsPolicies.Of(options.Value)));
         services.AddOptions<ForwardedHeadersOptions>().Configure<IOptions<GatewayOptions>>(Believe);
-        // What a client gets is written by the thread that has read it from the node's link: nothing here waits, so that no other one need be woken.
+        // What a client gets is written by the pool's thread that has read it from the node's link: nothing here waits, so that no other one need be woken. No such
+        // thread polls sockets: the runtime's own do, and they run nothing of ours.
         builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
         // The server is made before the options are checked, so it takes them unchecked; the start goes no further with bad ones.
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
@@ -76,12 +78,16 @@ public static class GatewaySetup
         app.UseForwardedHeaders(); // First: everything after it sees the client's own address.
         app.UseCors(); // Before the limits, so that a page may read a 429, too.
         app.UseMiddleware<ClientLimitsMiddleware>();
+        app.UseMiddleware<HandshakeMiddleware>();
         HealthEndpoint.Map(app);
         app.MapReverseProxy(proxy =>
         {
             proxy.UseMiddleware<AnotherNodeMiddleware>();
             proxy.UseLoadBalancing();
-            proxy.UseMiddleware<LinkMiddleware>();
+            if (app.Services.GetRequiredService<IOptions<GatewayOptions>>().Value.WebSockets == WebSocketWay.Link)
+            {
+                proxy.UseMiddleware<LinkMiddleware>(); // Else the forwarder, which comes next, carries them, too.
+            }
         });
         return app;
     }

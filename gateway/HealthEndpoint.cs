@@ -9,7 +9,7 @@ namespace Tertulia.Gateway;
 internal static class HealthEndpoint
 {
     /// <summary>Takes the place of the common summary; <c>/health/live</c> and <c>/health/ready</c> are the common ones.</summary>
-    public static void Map(IEndpointRouteBuilder app) => app.MapGet("/health", Summary).WithOrder(-1);
+    public static void Map(IEndpointRouteBuilder app) => app.MapMethods("/health", [HttpMethods.Get, HttpMethods.Head], Summary).WithOrder(-1);
 
     /// <returns>200 <c>{"status":"ok","service":"gateway","id":…,"sockets":n,"destinations":[{"address":…,"health":"healthy"}]}</c>, or 503 with <c>status</c>
     /// <c>starting</c>, <c>draining</c> or <c>degraded</c> (no node takes clients).</returns>

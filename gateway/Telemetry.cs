@@ -11,6 +11,7 @@ internal sealed class Telemetry
     private readonly UpDownCounter<int> _sockets;
     private readonly Counter<long> _refused;
     private readonly Counter<long> _again;
+    private readonly Counter<long> _cut;
 
     public Telemetry(IMeterFactory meters)
     {
@@ -18,6 +19,7 @@ internal sealed class Telemetry
         _sockets = meter.CreateUpDownCounter<int>("tertulia.gateway.sockets", "{socket}", "Open WebSockets");
         _refused = meter.CreateCounter<long>("tertulia.gateway.refused", "{request}", "Requests refused by the limits per address");
         _again = meter.CreateCounter<long>("tertulia.gateway.retried", "{request}", "Requests sent to another node because the first could not be reached");
+        _cut = meter.CreateCounter<long>("tertulia.gateway.slow_clients_cut", "{socket}", "Clients cut because they did not read and too much waited for all of them");
     }
 
     public void SocketOpened() => _sockets.Add(1);
@@ -27,4 +29,6 @@ internal sealed class Telemetry
     public void Refused() => _refused.Add(1);
 
     public void Retried() => _again.Add(1);
+
+    public void SlowClientsCut(int clients) => _cut.Add(clients);
 }

@@ -1,8 +1,8 @@
-using System.Net;
 using Microsoft.AspNetCore.Http.Features;
 using Tertulia.Contracts;
 using Tertulia.Gateway.Draining;
 using Tertulia.Hosting;
+using Tertulia.Link;
 
 namespace Tertulia.Gateway.Limits;
 
@@ -29,7 +29,7 @@ internal sealed class ClientLimitsMiddleware(RequestDelegate next, ClientLimits 
         {
             await next(context);
         }
-        else if (limits.TryOpenSocket(address))
+        else if (limits.TryOpenSocket(address, out var place))
         {
             var handover = Handover.Of(context);
             var open = sockets.Open(handover is null ? context.Abort : handover.Abort);
@@ -41,24 +41,25 @@ internal sealed class ClientLimitsMiddleware(RequestDelegate next, ClientLimits 
             {
                 if (handover is { IsTaken: true })
                 {
-                    handover.PutOff(() => Close(open, address));
+                    handover.PutOff(() => Close(open, place));
                 }
                 else
                 {
-                    Close(open, address);
+                    Close(open, place);
                 }
             }
         }
         else
         {
+            place?.Dispose(); // A lease of nothing.
             telemetry.Refused();
             await Problems.WriteAsync(context, ErrorCode.LimitExceeded, "too many open sockets from this address", SocketRetryAfterMs);
         }
     }
 
-    private void Close(IDisposable open, IPAddress? address)
+    private static void Close(IDisposable open, IDisposable? place)
     {
-        limits.CloseSocket(address);
+        place?.Dispose();
         open.Dispose(); // Afterwards: who sees it gone finds the place free.
     }
 
@@ -66,5 +67,5 @@ internal sealed class ClientLimitsMiddleware(RequestDelegate next, ClientLimits 
     private static bool IsWebSocket(HttpContext context) =>
         context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
         || (context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
-            && string.Equals(context.Request.Headers.Upgrade, "websocket", StringComparison.OrdinalIgnoreCase));
+            && WebSocketRequest.Asks(context.Request));
 }

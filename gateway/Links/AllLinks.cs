@@ -6,10 +6,14 @@ using Tertulia.Link;
 namespace Tertulia.Gateway.Links;
 
 /// <summary>The links to all nodes, and the one clock of all clients.</summary>
-internal sealed class AllLinks(IOptions<GatewayOptions> options, InternalAuth auth, TimeProvider time, ILogger<NodeLink> logger) : BackgroundService
+internal sealed partial class AllLinks(
+    IOptions<GatewayOptions> options, WaitingBytes waiting, InternalAuth auth, Telemetry telemetry, TimeProvider time, ILogger<NodeLink> logger) : BackgroundService
 {
     /// <summary>Between two looks at every link.</summary>
     internal static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(5);
+
+    /// <summary>Between two looks at what waits.</summary>
+    private static readonly TimeSpan ReliefInterval = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, NodeLinks> _nodes = new(StringComparer.OrdinalIgnoreCase);
     private readonly CancellationTokenSource _stopping = new();
@@ -18,14 +22,10 @@ internal sealed class AllLinks(IOptions<GatewayOptions> options, InternalAuth au
 
     /// <summary>The links to one node.</summary>
     /// <param name="node">Its address.</param>
-    public NodeLinks To(string node) => _nodes.GetOrAdd(node, static (node, all) => new NodeLinks(node, all._perNode, all._pace, all.Auth, all.Logger), this);
+    public NodeLinks To(string node) => _nodes.GetOrAdd(node, static (node, all) => all.New(node), this);
 
     /// <summary>Cancelled when no link is made any more.</summary>
     public CancellationToken Stopping => _stopping.Token;
-
-    private InternalAuth Auth => auth;
-
-    private ILogger Logger => logger;
 
     /// <summary>Clients that a node has through this gateway.</summary>
     public int ClientsOf(string node) => _nodes.TryGetValue(node, out var links) ? links.Clients : 0;
@@ -47,14 +47,37 @@ internal sealed class AllLinks(IOptions<GatewayOptions> options, InternalAuth au
         }
     }
 
+    /// <summary>Too much waits for clients: those that take nothing are cut.</summary>
+    internal void Relieve()
+    {
+        if (!waiting.IsOver)
+        {
+            return;
+        }
+
+        var bytes = waiting.Bytes;
+        var cut = Up().Sum(link => link.Relieve());
+        if (cut > 0)
+        {
+            telemetry.SlowClientsCut(cut);
+            LogRelieved(cut, bytes);
+        }
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(LookInterval, time);
+        using var timer = new PeriodicTimer(ReliefInterval, time);
+        var looked = time.GetTimestamp();
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                Look();
+                Relieve();
+                if (time.GetElapsedTime(looked) >= LookInterval)
+                {
+                    looked = time.GetTimestamp();
+                    Look();
+                }
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -67,5 +90,10 @@ internal sealed class AllLinks(IOptions<GatewayOptions> options, InternalAuth au
         }
     }
 
+    private NodeLinks New(string node) => new(node, _perNode, _pace, waiting, auth, time, logger);
+
     private IEnumerable<NodeLink> Up() => _nodes.Values.SelectMany(node => node.Up());
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Clients} clients that did not read were cut: {Bytes} bytes waited for all, more than Gateway:SlowClientBytes")]
+    private partial void LogRelieved(int clients, long bytes);
 }

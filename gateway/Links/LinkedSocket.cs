@@ -17,6 +17,7 @@ internal sealed class LinkedSocket : LinkLane
 
     private readonly NodeLink _link;
     private readonly Action _abort;
+    private readonly WaitingBytes _all;
     private readonly CancellationTokenSource _over = new(); // Nothing more is read of the client.
     private TaskCompletionSource<LinkRefuse?>? _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LinkAccept? _accept;
@@ -26,6 +27,7 @@ internal sealed class LinkedSocket : LinkLane
     private int _silentLooks;
     private bool _isTouched;
     private bool _isWriting;
+    private bool _took;        // The client has taken something, or got the first of it, since the last Relieve.
     private bool _isAnswered;  // Touched by the link's reading thread only.
     private bool _nodeClosed;
     private bool _closed;
@@ -33,8 +35,13 @@ internal sealed class LinkedSocket : LinkLane
     private bool _isOver;      // Nothing is written to the client any more.
     private bool _isCut;
 
-    public LinkedSocket(NodeLink link, LinkOutput output, uint client, Action abort)
-        : base(output, client) => (_link, _abort) = (link, abort);
+    /// <param name="link">Its link.</param>
+    /// <param name="output">Of the link.</param>
+    /// <param name="client">Its number there.</param>
+    /// <param name="all">What waits for all clients.</param>
+    /// <param name="abort">Cuts the client's connection.</param>
+    public LinkedSocket(NodeLink link, LinkOutput output, uint client, WaitingBytes all, Action abort)
+        : base(output, client) => (_link, _all, _abort) = (link, all, abort);
 
     /// <summary>Waits for the node's answer.</summary>
     /// <returns>Accepted with these headers, or refused.</returns>
@@ -134,6 +141,25 @@ internal sealed class LinkedSocket : LinkLane
         }
     }
 
+    /// <summary>Called every second while too much waits for all clients: one that has taken nothing since the last call is cut.</summary>
+    /// <returns>Whether it was.</returns>
+    public bool Relieve()
+    {
+        bool cuts;
+        lock (Gate)
+        {
+            cuts = _isWriting && !_took && !_isCut && !_isOver;
+            _took = false;
+        }
+
+        if (cuts)
+        {
+            Cut();
+        }
+
+        return cuts;
+    }
+
     public void OnAccept(LinkAccept accept)
     {
         Answered();
@@ -177,6 +203,7 @@ internal sealed class LinkedSocket : LinkLane
 
             bytes.CopyTo(_waiting.AsSpan(_waitingBytes));
             _waitingBytes = length;
+            _all.Add(bytes.Length);
             var due = !_isTouched && !_isWriting && _stream is not null;
             _isTouched |= due;
             return due;
@@ -194,7 +221,7 @@ internal sealed class LinkedSocket : LinkLane
                 return;
             }
 
-            _isWriting = true;
+            (_isWriting, _took) = (true, true);
         }
 
         _ = WriteAsync(); // Ends with the client; what fails in it cuts the client.
@@ -310,13 +337,22 @@ internal sealed class LinkedSocket : LinkLane
         {
             while (TryTake(ref buffer, out var bytes))
             {
-                await _stream!.WriteAsync(bytes, CancellationToken.None); // Ended when the connection is cut.
+                try
+                {
+                    await _stream!.WriteAsync(bytes, CancellationToken.None); // Ended when the connection is cut.
+                }
+                finally
+                {
+                    _all.Remove(bytes.Length);
+                }
+
                 Written(bytes.Length);
             }
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
         {
             Cut(); // The client is gone.
+            Release();
         }
     }
 
@@ -354,6 +390,7 @@ internal sealed class LinkedSocket : LinkLane
         _silentLooks = 0;
         lock (Gate)
         {
+            _took = true;
             if (_closed || _nodeClosed)
             {
                 return;
@@ -385,8 +422,19 @@ internal sealed class LinkedSocket : LinkLane
         }
     }
 
+    /// <summary>A write has failed: what came meanwhile goes with the client.</summary>
+    private void Release()
+    {
+        lock (Gate)
+        {
+            _isWriting = false;
+            Forget();
+        }
+    }
+
     private void Forget()
     {
+        _all.Remove(_waitingBytes);
         Return(_waiting);
         (_waiting, _waitingBytes) = ([], 0);
     }

@@ -14,24 +14,29 @@ internal sealed partial class NodeLink : ILinkRecords
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
 
-    /// <summary>Looks without a word of the node, five seconds apart, after which it is taken for dead.</summary>
+    /// <summary>Looks without a word of the node after which it is taken for dead.</summary>
     private const int SilentLooks = 4;
+
+    /// <summary>Waiting bytes above which the node is asked to take nobody: it does not read what it was asked before.</summary>
+    private const int MaxWaitingBytes = 4 * 1024 * 1024;
 
     private readonly string _node;
     private readonly Socket _socket;
     private readonly LinkOutput _output;
+    private readonly WaitingBytes _waiting;
+    private readonly LinkSilence _silence;
     private readonly ILogger _logger;
     private readonly Lock _lock = new();
     private readonly Stack<uint> _free = [];
     private readonly List<LinkedSocket> _touched = []; // By the read under way.
     private LinkedSocket?[] _sockets = new LinkedSocket?[64]; // Replaced when it grows; read without the lock.
     private uint _opened;
-    private int _silent;
     private bool _lost;
 
-    private NodeLink(string node, Socket socket, Stream stream, LinkPace pace, ILogger logger)
+    private NodeLink(string node, Socket socket, Stream stream, LinkPace pace, WaitingBytes waiting, TimeProvider time, ILogger logger)
     {
-        (_node, _socket, _logger) = (node, socket, logger);
+        (_node, _socket, _waiting, _logger) = (node, socket, waiting, logger);
+        _silence = new LinkSilence(SilentLooks, AllLinks.LookInterval, time);
         _output = new LinkOutput(stream, pace) { Failed = _ => Cut(), HasRoom = OnRoom };
         Ended = RunAsync(stream);
     }
@@ -43,11 +48,14 @@ internal sealed partial class NodeLink : ILinkRecords
 
     /// <param name="node">Its address.</param>
     /// <param name="pace">Of all links.</param>
+    /// <param name="waiting">Of all clients.</param>
     /// <param name="auth">Proves to the node that this is a gateway.</param>
+    /// <param name="time">The clock of the looks.</param>
     /// <param name="logger">Of links.</param>
     /// <param name="cancellationToken">The gateway stops.</param>
     /// <exception cref="LinkLostException">It cannot be reached or speaks something else.</exception>
-    public static async Task<NodeLink> ConnectAsync(string node, LinkPace pace, InternalAuth auth, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<NodeLink> ConnectAsync(
+        string node, LinkPace pace, WaitingBytes waiting, InternalAuth auth, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
     {
         var address = new Uri(node);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -62,7 +70,7 @@ internal sealed partial class NodeLink : ILinkRecords
             var answer = new byte[LinkFormat.Preface.Length];
             await stream.ReadExactlyAsync(answer, deadline.Token);
             return LinkFormat.Preface.SequenceEqual(answer)
-                ? new NodeLink(node, socket, stream, pace, logger)
+                ? new NodeLink(node, socket, stream, pace, waiting, time, logger)
                 : throw new LinkBrokenException("the node does not know links of this version");
         }
         catch (Exception exception) when (exception is IOException or SocketException or OperationCanceledException)
@@ -81,9 +89,9 @@ internal sealed partial class NodeLink : ILinkRecords
         LinkedSocket socket;
         lock (_lock)
         {
-            if (_lost)
+            if (_lost || _output.WaitingBytes > MaxWaitingBytes)
             {
-                throw new LinkLostException($"{_node} was lost");
+                throw new LinkLostException(_lost ? $"{_node} was lost" : $"{_node} does not read its link");
             }
 
             if (!_free.TryPop(out var number))
@@ -98,7 +106,7 @@ internal sealed partial class NodeLink : ILinkRecords
             }
 
             open.Client = number;
-            _sockets[number] = socket = new LinkedSocket(this, _output, number, abort);
+            _sockets[number] = socket = new LinkedSocket(this, _output, number, _waiting, abort);
         }
 
         _output.Write(LinkRecordKind.Open, open);
@@ -123,7 +131,8 @@ internal sealed partial class NodeLink : ILinkRecords
     /// <param name="idleLooks">Looks without traffic after which a client is cut.</param>
     public void Look(int idleLooks)
     {
-        if (Interlocked.Increment(ref _silent) > SilentLooks)
+        var look = _silence.Look(HasUnread());
+        if (look == LinkLook.Gone)
         {
             LogSilent(_node);
             Cut();
@@ -132,6 +141,11 @@ internal sealed partial class NodeLink : ILinkRecords
 
         _output.Write(LinkRecordKind.Ping, new LinkPing());
         _output.Flush();
+        if (look == LinkLook.Late)
+        {
+            return; // What clients have sent meanwhile was not read either.
+        }
+
         foreach (var socket in Volatile.Read(ref _sockets))
         {
             socket?.Look(idleLooks);
@@ -140,6 +154,19 @@ internal sealed partial class NodeLink : ILinkRecords
 
     /// <summary>Ends the link.</summary>
     public void Cut() => _socket.Dispose();
+
+    /// <summary>As <see cref="LinkedSocket.Relieve"/>, of all clients.</summary>
+    /// <returns>How many were cut.</returns>
+    public int Relieve()
+    {
+        var cut = 0;
+        foreach (var socket in Volatile.Read(ref _sockets))
+        {
+            cut += socket?.Relieve() == true ? 1 : 0;
+        }
+
+        return cut;
+    }
 
     public void OnRecord(LinkRecordKind kind, ReadOnlySpan<byte> body)
     {
@@ -170,7 +197,7 @@ internal sealed partial class NodeLink : ILinkRecords
 
     public void OnRead()
     {
-        Volatile.Write(ref _silent, 0);
+        _silence.Heard();
         foreach (var socket in _touched)
         {
             socket.Flush();
@@ -178,6 +205,18 @@ internal sealed partial class NodeLink : ILinkRecords
 
         _touched.Clear();
         _output.Release();
+    }
+
+    private bool HasUnread()
+    {
+        try
+        {
+            return _socket.Available > 0;
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            return false; // Its reader will say so.
+        }
     }
 
     private void OnData(LinkDataRecord data)

@@ -42,15 +42,6 @@ public sealed class DrainTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_client_that_does_not_leave_holds_the_stop_up_for_the_grace_and_no_longer()
-    {
-        await using var gateway = await TestGateway.StartAsync([_a], "Drain:Grace=00:00:01");
-        using var silent = await gateway.OpenAsync("/ws?flood");
-
-        await Eventually.CompletesAsync(gateway.StopAsync(), "the gateway has stopped", TimeSpan.FromSeconds(8));
-    }
-
-    [Fact]
     public async Task Without_clients_it_stops_at_once_and_asks_nobody()
     {
         await using var gateway = await TestGateway.StartAsync([_a], "Drain:Grace=00:01:00");

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Net.WebSockets;
 
 namespace Tertulia.Gateway.Tests;
 
@@ -11,20 +10,6 @@ public sealed class ForwardingTests : IAsyncLifetime
     public async Task InitializeAsync() => _node = await TestNode.StartAsync("a");
 
     public async Task DisposeAsync() => await _node.DisposeAsync();
-
-    [Fact]
-    public async Task A_websocket_goes_through_with_its_subprotocol_frames_and_close_code()
-    {
-        await using var gateway = await TestGateway.StartAsync([_node]);
-        using var ana = await gateway.OpenAsync("/ws/lobby?user_id=ana", options => options.AddSubProtocol("tertulia.v1.json"));
-
-        Assert.Equal("tertulia.v1.json", ana.SubProtocol);
-        Assert.Equal("hola", await ana.EchoAsync("hola"));
-        Assert.Equal(new string('x', 60_000), await ana.EchoAsync(new string('x', 60_000)));
-
-        await ana.CloseOutputAsync((WebSocketCloseStatus)4242, "bye", CancellationToken.None);
-        Assert.Equal("closed 4242", await ana.ReceiveTextAsync());
-    }
 
     [Fact]
     public async Task The_node_learns_the_gateway_and_the_address_and_nothing_that_a_client_claims_of_them()

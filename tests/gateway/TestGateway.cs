@@ -38,7 +38,12 @@ internal sealed class TestGateway : IAsyncDisposable
 
     /// <param name="nodes">What it forwards to. Returns when it knows that they are ready.</param>
     /// <param name="settings">Configuration, <c>key=value</c>.</param>
-    public static async Task<TestGateway> StartAsync(IReadOnlyList<TestNode> nodes, params string[] settings)
+    public static Task<TestGateway> StartAsync(IReadOnlyList<TestNode> nodes, params string[] settings) => StartAsync(nodes, log: null, settings);
+
+    /// <param name="nodes">What it forwards to. Returns when it knows that they are ready.</param>
+    /// <param name="log">Gets what it logs; null when nobody looks.</param>
+    /// <param name="settings">Configuration, <c>key=value</c>.</param>
+    public static async Task<TestGateway> StartAsync(IReadOnlyList<TestNode> nodes, ILoggerProvider? log, params string[] settings)
     {
         var port = FreePorts.Next();
         var builder = WebApplication.CreateBuilder([
@@ -50,6 +55,11 @@ internal sealed class TestGateway : IAsyncDisposable
         builder.AddDefaults("gateway");
         builder.AddGateway();
         builder.Logging.ClearProviders();
+        if (log is not null)
+        {
+            builder.Logging.AddProvider(log);
+        }
+
         var app = builder.Build();
         app.MapDefaults();
         app.MapGateway();

@@ -74,7 +74,7 @@ internal sealed class SocketAdmission(
 
         return roomId is null || (RoomIdFormat.IsValid(roomId) && !Reserved.Contains(roomId, StringComparer.Ordinal))
             ? null
-            : new SocketRefusal(ErrorCode.BadRequest, CloseCode.Normal, "room_id must be 1 to 128 characters of A-Z a-z 0-9 _ - : . and is not a reserved name");
+            : new SocketRefusal(ErrorCode.BadRequest, CloseCode.Normal, $"{RoomIdFormat.Rule}, and is not a reserved name");
     }
 
     private SocketRefusal? Count(Caller? caller, IPAddress? address)

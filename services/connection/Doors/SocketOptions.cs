@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Doors;
 
@@ -38,9 +39,9 @@ internal sealed class SocketOptionsRules : IValidateOptions<SocketOptions>
         var failures = new List<string>();
         foreach (var origin in options.AllowedOrigins)
         {
-            if (origin != "*" && !Uri.TryCreate(origin, UriKind.Absolute, out _))
+            if (origin != "*" && !WebOrigin.TryParse(origin, out _))
             {
-                failures.Add($"Sockets:AllowedOrigins: '{origin}' is not an origin such as https://chat.example.com.");
+                failures.Add($"Sockets:AllowedOrigins: '{origin}' is no origin of a page, such as https://chat.example.com: scheme, host and port, nothing else.");
             }
         }
 

@@ -132,8 +132,8 @@ internal sealed class Outbox(Stream transport, Action abort, OutboxOptions optio
     /// (4003) gets the close frame only. The first call counts.</summary>
     public void Close(CloseCode code, string reason) => Close(code, reason, sendsWaiting: code != CloseCode.SlowConsumer);
 
-    /// <summary>The client has closed: it reads nothing more but the answer.</summary>
-    public void Answer(CloseCode code) => Close(code, "", sendsWaiting: false);
+    /// <summary>The client has closed: it gets what waits, such as the answers to what it sent before, and then its close frame.</summary>
+    public void Answer(CloseCode code) => Close(code, "", sendsWaiting: true);
 
     /// <summary>The transport is gone: nothing more is written, once the write under way is over.</summary>
     public void End()

@@ -1,9 +1,11 @@
 using System.Text.Json.Serialization;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing.Patterns;
 using Tertulia.Connections.Auth;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Link;
 
 namespace Tertulia.Connections.Rest;
 
@@ -12,7 +14,9 @@ internal static class StatsEndpoint
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
 
-    public static void Map(IEndpointRouteBuilder app) => app.MapGet("/ws/stats", GetStatsAsync);
+    public static void Map(IEndpointRouteBuilder app) =>
+        app.Map(RoutePatternFactory.Parse("/ws/{name}", defaults: null, parameterPolicies: new { name = new NotARoom() }), GetStatsAsync)
+            .WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
 
     /// <param name="request">Carries a token of role <c>admin</c> or <c>service</c>, outside the Development environment.</param>
     /// <param name="environment">Where the process runs.</param>
@@ -38,6 +42,13 @@ internal static class StatsEndpoint
         {
             return Problems.From(RpcErrors.ToRefusal(exception));
         }
+    }
+
+    /// <summary>Exactly <c>stats</c>, because room ids mind the case, and no WebSocket: that is a room's, and is told there that the name is reserved.</summary>
+    private sealed class NotARoom : IRouteConstraint
+    {
+        public bool Match(HttpContext? httpContext, IRouter? route, string routeKey, RouteValueDictionary values, RouteDirection routeDirection) =>
+            values[routeKey] is "stats" && (httpContext is null || WebSocketRequest.Of(httpContext) is null);
     }
 
     private static async Task<ErrorCode?> RefusalAsync(HttpRequest request, RequestIdentity identity, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -21,6 +22,7 @@ public static class Defaults
         builder.Services.AddOptions<HostOptions>().Configure<Microsoft.Extensions.Options.IOptions<DrainOptions>>(
             (host, drain) => host.ShutdownTimeout = drain.Value.Grace + TimeSpan.FromSeconds(10));
         builder.Services.AddInternalAuth();
+        builder.Services.AddSingleton<IStartupFilter, DotSegments>();
         builder.Services.AddGrpc(options => options.Interceptors.Add<RpcExceptionInterceptor>());
         builder.Services.AddSingleton<GrpcChannels>();
         builder.Logging.ClearProviders();

@@ -7,13 +7,14 @@ namespace Tertulia.Hosting;
 /// <summary><c>/health/live</c>: the process answers. <c>/health/ready</c>: it wants traffic and its parts work. <c>/health</c>: the summary.</summary>
 internal static class HealthEndpoints
 {
+    private static readonly string[] Methods = [HttpMethods.Get, HttpMethods.Head];
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet("/health/live", () => Results.Json(new { status = "ok" }));
-        app.MapGet("/health/ready", SummaryAsync);
-        app.MapGet("/health", SummaryAsync);
+        app.MapMethods("/health/live", Methods, () => Results.Json(new { status = "ok" }));
+        app.MapMethods("/health/ready", Methods, SummaryAsync);
+        app.MapMethods("/health", Methods, SummaryAsync);
     }
 
     /// <returns>200 <c>{"status":"ok","service":…,"checks":{name:"ok"}}</c>, or 503 with <c>status</c> <c>starting</c>, <c>draining</c> or <c>degraded</c>

@@ -46,6 +46,18 @@ public sealed class LinkOutput(Stream stream, LinkPace? pace = null) : ISharedWa
     /// <summary>Called on any thread when data is taken again after some was not.</summary>
     public Action? HasRoom { get; set; }
 
+    /// <summary>Bytes that have not left. Those of records that are not data are not bounded here.</summary>
+    public int WaitingBytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _filled + _groupBytes;
+            }
+        }
+    }
+
     /// <summary>Puts off what this thread flushes until <see cref="Release"/>.</summary>
     public void Hold() => t_held = this;
 

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Net.Http.Headers;
+using Tertulia.Contracts;
 
 namespace Tertulia.Link;
 
@@ -23,8 +24,12 @@ public sealed class WebSocketRequest
         (_context, _upgrade, _connect) = (context, upgrade, connect);
     }
 
+    /// <summary>Whether the request's headers ask for a WebSocket over HTTP/1.1, rightly or not.</summary>
+    public static bool Asks(HttpRequest request) =>
+        request.Headers.GetCommaSeparatedValues(HeaderNames.Upgrade).Contains("websocket", StringComparer.OrdinalIgnoreCase);
+
     /// <summary>Looks whether a request asks for a WebSocket.</summary>
-    /// <returns>Null when it does not, or not of version 13.</returns>
+    /// <returns>Null when it does not, or not of version 13, or over HTTP/1.0.</returns>
     public static WebSocketRequest? Of(HttpContext context)
     {
         var headers = context.Request.Headers;
@@ -39,11 +44,30 @@ public sealed class WebSocketRequest
         }
 
         return context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } upgrade
+            && HttpProtocol.IsHttp11(context.Request.Protocol)
             && HttpMethods.IsGet(context.Request.Method)
-            && headers.GetCommaSeparatedValues(HeaderNames.Upgrade).Contains("websocket", StringComparer.OrdinalIgnoreCase)
+            && Asks(context.Request)
             && IsKey(headers.SecWebSocketKey)
                 ? new WebSocketRequest(context, upgrade, null)
                 : null;
+    }
+
+    /// <summary>Answers 426 to what is no such request.</summary>
+    public static Task AskForUpgradeAsync(HttpContext context)
+    {
+        var entry = ErrorCatalog.Of(ErrorCode.BadRequest);
+        if (HttpProtocol.IsHttp11(context.Request.Protocol))
+        {
+            context.Response.Headers.Connection = "Upgrade"; // RFC 9110, 7.8; HTTP/1.0 and HTTP/2 know neither of the two.
+            context.Response.Headers.Upgrade = "websocket";
+        }
+
+        context.Response.Headers.SecWebSocketVersion = Version;
+        return TypedResults.Problem(
+            "This is a WebSocket endpoint (RFC 6455, version 13, over HTTP/1.1 or HTTP/2)", statusCode: StatusCodes.Status426UpgradeRequired, title: "Upgrade required",
+            type: $"urn:tertulia:error:{entry.Name}",
+            extensions: new Dictionary<string, object?> { ["code"] = (int)entry.Code, ["name"] = entry.Name, ["temporary"] = entry.Temporary })
+            .ExecuteAsync(context);
     }
 
     /// <summary>Accepts it.</summary>

@@ -207,7 +207,7 @@ public sealed class OutboxTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_clients_close_is_answered_before_anything_that_waits()
+    public async Task A_client_that_closes_gets_what_waits_and_then_its_close_frame()
     {
         _socket.Hold();
         _outbox.TryEnqueue(Frame("a"));
@@ -218,8 +218,9 @@ public sealed class OutboxTests : IAsyncLifetime
         _socket.Release();
         await Eventually.CompletesAsync(_writing, "the outbox ends");
 
-        Assert.Equal(2, _socket.Writes.Count);
-        AssertClose(1001, _socket.Writes[1]);
+        Assert.Equal(3, _socket.Writes.Count);
+        Assert.Equal(Frame("b").Plain.ToArray(), _socket.Writes[1]);
+        AssertClose(1001, _socket.Writes[2]);
     }
 
     [Fact]

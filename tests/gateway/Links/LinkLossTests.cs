@@ -18,6 +18,7 @@ public sealed class LinkLossTests : IAsyncLifetime
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly LinkPace _pace = new(TimeSpan.Zero, TimeProvider.System, CpuGauge.Machine);
+    private readonly WaitingBytes _waiting = new(Options.Create(new GatewayOptions { SlowClientBytes = 1024 * 1024 }));
     private NodeLink _link = null!;
     private NetworkStream _node = null!;
 
@@ -25,7 +26,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     {
         _listener.Start();
         var accepting = AcceptAsync();
-        _link = await NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}", _pace, Auth, NullLogger.Instance, CancellationToken.None);
+        _link = await NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}", _pace, _waiting, Auth, TimeProvider.System, NullLogger.Instance, CancellationToken.None);
         _node = await accepting;
     }
 
@@ -42,7 +43,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
-        var connecting = NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}", _pace, Auth, NullLogger.Instance, CancellationToken.None);
+        var connecting = NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}", _pace, _waiting, Auth, TimeProvider.System, NullLogger.Instance, CancellationToken.None);
         using var socket = await other.AcceptSocketAsync();
         await socket.SendAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
 
@@ -129,6 +130,73 @@ public sealed class LinkLossTests : IAsyncLifetime
             await Eventually.CompletesAsync(running, "the client's request is over");
         }
 
+        Assert.False(_link.IsLost);
+    }
+
+    [Fact]
+    public async Task When_too_much_waits_for_all_clients_those_that_take_nothing_are_cut_and_the_others_are_not()
+    {
+        var slow = new List<(LinkedSocket Socket, ClientStream Client, Task Running)>();
+        for (var i = 0; i < 20; i++)
+        {
+            slow.Add(await OpenAsync());
+            slow[i].Client.Stuck = true;
+        }
+
+        var (healthy, client, _) = await OpenAsync();
+        Assert.False(_waiting.IsOver);
+        await _node.WriteAsync(new LinkRecords { Data = { slow.Select(one => Data(one.Socket, 60_000)), Data(healthy, 60_000) } }.ToByteArray());
+        await Eventually.HoldsAsync(() => _waiting.Bytes == 20 * 60_000 && client.Length == 60_000, "all have got theirs", () => $"{_waiting.Bytes} wait");
+        Assert.True(_waiting.IsOver);
+
+        Assert.Equal(0, _link.Relieve()); // They may have begun to take it just now.
+        Assert.Equal(20, _link.Relieve());
+
+        foreach (var (_, one, running) in slow)
+        {
+            await Eventually.CompletesAsync(running, "the client's request is over");
+            Assert.True(one.Aborted);
+        }
+
+        Assert.False(client.Aborted);
+        await Eventually.HoldsAsync(() => _waiting.Bytes == 0, "nothing waits", () => $"{_waiting.Bytes} wait");
+    }
+
+    [Fact]
+    public async Task What_waits_for_a_client_is_forgotten_with_it()
+    {
+        var (socket, client, running) = await OpenAsync();
+        client.Stuck = true;
+        await _node.WriteAsync(new LinkRecords { Data = { Data(socket, 30_000) } }.ToByteArray());
+        await Eventually.HoldsAsync(() => client.Length == 30_000, "the first is being written");
+        await _node.WriteAsync(new LinkRecords { Data = { Data(socket, 30_000) } }.ToByteArray());
+        await Eventually.HoldsAsync(() => _waiting.Bytes == 60_000, "the second waits", () => $"{_waiting.Bytes} wait");
+
+        client.Abort();
+
+        await Eventually.CompletesAsync(running, "the client's request is over");
+        await Eventually.HoldsAsync(() => _waiting.Bytes == 0, "nothing waits", () => $"{_waiting.Bytes} wait");
+    }
+
+    [Fact]
+    public void A_node_that_does_not_read_is_asked_to_take_no_more_clients()
+    {
+        var open = new LinkOpen { Path = "/ws", Headers = { new LinkHeader { Name = "Cookie", Value = new string('x', 100_000) } } };
+        LinkLostException? refused = null;
+
+        for (var i = 0; i < 1_000 && refused is null; i++)
+        {
+            try
+            {
+                _link.Open(open.Clone(), () => { });
+            }
+            catch (LinkLostException exception)
+            {
+                refused = exception;
+            }
+        }
+
+        Assert.Contains("does not read", refused?.Message, StringComparison.Ordinal);
         Assert.False(_link.IsLost);
     }
 

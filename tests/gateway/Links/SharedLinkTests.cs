@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
 using Tertulia.Testing;
@@ -111,42 +110,6 @@ public sealed class SharedLinkTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Large_messages_pass_in_both_directions_though_they_exceed_the_window()
-    {
-        await using var gateway = await TestGateway.StartAsync([_node]);
-        using var socket = await gateway.OpenAsync();
-        var sent = new byte[1_000_000];
-        new Random(7).NextBytes(sent);
-
-        var sending = socket.SendAsync(sent, WebSocketMessageType.Binary, endOfMessage: true, CancellationToken.None);
-        var received = new byte[sent.Length];
-        for (var length = 0; length < received.Length;)
-        {
-            length += (await socket.ReceiveAsync(received.AsMemory(length), CancellationToken.None)).Count;
-        }
-
-        await sending;
-        Assert.Equal(sent, received);
-    }
-
-    [Fact]
-    public async Task What_the_node_answers_instead_of_a_handshake_reaches_the_client()
-    {
-        await using var gateway = await TestGateway.StartAsync([_node]);
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/ws?refuse");
-        request.Headers.Connection.Add("Upgrade");
-        request.Headers.Upgrade.ParseAdd("websocket");
-        request.Headers.Add("Sec-WebSocket-Version", "13");
-        request.Headers.Add("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
-
-        using var answer = await gateway.Http.SendAsync(request);
-
-        Assert.Equal((HttpStatusCode)418, answer.StatusCode);
-        Assert.Equal("a", answer.Headers.GetValues("X-Node").Single());
-        Assert.Equal("not today", await answer.Content.ReadAsStringAsync());
-    }
-
-    [Fact]
     public async Task A_client_without_any_traffic_is_cut_after_the_idle_timeout_and_not_before()
     {
         await using var gateway = await TestGateway.StartAsync([_node], "Gateway:IdleTimeout=00:00:50");
@@ -165,41 +128,6 @@ public sealed class SharedLinkTests : IAsyncLifetime
         var exception = await Assert.ThrowsAsync<WebSocketException>(silent.ReceiveTextAsync);
         Assert.Equal(WebSocketError.ConnectionClosedPrematurely, exception.WebSocketErrorCode);
         Assert.Equal("hola", await talks.EchoAsync("hola"));
-    }
-
-    [Fact]
-    public async Task A_killed_node_takes_only_its_own_clients_with_it_and_they_find_the_other_at_once()
-    {
-        await using var other = await TestNode.StartAsync("b");
-        await using var gateway = await TestGateway.StartAsync([_node, other]);
-        var sockets = new List<ClientWebSocket>();
-        while (sockets.Count(socket => socket.NodeOf() == "a") < 5 || sockets.Count(socket => socket.NodeOf() == "b") < 5)
-        {
-            sockets.Add(await gateway.OpenAsync());
-        }
-
-        await _node.KillAsync();
-
-        foreach (var socket in sockets)
-        {
-            if (socket.NodeOf() == "b")
-            {
-                Assert.Equal("hola", await socket.EchoAsync("hola"));
-            }
-            else
-            {
-                var exception = await Assert.ThrowsAsync<WebSocketException>(socket.ReceiveTextAsync);
-                Assert.Equal(WebSocketError.ConnectionClosedPrematurely, exception.WebSocketErrorCode);
-            }
-
-            socket.Dispose();
-        }
-
-        for (var i = 0; i < 20; i++)
-        {
-            using var back = await gateway.OpenAsync();
-            Assert.Equal("b", back.NodeOf());
-        }
     }
 
     [Fact]

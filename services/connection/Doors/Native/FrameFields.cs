@@ -108,7 +108,7 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
         var roomId = Id(Field.RoomId, RoomIdFormat.MaxChars);
         return roomId is null || RoomIdFormat.IsValid(roomId)
             ? roomId
-            : Complain<string>("room_id must be 1 to 128 characters of A-Z a-z 0-9 _ - : .");
+            : Complain<string>(RoomIdFormat.Rule);
     }
 
     /// <summary>An integer; null when absent.</summary>

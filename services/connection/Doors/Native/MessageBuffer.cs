@@ -6,10 +6,12 @@ namespace Tertulia.Connections.Doors.Native;
 internal struct MessageBuffer : IDisposable
 {
     private byte[]? _bytes;
-    private bool _isCompressed;
 
     /// <summary>A message has begun and is not complete.</summary>
     public bool IsOpen { get; private set; }
+
+    /// <summary>It is compressed.</summary>
+    public bool IsCompressed { get; private set; }
 
     /// <summary>Bytes that have come of it.</summary>
     public int Length { get; private set; }
@@ -21,7 +23,7 @@ internal struct MessageBuffer : IDisposable
     {
         if (!IsOpen)
         {
-            (IsOpen, _isCompressed, Length) = (true, isCompressed, 0);
+            (IsOpen, IsCompressed, Length) = (true, isCompressed, 0);
         }
 
         if (_bytes is null || _bytes.Length < Length + fragment.Length)
@@ -41,7 +43,7 @@ internal struct MessageBuffer : IDisposable
     public ReadOnlyMemory<byte> Close(out bool isCompressed)
     {
         var message = _bytes.AsMemory(0, Length);
-        isCompressed = _isCompressed;
+        isCompressed = IsCompressed;
         (IsOpen, Length) = (false, 0);
         return message;
     }

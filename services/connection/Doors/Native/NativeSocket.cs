@@ -30,7 +30,7 @@ internal sealed partial class NativeSocket(
     {
         if (WebSocketRequest.Of(context) is not { } request)
         {
-            await AskForUpgradeAsync(context);
+            await WebSocketRequest.AskForUpgradeAsync(context);
             return;
         }
 
@@ -124,23 +124,6 @@ internal sealed partial class NativeSocket(
     {
         request.Headers.Clear();
         request.QueryString = default;
-    }
-
-    private static Task AskForUpgradeAsync(HttpContext context)
-    {
-        var entry = ErrorCatalog.Of(ErrorCode.BadRequest);
-        if (HttpProtocol.IsHttp11(context.Request.Protocol))
-        {
-            context.Response.Headers.Connection = "Upgrade"; // RFC 9110, 7.8; HTTP/2 knows neither of the two.
-            context.Response.Headers.Upgrade = "websocket";
-        }
-
-        context.Response.Headers.SecWebSocketVersion = "13";
-        return TypedResults.Problem(
-            "This is a WebSocket endpoint (RFC 6455, version 13)", statusCode: StatusCodes.Status426UpgradeRequired, title: "Upgrade required",
-            type: $"urn:tertulia:error:{entry.Name}",
-            extensions: new Dictionary<string, object?> { ["code"] = (int)entry.Code, ["name"] = entry.Name, ["temporary"] = entry.Temporary })
-            .ExecuteAsync(context);
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "A client left before it was let in")]

@@ -104,8 +104,15 @@ internal static class WebSocketFrames
             && System.Text.Unicode.Utf8.IsValid(payload[2..]);
     }
 
+    /// <summary>The mask for what lies so many bytes behind a payload's start.</summary>
+    public static uint MaskAt(uint mask, int offset)
+    {
+        var bits = 8 * (offset & 3);
+        return BitConverter.IsLittleEndian ? BitOperations.RotateRight(mask, bits) : BitOperations.RotateLeft(mask, bits);
+    }
+
     /// <summary>Applies the mask in place (RFC 6455, 5.3).</summary>
-    /// <param name="payload">A whole payload: its first byte takes the mask's first.</param>
+    /// <param name="payload">Its first byte takes the mask's first.</param>
     /// <param name="mask">The four bytes as they lie in the frame, read as one number in the machine's byte order.</param>
     public static void Unmask(Span<byte> payload, uint mask)
     {

@@ -12,11 +12,14 @@ namespace Tertulia.Connections.Doors.Native;
 internal sealed class WebSocketReader(Stream transport, int maxMessageBytes, bool compressed = false) : IDisposable
 {
     private const int FirstRentBytes = 4 * 1024;
+    private const string NotText = "not UTF-8";
 
     private byte[] _buffer = [];
     private int _start;
     private int _end;
     private MessageBuffer _message;
+    private Utf8Progress _text; // Of the message under way, where it does not come whole.
+    private int _checked;       // Payload of the frame under way that was unmasked and checked already.
     private byte[]? _inflated; // Handed out by the last read.
 
     /// <summary>The next thing that came.</summary>
@@ -94,15 +97,28 @@ internal sealed class WebSocketReader(Stream transport, int maxMessageBytes, boo
             }
 
             var frameBytes = header.Bytes + (int)header.PayloadBytes;
+            var isPlain = !header.IsControl && !(_message.IsOpen ? _message.IsCompressed : header.IsCompressed);
             if (_end - _start < frameBytes)
             {
-                input = default;
-                return false;
+                var isText = !isPlain || TryGoOn(_buffer.AsSpan(_start + header.Bytes, _end - _start - header.Bytes), header.Mask);
+                input = isText ? default : WebSocketInput.BadFrame(NotText);
+                return !isText;
             }
 
             var payload = _buffer.AsMemory(_start + header.Bytes, (int)header.PayloadBytes);
             _start += frameBytes;
-            WebSocketFrames.Unmask(payload.Span, header.Mask);
+            var comesWhole = header.IsFinal && !_message.IsOpen && _checked == 0;
+            if (comesWhole || !isPlain)
+            {
+                WebSocketFrames.Unmask(payload.Span, header.Mask);
+            }
+            else if (!TryGoOn(payload.Span, header.Mask) || (header.IsFinal && !_text.IsComplete))
+            {
+                input = WebSocketInput.BadFrame(NotText);
+                return true;
+            }
+
+            _checked = 0;
             if (header.IsControl)
             {
                 input = Control(header.Opcode, payload);
@@ -111,14 +127,14 @@ internal sealed class WebSocketReader(Stream transport, int maxMessageBytes, boo
 
             if (header.IsFinal && !_message.IsOpen)
             {
-                input = Text(payload, header.IsCompressed);
+                input = Text(payload, header.IsCompressed, isChecked: !comesWhole);
                 return true;
             }
 
             _message.Append(payload.Span, header.IsCompressed);
             if (header.IsFinal)
             {
-                input = Text(_message.Close(out var messageCompressed), messageCompressed);
+                input = Text(_message.Close(out var messageCompressed), messageCompressed, isChecked: true);
                 return true;
             }
         }
@@ -133,7 +149,16 @@ internal sealed class WebSocketReader(Stream transport, int maxMessageBytes, boo
             : WebSocketInput.BadFrame("close code or reason not allowed"),
     };
 
-    private WebSocketInput Text(ReadOnlyMemory<byte> payload, bool isCompressed)
+    /// <summary>Unmasks and checks what has come of a frame since the last time: who sends what is not text is told before the frame is complete.</summary>
+    private bool TryGoOn(Span<byte> payload, uint mask)
+    {
+        var fresh = payload[_checked..];
+        WebSocketFrames.Unmask(fresh, WebSocketFrames.MaskAt(mask, _checked));
+        _checked = payload.Length;
+        return _text.TryGoOn(fresh);
+    }
+
+    private WebSocketInput Text(ReadOnlyMemory<byte> payload, bool isCompressed, bool isChecked)
     {
         if (isCompressed)
         {
@@ -149,8 +174,9 @@ internal sealed class WebSocketReader(Stream transport, int maxMessageBytes, boo
             payload = _inflated.AsMemory(0, length);
         }
 
-        // Of the whole message: a character may lie across two fragments.
-        return Utf8.IsValid(payload.Span) ? new WebSocketInput(WebSocketInputKind.Text, payload) : WebSocketInput.BadFrame("not UTF-8");
+        return (isChecked && !isCompressed) || Utf8.IsValid(payload.Span)
+            ? new WebSocketInput(WebSocketInputKind.Text, payload)
+            : WebSocketInput.BadFrame(NotText);
     }
 
     /// <returns>False when the transport has ended.</returns>

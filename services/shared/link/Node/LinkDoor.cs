@@ -16,8 +16,6 @@ namespace Tertulia.Link.Node;
 internal sealed partial class LinkDoor(
     InternalAuth auth, RequestPipeline pipeline, IServiceScopeFactory scopes, TimeProvider time, ILogger<NodeLink> logger) : IInternalProtocol
 {
-    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(10);
-
     /// <summary>For a gateway to send its proof, which it does at once.</summary>
     private static readonly TimeSpan ProofTimeout = TimeSpan.FromSeconds(10);
 
@@ -39,8 +37,8 @@ internal sealed partial class LinkDoor(
         await stream.WriteAsync(Preface, connection.ConnectionClosed);
         var link = new NodeLink(
             connection.Transport.Input.AsStream(leaveOpen: true), output, connection.ConnectionId, connection.RemoteEndPoint as IPEndPoint, connection.Abort,
-            pipeline.Application, scopes, logger);
-        await using var looking = time.CreateTimer(_ => Look(link, connection), null, LookInterval, LookInterval);
+            pipeline.Application, scopes, time, logger);
+        await using var looking = time.CreateTimer(_ => Look(link, connection), null, NodeLink.LookInterval, NodeLink.LookInterval);
         await using var ending = connection.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime
             ? lifetime.ConnectionClosedRequested.UnsafeRegister(static link => ((NodeLink)link!).EndWhenEmpty(), link)
             : default;
@@ -81,9 +79,21 @@ internal sealed partial class LinkDoor(
     [LoggerMessage(Level = LogLevel.Warning, Message = "A link from {Peer} was refused: the internal secret is wrong or missing")]
     private partial void LogStranger(EndPoint? peer);
 
+    private static bool HasUnread(ConnectionContext connection)
+    {
+        try
+        {
+            return connection.Features.Get<IConnectionSocketFeature>()?.Socket.Available > 0;
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            return false; // Its reader will say so.
+        }
+    }
+
     private static void Look(NodeLink link, ConnectionContext connection)
     {
-        if (!link.Look())
+        if (!link.Look(HasUnread(connection)))
         {
             connection.Abort(new ConnectionAbortedException("The gateway was silent"));
         }

@@ -8,13 +8,20 @@ namespace Tertulia.Link.Node;
 
 /// <summary>The node's side of one link: runs its clients as requests of this node.</summary>
 internal sealed partial class NodeLink(
-    Stream input, LinkOutput output, string connection, IPEndPoint? peer, Action cut, RequestDelegate application, IServiceScopeFactory scopes, ILogger logger) : ILinkRecords
+    Stream input, LinkOutput output, string connection, IPEndPoint? peer, Action cut, RequestDelegate application, IServiceScopeFactory scopes,
+    TimeProvider time, ILogger logger) : ILinkRecords
 {
+    /// <summary>Between two looks.</summary>
+    public static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(10);
+
+    /// <summary>Looks without a word of the gateway, which asks every five seconds, after which it is taken for dead.</summary>
+    private const int SilentLooks = 3;
+
     private readonly Lock _lock = new();
     private readonly Dictionary<uint, LinkedClient> _clients = [];
     private readonly TaskCompletionSource _none = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _running = 1; // The link itself, and every request.
-    private int _silentLooks;
+    private readonly LinkSilence _silence = new(SilentLooks, LookInterval, time);
     private bool _ends;
 
     /// <summary>Reads until the link ends; completes when all of its requests are over.</summary>
@@ -42,8 +49,9 @@ internal sealed partial class NodeLink(
     }
 
     /// <summary>Called every ten seconds.</summary>
-    /// <returns>False when the gateway was silent for three looks: it is gone. Looks, not time: a process that was stopped meanwhile must not blame the other.</returns>
-    public bool Look() => Interlocked.Increment(ref _silentLooks) <= 3;
+    /// <param name="unread">Whether bytes of the gateway wait in the kernel.</param>
+    /// <returns>False when the gateway is gone.</returns>
+    public bool Look(bool unread) => _silence.Look(unread) != LinkLook.Gone;
 
     /// <summary>The server stops: the link ends with its last client.</summary>
     public void EndWhenEmpty()
@@ -88,7 +96,7 @@ internal sealed partial class NodeLink(
 
     public void OnRead()
     {
-        Volatile.Write(ref _silentLooks, 0);
+        _silence.Heard();
         LinkRead.End();
         output.Release();
     }
