@@ -15,13 +15,15 @@ internal static class AppendRun
     private static readonly string Content = new('x', 200);
     private static readonly long[] Seqs = new long[Rooms];
     private static long _messages;
+    private static long _owner;
 
     public static async Task RunAsync(string name, Func<IMessageStore> open, Func<Task>? settle = null)
     {
         await using var store = open();
         await store.InitializeAsync(CancellationToken.None);
         Array.Clear(Seqs);
-        await store.AppendAsync([.. Enumerable.Range(0, Rooms).Select(Create)], CancellationToken.None);
+        _owner = await store.TakePartitionAsync(partition: 0, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), CancellationToken.None);
+        await AppendAsync(store, [.. Enumerable.Range(0, Rooms).Select(Create)]);
         foreach (var size in BatchSizes)
         {
             await MeasureAsync(store, size, lookup: true);
@@ -50,21 +52,18 @@ internal static class AppendRun
         var started = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(started) < RoundTime)
         {
-            var entries = new LogEntry[size];
+            var entries = new (string RoomId, LogEntry Entry)[size];
             for (var i = 0; i < size; i++)
             {
                 entries[i] = Send((int)(_messages % Rooms));
             }
 
-            if (lookup && (await store.FindByKeysAsync([.. entries.Select(entry => entry.Key)], CancellationToken.None)).Count > 0)
+            if (lookup && (await store.FindByKeysAsync([.. entries.Select(KeyOf)], CancellationToken.None)).Count > 0)
             {
                 throw new InvalidOperationException("A fresh key was found.");
             }
 
-            if (await store.AppendAsync(entries, CancellationToken.None) != AppendOutcome.Appended)
-            {
-                throw new InvalidOperationException("The only writer found a conflict.");
-            }
+            await AppendAsync(store, entries);
 
             rows += size;
         }
@@ -73,23 +72,35 @@ internal static class AppendRun
         return (rows / elapsed.TotalSeconds, (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / rows);
     }
 
+    private static EntryKey KeyOf((string RoomId, LogEntry Entry) of) => new(of.RoomId, of.Entry.SenderId, of.Entry.IdempotencyKey);
+
+    private static async Task AppendAsync(IMessageStore store, (string RoomId, LogEntry Entry)[] entries)
+    {
+        var appends = entries.GroupBy(entry => entry.RoomId)
+            .Select(room => new RoomAppend(Partition: 0, room.Key, _owner, [.. room.Select(entry => entry.Entry)])).ToArray();
+        if (Array.Exists(await store.AppendAsync(appends, CancellationToken.None), outcome => outcome != AppendOutcome.Appended))
+        {
+            throw new InvalidOperationException("The only writer was refused.");
+        }
+    }
+
     private static (double Rate, double Cpu) Median(List<(double Rate, double Cpu)> runs) => runs.OrderBy(run => run.Rate).ElementAt(runs.Count / 2);
 
-    private static LogEntry Create(int room) => new($"room-{room}", "ana", "+room", new RoomEvent
+    private static (string RoomId, LogEntry Entry) Create(int room) => ($"room-{room}", new LogEntry("ana", "+room", new RoomEvent
     {
         Seq = ++Seqs[room], CreatedAtMs = 1, UserId = "ana", Username = "Ana", Room = new RoomCreated { Kind = "open" },
-    });
+    }));
 
-    private static LogEntry Send(int room)
+    private static (string RoomId, LogEntry Entry) Send(int room)
     {
         var id = Guid.CreateVersion7().ToString();
-        return new LogEntry($"room-{room}", $"user-{_messages++ % 50}", $"~{id}", new RoomEvent
+        return ($"room-{room}", new LogEntry($"user-{_messages++ % 50}", $"~{id}", new RoomEvent
         {
             Seq = ++Seqs[room],
             CreatedAtMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
             UserId = "user-1",
             Username = "User One",
             Message = new MessageCreated { MessageId = id, Content = Content, Metadata = ByteString.Empty },
-        });
+        }));
     }
 }

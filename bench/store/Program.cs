@@ -11,8 +11,8 @@ await using (var postgres = await PrivatePostgres.StartAsync(Path.Combine(folder
 {
     Console.WriteLine("| store | batch | append, rows/s | lookup + append, rows/s | ratio | CPU of the client per row, append | lookup + append |");
     Console.WriteLine("|---|---|---|---|---|---|---|");
-    await AppendRun.RunAsync("SQLite, synchronous full", () => new SqliteMessageStore(new SqliteDialect(new StoreOptions { Path = Path.Combine(folder, "full.db") })));
-    await AppendRun.RunAsync("SQLite, synchronous normal", () => new SqliteMessageStore(new SqliteDialect(
+    await AppendRun.RunAsync("SQLite, synchronous full", () => new SqlMessageStore(new SqliteDialect(new StoreOptions { Path = Path.Combine(folder, "full.db") })));
+    await AppendRun.RunAsync("SQLite, synchronous normal", () => new SqlMessageStore(new SqliteDialect(
         new StoreOptions { Path = Path.Combine(folder, "normal.db"), Synchronous = SqliteSynchronous.Normal })));
     await AppendRun.RunAsync("PostgreSQL", () => new SqlMessageStore(new PostgresDialect(new StoreOptions { ConnectionString = postgres.ConnectionString() })), AnalyzeAsync);
 

@@ -46,11 +46,8 @@ public static class MessageServiceSetup
         services.AddSingleton<IReadinessCheck, StoreReadiness>();
     }
 
-    private static IMessageStore OpenStore(StoreOptions options) => options.Kind switch
-    {
-        StoreKind.Postgres => new SqlMessageStore(new PostgresDialect(options)),
-        _ => new SqliteMessageStore(new SqliteDialect(options)),
-    };
+    private static SqlMessageStore OpenStore(StoreOptions options) =>
+        new(options.Kind == StoreKind.Postgres ? new PostgresDialect(options) : new SqliteDialect(options));
 
     private static void AddRooms(this IServiceCollection services)
     {

@@ -24,7 +24,7 @@ internal sealed class HistoryPages(IMessageStore store)
             { HasBeforeSeq: true } => HistoryRange.BeforeSeq(request.BeforeSeq),
             _ => HistoryRange.Newest,
         };
-        var view = await store.ReadPageAsync(new MemberKey(request.RoomId, request.Actor.UserId), range, request.Limit + 1, cancellationToken)
+        var view = await store.ReadPageAsync(new MemberKey(request.RoomId, request.Actor.UserId), range, ReadLimit.Of(request.Limit), cancellationToken)
             ?? throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
         var refusal = RoomRules.MayRead(request.Actor, view.Reader);
         if (refusal != ErrorCode.Unspecified)
@@ -32,19 +32,8 @@ internal sealed class HistoryPages(IMessageStore store)
             throw RpcErrors.Refuse(refusal);
         }
 
-        return ToPage(view.Messages, range, request.Limit);
-    }
-
-    // One more than asked for was read: it says whether there are more, at the far end of the page.
-    private HistoryPage ToPage(List<Message> messages, HistoryRange range, int limit)
-    {
-        var page = new HistoryPage { Epoch = store.Epoch, HasMore = messages.Count > limit };
-        if (page.HasMore)
-        {
-            messages.RemoveAt(range.After ? limit : 0);
-        }
-
-        page.Messages.AddRange(messages);
+        var page = new HistoryPage { Epoch = view.Epoch, HasMore = view.HasMore };
+        page.Messages.AddRange(view.Messages);
         return page;
     }
 }

@@ -27,8 +27,8 @@ internal sealed class Snapshots(IMessageStore store)
         long? since = request.Since is { } position && position.Epoch == store.Epoch && position.Seq >= 0 ? position.Seq : null;
         if (since is { } sinceSeq)
         {
-            var changes = Allowed(request.Actor, await store.ReadChangesAsync(reader, sinceSeq, MaxChanges + 1, cancellationToken));
-            if (sinceSeq <= changes.Head.LastSeq && changes.Messages.Count <= MaxChanges)
+            var changes = Allowed(request.Actor, await store.ReadChangesAsync(reader, sinceSeq, ReadLimit.Of(MaxChanges), cancellationToken));
+            if (sinceSeq <= changes.Head.LastSeq && !changes.HasMore)
             {
                 return ToSnapshot(changes, recovered: true);
             }
@@ -38,7 +38,7 @@ internal sealed class Snapshots(IMessageStore store)
 
         // Who held a position gets a page in any case. A page of nothing still needs the room.
         var history = request.History > 0 || request.Since is null ? request.History : DefaultHistory;
-        var view = Allowed(request.Actor, await store.ReadPageAsync(reader, HistoryRange.Newest, Math.Max(history, 1), cancellationToken));
+        var view = Allowed(request.Actor, await store.ReadPageAsync(reader, HistoryRange.Newest, ReadLimit.Of(Math.Max(history, 1)), cancellationToken));
         if (history == 0)
         {
             view.Messages.Clear();
@@ -64,9 +64,9 @@ internal sealed class Snapshots(IMessageStore store)
         return refusal == ErrorCode.Unspecified ? view : throw RpcErrors.Refuse(refusal);
     }
 
-    private Snapshot ToSnapshot(RoomView view, bool recovered)
+    private static Snapshot ToSnapshot(RoomView view, bool recovered)
     {
-        var snapshot = new Snapshot { Epoch = store.Epoch, Seq = view.Head.LastSeq, Recovered = recovered, Members = (uint)view.Head.Members };
+        var snapshot = new Snapshot { Epoch = view.Epoch, Seq = view.Head.LastSeq, Recovered = recovered, Members = (uint)view.Head.Members };
         snapshot.Messages.AddRange(view.Messages);
         return snapshot;
     }

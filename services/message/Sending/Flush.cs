@@ -11,6 +11,7 @@ internal sealed class Flush(string epoch, OwnedPartitions owned)
     private readonly List<(Submitted Submitted, RoomEvent Event)> _messages = [];
     private readonly Dictionary<EntryKey, RoomEvent> _sent = [];
     private readonly List<RoomState> _touched = [];
+    private readonly Dictionary<RoomState, List<LogEntry>> _entries = [];
     private readonly Dictionary<string, long> _lastSubscribed = new(StringComparer.Ordinal);
 
     /// <summary>What the nodes sent.</summary>
@@ -19,8 +20,11 @@ internal sealed class Flush(string epoch, OwnedPartitions owned)
     /// <summary>Their commands that are this replica's to decide, in the order of the queue.</summary>
     public List<Submitted> Commands { get; } = [];
 
-    /// <summary>What is to be appended, decided so far.</summary>
-    public List<LogEntry> Entries { get; } = [];
+    /// <summary>What is to be appended, decided so far: of each room its entries.</summary>
+    public List<RoomAppend> Appends { get; } = [];
+
+    /// <summary>Partitions that this replica turned out not to own: their commands are left to the owner.</summary>
+    public HashSet<int> Lost { get; } = [];
 
     /// <summary>Answers to nodes, decided so far.</summary>
     public List<NodeReply> Replies { get; } = [];
@@ -51,7 +55,7 @@ internal sealed class Flush(string epoch, OwnedPartitions owned)
         roomEvent.CreatedAtMs = NowMs;
         roomEvent.UserId = actor.UserId;
         roomEvent.Username = actor.Username;
-        Entries.Add(new LogEntry(submitted.Room.RoomId, actor.UserId, key, roomEvent));
+        EntriesOf(submitted).Add(new LogEntry(actor.UserId, key, roomEvent));
         Publish(submitted, roomEvent);
     }
 
@@ -112,7 +116,8 @@ internal sealed class Flush(string epoch, OwnedPartitions owned)
     public void ResetDecisions(long nowMs)
     {
         NowMs = nowMs;
-        Entries.Clear();
+        Appends.Clear();
+        _entries.Clear();
         Replies.Clear();
         _messages.Clear();
         _sent.Clear();
@@ -129,6 +134,7 @@ internal sealed class Flush(string epoch, OwnedPartitions owned)
         Batches.Clear();
         Commands.Clear();
         Known.Clear();
+        Lost.Clear();
     }
 
     /// <summary>After the append: what goes out, independent of the flush and of what the rooms become later.</summary>
@@ -210,6 +216,18 @@ internal sealed class Flush(string epoch, OwnedPartitions owned)
                 },
             });
         }
+    }
+
+    private List<LogEntry> EntriesOf(in Submitted submitted)
+    {
+        var room = submitted.Room;
+        if (!_entries.TryGetValue(room, out var entries))
+        {
+            _entries.Add(room, entries = []);
+            Appends.Add(new RoomAppend(room.Partition, room.RoomId, submitted.OwnerEpoch, entries));
+        }
+
+        return entries;
     }
 
     private void Publish(in Submitted submitted, RoomEvent roomEvent)

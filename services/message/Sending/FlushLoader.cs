@@ -73,7 +73,7 @@ internal sealed class FlushLoader(IMessageStore store, RoomCache rooms, OwnedPar
         foreach (var command in batch.Commands)
         {
             var partition = Partitioner.PartitionOf(command.RoomId, _epochs.Length);
-            if (owned.EpochOf(partition) is > 0 and var epoch && epoch == _epochs[partition])
+            if (owned.EpochOf(partition) is > 0 and var epoch && epoch == _epochs[partition] && !flush.Lost.Contains(partition))
             {
                 Add(flush, command, batch.NodeId, index, rooms.Find(partition, command.RoomId), epoch);
             }

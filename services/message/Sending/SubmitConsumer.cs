@@ -126,7 +126,8 @@ internal sealed partial class SubmitConsumer : BackgroundService
         {
             try
             {
-                var epoch = await _store.TakePartitionAsync(move.Partition, _time.GetUtcNow().ToUnixTimeMilliseconds(), cancellationToken);
+                var now = Math.Max(_time.GetUtcNow().ToUnixTimeMilliseconds(), _owned.EpochOf(move.Partition) + 1);
+                var epoch = await _store.TakePartitionAsync(move.Partition, now, cancellationToken);
                 _rooms.Drop(move.Partition); // Another replica may have written its rooms.
                 _owned.Take(move.Partition, epoch);
                 _takeovers.Signal();
@@ -230,15 +231,17 @@ internal sealed partial class SubmitConsumer : BackgroundService
 
     private async Task<bool> AppendAsync(Flush flush, CancellationToken cancellationToken)
     {
-        if (flush.Entries.Count > 0)
+        if (flush.Appends.Count > 0)
         {
             var started = _time.GetTimestamp();
-            if (await _store.AppendAsync(flush.Entries, cancellationToken) == AppendOutcome.Conflict)
+            var outcomes = await _store.AppendAsync(flush.Appends, cancellationToken);
+            if (Array.Exists(outcomes, outcome => outcome != AppendOutcome.Appended))
             {
-                return false;
+                await LeaveToOwnersAsync(flush, outcomes, cancellationToken);
+                return false; // Rooms that were appended are found by their keys.
             }
 
-            _telemetry.Appended(flush.Entries.Count, flush.Commands.Count, _time.GetElapsedTime(started));
+            _telemetry.Appended(flush.Appends.Sum(append => append.Entries.Count), flush.Commands.Count, _time.GetElapsedTime(started));
         }
 
         foreach (var (key, sent) in flush.Sent)
@@ -250,6 +253,19 @@ internal sealed partial class SubmitConsumer : BackgroundService
         }
 
         return true;
+    }
+
+    /// <summary>Commands for partitions of another owner, or of a store that does not know this one any more, are sent again by the nodes.</summary>
+    private async Task LeaveToOwnersAsync(Flush flush, AppendOutcome[] outcomes, CancellationToken cancellationToken)
+    {
+        for (var i = 0; i < outcomes.Length; i++)
+        {
+            var partition = flush.Appends[i].Partition;
+            if (outcomes[i] is AppendOutcome.NotOwner or AppendOutcome.WentBack && flush.Lost.Add(partition))
+            {
+                await (outcomes[i] == AppendOutcome.WentBack ? MoveAsync(new PartitionMove(partition, Take: true), cancellationToken) : Task.CompletedTask);
+            }
+        }
     }
 
     private static void RefuseAll(Flush flush)

@@ -2,22 +2,37 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Storage;
 
-/// <summary>One entry to be appended to a room's log. Its seq is the event's.</summary>
+/// <summary>What one flush appends to one room.</summary>
+/// <param name="Partition">The room's partition.</param>
 /// <param name="RoomId">The room.</param>
+/// <param name="OwnerEpoch">As <see cref="IMessageStore.TakePartitionAsync"/> gave it to the writer: a newer one refuses the append.</param>
+/// <param name="Entries">With consecutive seqs, the first one being one more than the room's last. At least one.</param>
+internal sealed record RoomAppend(int Partition, string RoomId, long OwnerEpoch, IReadOnlyList<LogEntry> Entries)
+{
+    /// <summary>What makes an entry the same when it comes again.</summary>
+    public EntryKey KeyOf(in LogEntry entry) => new(RoomId, entry.SenderId, entry.IdempotencyKey);
+}
+
+/// <summary>One entry to be appended to a room's log. Its seq is the event's.</summary>
 /// <param name="SenderId">User who caused it.</param>
 /// <param name="IdempotencyKey">Unique for ever per room and sender: the same command always has the same.</param>
 /// <param name="Event">As it is stored: without origin, command and trace.</param>
-internal readonly record struct LogEntry(string RoomId, string SenderId, string IdempotencyKey, RoomEvent Event)
-{
-    /// <summary>What makes it the same entry when it comes again.</summary>
-    public EntryKey Key => new(RoomId, SenderId, IdempotencyKey);
-}
+/// <param name="Change">What it makes of an older message; null when it changes none.</param>
+internal readonly record struct LogEntry(string SenderId, string IdempotencyKey, RoomEvent Event, MessageChange? Change = null);
+
+/// <summary>A message that an entry changes.</summary>
+/// <param name="CreatedSeq">Seq of the entry that created it.</param>
+/// <param name="State">All of the message as it is after the change. Its <c>seq</c> and <c>updated_seq</c> are the store's to set.</param>
+internal sealed record MessageChange(long CreatedSeq, Message State);
 
 /// <summary>The unique key of the log.</summary>
 internal readonly record struct EntryKey(string RoomId, string SenderId, string IdempotencyKey);
 
 /// <summary>A user in a room.</summary>
 internal readonly record struct MemberKey(string RoomId, string UserId);
+
+/// <summary>A place in a room's log.</summary>
+internal readonly record struct RoomSeq(string RoomId, long Seq);
 
 /// <summary>What a room knows of a user.</summary>
 /// <param name="Role"><c>owner</c>, <c>moderator</c> or <c>member</c>; empty when not a member.</param>
@@ -36,28 +51,6 @@ internal readonly record struct Membership(string Role, bool Banned)
 /// <param name="Kind"><c>open</c> or <c>private</c>.</param>
 /// <param name="Members">Number of members.</param>
 /// <param name="LastSeq">Seq of the newest log entry.</param>
-internal readonly record struct RoomHead(string RoomId, string Kind, int Members, long LastSeq);
-
-/// <summary>Answer to <see cref="IMessageStore.LoadAsync"/>.</summary>
-internal sealed record LoadedRooms(Dictionary<string, RoomHead> Rooms, Dictionary<MemberKey, Membership> Members);
-
-/// <summary>A room, the reader's place in it and some of its messages, all of one moment.</summary>
-internal sealed record RoomView(RoomHead Head, Membership Reader, List<Message> Messages);
-
-/// <summary>A part of a room's log and the room's last seq, both of one moment.</summary>
-internal sealed record LogView(long LastSeq, List<RoomEvent> Events);
-
-/// <summary>Exclusive bounds on a message's seq: the newest before, or the oldest after.</summary>
-/// <param name="Seq">The bound.</param>
-/// <param name="After">Whether the messages after it are wanted; else those before it.</param>
-internal readonly record struct HistoryRange(long Seq, bool After)
-{
-    /// <summary>The newest messages of all.</summary>
-    public static HistoryRange Newest { get; } = new(long.MaxValue, After: false);
-
-    /// <summary>The newest messages before a seq.</summary>
-    public static HistoryRange BeforeSeq(long seq) => new(seq, After: false);
-
-    /// <summary>The oldest messages after a seq.</summary>
-    public static HistoryRange AfterSeq(long seq) => new(seq, After: true);
-}
+/// <param name="Messages">Messages ever written to the room.</param>
+/// <param name="CreatedBy">User who created it; empty when that is not known.</param>
+internal readonly record struct RoomHead(string RoomId, string Kind, int Members, long LastSeq, long Messages = 0, string CreatedBy = "");

@@ -1,53 +1,36 @@
-using Tertulia.Testing;
 using Tertulia.Messages.Storage;
-using Tertulia.Messages.Storage.Sql;
+using Tertulia.Testing;
 
 namespace Tertulia.Conformance.Stores;
 
+/// <summary>What only PostgreSQL does.</summary>
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]
-public sealed class PostgresMessageStoreTests(PostgresServer server) : MessageStoreConformance
+public sealed class PostgresMessageStoreTests(PostgresServer server) : StoreConformance(new PostgresDatabase(server))
 {
-    private string _connectionString = "";
-
     [Fact]
     public async Task A_value_that_it_cannot_hold_is_rejected_and_leaves_nothing_behind()
     {
-        await using var store = Open();
-        await store.InitializeAsync(Deadline);
         var lobby = new RoomScript("lobby");
 
-        await Assert.ThrowsAsync<StoreRejectedException>(() => store.AppendAsync([lobby.Created(), lobby.Said("ana", "m\01")], Deadline));
+        await Assert.ThrowsAsync<StoreRejectedException>(() => AppendAsync(lobby.Created(), lobby.Said("ana", "m\01")));
 
-        Assert.Null(await store.ReadEventsAsync("lobby", 1, 10, 10, Deadline));
+        Assert.Null(await LogAsync("lobby"));
     }
 
     [Fact]
     public async Task What_was_appended_survives_a_killed_server_and_the_store_goes_on_when_it_is_back()
     {
-        await using var store = Open();
-        await store.InitializeAsync(Deadline);
         var lobby = new RoomScript("lobby");
-        await store.AppendAsync(lobby.Opening(messages: 3), Deadline);
+        await AppendedAsync(lobby.Opening(messages: 3));
 
         await server.Server.Process.KillAsync();
-        var during = await Record.ExceptionAsync(() => store.AppendAsync([lobby.Said("ana", "m4")], Deadline));
+        var during = await Record.ExceptionAsync(() => AppendAsync(lobby.Said("ana", "m4")));
         await server.Server.Process.RestartAsync(Deadline);
         lobby.LastSeq--;
-        var outcome = await store.AppendAsync([lobby.Said("ana", "m5")], Deadline);
+        await AppendedAsync(lobby.Said("ana", "m5"));
 
         Assert.IsType<StoreUnavailableException>(during);
-        Assert.Equal(AppendOutcome.Appended, outcome);
-        var log = await store.ReadEventsAsync("lobby", 1, 100, 100, Deadline);
-        Assert.Equal([1, 2, 3, 4, 5, 6], log!.Events.Select(entry => entry.Seq));
+        Assert.Equal([1, 2, 3, 4, 5, 6], (await LogAsync("lobby"))!.Events.Select(entry => entry.Seq));
     }
-
-    internal override IMessageStore Open() => new SqlMessageStore(new PostgresDialect(new StoreOptions
-    {
-        Kind = StoreKind.Postgres, ConnectionString = _connectionString, CommandTimeout = TimeSpan.FromSeconds(10),
-    }));
-
-    protected override async Task CreateAsync() => _connectionString = await server.CreateDatabaseAsync();
-
-    protected override Task DropAsync() => Task.CompletedTask;
 }

@@ -13,15 +13,15 @@ internal sealed class RoomScript(string roomId)
 
     public long LastSeq { get; set; }
 
-    public LogEntry Created(string userId = "ana") =>
-        Entry(userId, "+room", new RoomEvent { Room = new RoomCreated { Kind = "open" } });
+    public RoomEntry Created(string userId = "ana", long createdAtMs = 0) =>
+        Entry(userId, "+room", new RoomEvent { CreatedAtMs = createdAtMs, Room = new RoomCreated { Kind = "open" } });
 
-    public LogEntry Joined(string userId, string role = "member") => Entry(userId, $"+join:{LastSeq}", new RoomEvent
+    public RoomEntry Joined(string userId, string role = "member") => Entry(userId, $"+join:{LastSeq}", new RoomEvent
     {
         Member = new MemberChanged { UserId = userId, Username = userId.ToUpperInvariant(), Role = role, Members = ++_members },
     });
 
-    public LogEntry Said(string userId, string key, string content = "hola") => Entry(userId, key, new RoomEvent
+    public RoomEntry Said(string userId, string key, string content = "hola") => Entry(userId, key, new RoomEvent
     {
         Message = new MessageCreated
         {
@@ -29,10 +29,23 @@ internal sealed class RoomScript(string roomId)
         },
     });
 
-    /// <summary>The room, its owner and some messages m1, m2, … of hers.</summary>
-    public List<LogEntry> Opening(int messages)
+    /// <summary>A verb of the test's own, which makes a message say something else.</summary>
+    public RoomEntry Edited(RoomEntry said, string content)
     {
-        List<LogEntry> entries = [Created(), Joined("ana", "owner")];
+        var message = said.Event.Message;
+        var state = new Message
+        {
+            MessageId = message.MessageId, UserId = said.Event.UserId, Username = said.Event.Username, Content = content,
+            CreatedAtMs = said.Event.CreatedAtMs, ClientMsgId = message.ClientMsgId, ReplyTo = message.ReplyTo, Metadata = message.Metadata,
+        };
+        var edit = Entry(said.Event.UserId, $"+edit:{LastSeq}", new RoomEvent { Extension = new Contracts.Extension { Verb = "test.edit" } });
+        return edit with { Entry = edit.Entry with { Change = new MessageChange(said.Event.Seq, state) } };
+    }
+
+    /// <summary>The room, its owner and some messages m1, m2, … of hers.</summary>
+    public List<RoomEntry> Opening(int messages)
+    {
+        List<RoomEntry> entries = [Created(), Joined("ana", "owner")];
         for (var i = 1; i <= messages; i++)
         {
             entries.Add(Said("ana", $"m{i}", $"content {i}"));
@@ -41,12 +54,20 @@ internal sealed class RoomScript(string roomId)
         return entries;
     }
 
-    private LogEntry Entry(string userId, string key, RoomEvent roomEvent)
+    private RoomEntry Entry(string userId, string key, RoomEvent roomEvent)
     {
         roomEvent.Seq = ++LastSeq;
-        roomEvent.CreatedAtMs = 1_700_000_000_000 + LastSeq;
+        roomEvent.CreatedAtMs = roomEvent.CreatedAtMs > 0 ? roomEvent.CreatedAtMs : 1_700_000_000_000 + LastSeq;
         roomEvent.UserId = userId;
         roomEvent.Username = userId.ToUpperInvariant();
-        return new LogEntry(RoomId, userId, key, roomEvent);
+        return new RoomEntry(RoomId, new LogEntry(userId, key, roomEvent));
     }
+}
+
+/// <summary>An entry and the room it is for.</summary>
+internal readonly record struct RoomEntry(string RoomId, LogEntry Entry)
+{
+    public RoomEvent Event => Entry.Event;
+
+    public EntryKey Key => new(RoomId, Entry.SenderId, Entry.IdempotencyKey);
 }

@@ -12,24 +12,25 @@ public sealed class HistoryTests : IAsyncLifetime
 {
     private const int LastSeq = 402;
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"tertulia-history-{Guid.NewGuid():N}");
-    private SqliteMessageStore _store = null!;
+    private SqlMessageStore _store = null!;
 
     public async Task InitializeAsync()
     {
-        _store = new SqliteMessageStore(new SqliteDialect(new StoreOptions { Path = Path.Combine(_folder, "tertulia.db"), Synchronous = SqliteSynchronous.Normal }));
+        _store = new SqlMessageStore(new SqliteDialect(new StoreOptions { Path = Path.Combine(_folder, "tertulia.db"), Synchronous = SqliteSynchronous.Normal }));
         await _store.InitializeAsync(CancellationToken.None);
         List<LogEntry> entries =
         [
-            new("lobby", "ana", "+room", new RoomEvent { Seq = 1, UserId = "ana", Room = new RoomCreated { Kind = "open" } }),
-            new("lobby", "ana", "+join", new RoomEvent { Seq = 2, UserId = "ana", Member = new MemberChanged { UserId = "ana", Role = "owner", Members = 1 } }),
+            new("ana", "+room", new RoomEvent { Seq = 1, UserId = "ana", Room = new RoomCreated { Kind = "open" } }),
+            new("ana", "+join", new RoomEvent { Seq = 2, UserId = "ana", Member = new MemberChanged { UserId = "ana", Role = "owner", Members = 1 } }),
         ];
         for (var seq = 3; seq <= LastSeq; seq++)
         {
             var message = new MessageCreated { MessageId = $"id-{seq}", Content = $"{seq}" };
-            entries.Add(new LogEntry("lobby", "ana", $"c{seq}", new RoomEvent { Seq = seq, UserId = "ana", Message = message }));
+            entries.Add(new LogEntry("ana", $"c{seq}", new RoomEvent { Seq = seq, UserId = "ana", Message = message }));
         }
 
-        await _store.AppendAsync(entries, CancellationToken.None);
+        var owner = await _store.TakePartitionAsync(partition: 0, nowMs: 1, CancellationToken.None);
+        Assert.Equal([AppendOutcome.Appended], await _store.AppendAsync([new RoomAppend(0, "lobby", owner, entries)], CancellationToken.None));
     }
 
     public async Task DisposeAsync()

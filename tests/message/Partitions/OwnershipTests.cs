@@ -1,5 +1,6 @@
 using Tertulia.Contracts;
 using Tertulia.Messages.Partitions;
+using Tertulia.Messages.Storage;
 using Tertulia.Testing;
 
 namespace Tertulia.Messages.Tests.Partitions;
@@ -78,7 +79,7 @@ public sealed class OwnershipTests : IAsyncLifetime
         foreach (var room in rooms)
         {
             await _node.AskAsync(Commands.Join(room, "bruno")); // Behind everything else in its partition.
-            var log = await first.Store.ReadEventsAsync(room, 3, Rounds + 2, 1_000, CancellationToken.None);
+            var log = await first.Store.ReadEventsAsync(room, 3, Rounds + 2, ReadLimit.Of(1_000), CancellationToken.None);
             Assert.Equal(Enumerable.Range(0, Rounds).Select(round => $"{round}"), log!.Events.Select(found => found.Message.Content));
         }
 

@@ -14,7 +14,7 @@ public sealed class FlushTests
     {
         var submitted = Commands.Send("lobby", "ana", "hola").By(_room);
         Append(submitted);
-        Assert.Equal("", _flush.Entries[0].Event.OriginNodeId);
+        Assert.Equal("", _flush.Appends[0].Entries[0].Event.OriginNodeId);
 
         var sealed_ = _flush.Seal();
 

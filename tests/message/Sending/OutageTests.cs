@@ -34,7 +34,7 @@ public sealed class OutageTests : IAsyncLifetime
             await _node.SubmitAsync(Commands.Send("lobby", "ana", "during", "c1"));
             await _node.SubmitAsync(Commands.Send("other", "ana", "during", "c1"));
             await Eventually.CompletesAsync(failing.Task, "an append fails");
-            Assert.Equal(2, (await replica.Store.ReadEventsAsync("lobby", 1, 9, 9, CancellationToken.None))!.LastSeq);
+            Assert.Equal(2, (await replica.Store.ReadEventsAsync("lobby", 1, 9, ReadLimit.Of(9), CancellationToken.None))!.LastSeq);
             await ExecuteAsync(blocker, "rollback");
         }
 
@@ -57,7 +57,7 @@ public sealed class OutageTests : IAsyncLifetime
         Assert.Equal(["lost answer", "beside it"], events.Skip(1).Select(found => found.Message.Content));
         Assert.Equal(("node-1", lost.CommandId), (events[1].OriginNodeId, events[1].CommandId));
         Assert.Equal("member", (await _node.ReplyToAsync(before)).Joined.Role);
-        Assert.Equal(5, (await replica.Store.ReadEventsAsync("lobby", 1, 9, 9, CancellationToken.None))!.LastSeq);
+        Assert.Equal(5, (await replica.Store.ReadEventsAsync("lobby", 1, 9, ReadLimit.Of(9), CancellationToken.None))!.LastSeq);
     }
 
     [Fact]

@@ -1,4 +1,6 @@
+using Tertulia.Bus;
 using Tertulia.Contracts;
+using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Storage;
 using Tertulia.Testing;
 
@@ -63,7 +65,7 @@ public sealed class PipelineTests : IAsyncLifetime
         Assert.Equal(("hola", "c1", send.Send.MessageId), (mine.Message.Content, mine.Message.ClientMsgId, mine.Message.MessageId));
         Assert.Equal(("node-1", send.CommandId, 1L), (mine.OriginNodeId, mine.CommandId, mine.SubmittedAtMs));
         Assert.Equal(mine, theirs);
-        var stored = await _replica.Store.ReadEventsAsync("lobby", 4, 4, 1, CancellationToken.None);
+        var stored = await _replica.Store.ReadEventsAsync("lobby", 4, 4, ReadLimit.Of(1), CancellationToken.None);
         Assert.Equal(("", 0ul, 0L), (stored!.Events[0].OriginNodeId, stored.Events[0].CommandId, stored.Events[0].SubmittedAtMs));
     }
 
@@ -89,7 +91,7 @@ public sealed class PipelineTests : IAsyncLifetime
         var again = await _node.AskAsync(Commands.Send("lobby", "ana", "hola", "c1"));
 
         Assert.Equal((3L, first.Send.MessageId, true), (again.Stored.Seq, again.Stored.MessageId, again.Stored.Duplicate));
-        Assert.Equal(3, (await _replica.Store.ReadEventsAsync("lobby", 1, 9, 9, CancellationToken.None))!.LastSeq);
+        Assert.Equal(3, (await _replica.Store.ReadEventsAsync("lobby", 1, 9, ReadLimit.Of(9), CancellationToken.None))!.LastSeq);
     }
 
     [Fact]
@@ -143,7 +145,9 @@ public sealed class PipelineTests : IAsyncLifetime
     {
         await _node.AskAsync(Commands.Join("lobby", "ana"));
         var foreign = new RoomEvent { Seq = 3, CreatedAtMs = 1, UserId = "bruno", Message = new MessageCreated { MessageId = "b", Content = "foreign" } };
-        await _replica.Store.AppendAsync([new LogEntry("lobby", "bruno", "b", foreign)], CancellationToken.None);
+        var partition = Partitioner.PartitionOf("lobby", _replica.Get<OwnedPartitions>().Count);
+        var append = new RoomAppend(partition, "lobby", _replica.Get<OwnedPartitions>().EpochOf(partition), [new LogEntry("bruno", "b", foreign)]);
+        Assert.Equal([AppendOutcome.Appended], await _replica.Store.AppendAsync([append], CancellationToken.None));
 
         await _node.SubmitAsync(Commands.Send("lobby", "ana", "mine"));
 
@@ -160,7 +164,7 @@ public sealed class PipelineTests : IAsyncLifetime
 
         Assert.Equal(ErrorCode.NotMember, stranger.Refused.Code);
         Assert.Equal(ErrorCode.RoomNotFound, nowhere.Refused.Code);
-        Assert.Equal(2, (await _replica.Store.ReadEventsAsync("lobby", 1, 9, 9, CancellationToken.None))!.LastSeq);
+        Assert.Equal(2, (await _replica.Store.ReadEventsAsync("lobby", 1, 9, ReadLimit.Of(9), CancellationToken.None))!.LastSeq);
     }
 
     [Fact]

@@ -27,6 +27,12 @@ internal static class Deciding
         return room;
     }
 
+    extension(Flush flush)
+    {
+        /// <summary>What is to be appended, room after room.</summary>
+        public List<LogEntry> Entries => [.. flush.Appends.SelectMany(append => append.Entries)];
+    }
+
     public static Submitted By(this Command command, RoomState room, string role = "member", bool banned = false, string nodeId = "node-1")
     {
         var member = command.Actor is { } actor ? room.MemberOf(actor.UserId) : null;

@@ -19,23 +19,23 @@ internal sealed class WatchedStore(IMessageStore store) : IMessageStore
 
     public string Epoch => store.Epoch;
 
-    public async Task<AppendOutcome> AppendAsync(IReadOnlyList<LogEntry> entries, CancellationToken cancellationToken)
+    public async Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends, CancellationToken cancellationToken)
     {
-        if (Reject is not null && Has(entries, Reject))
+        if (Reject is not null && Has(appends, Reject))
         {
             throw new StoreRejectedException("refused by the test");
         }
 
         try
         {
-            var outcome = await store.AppendAsync(entries, cancellationToken);
-            if (!_answerWasLost && LoseAnswerOf is not null && Has(entries, LoseAnswerOf))
+            var outcomes = await store.AppendAsync(appends, cancellationToken);
+            if (!_answerWasLost && LoseAnswerOf is not null && Has(appends, LoseAnswerOf))
             {
                 _answerWasLost = true;
                 throw new StoreUnavailableException("the answer was lost by the test");
             }
 
-            return outcome;
+            return outcomes;
         }
         catch (StoreUnavailableException)
         {
@@ -59,18 +59,35 @@ internal sealed class WatchedStore(IMessageStore store) : IMessageStore
         IReadOnlyCollection<string> roomIds, IReadOnlyCollection<MemberKey> members, CancellationToken cancellationToken) =>
         store.LoadAsync(roomIds, members, cancellationToken);
 
-    public Task<RoomView?> ReadChangesAsync(MemberKey reader, long sinceSeq, int limit, CancellationToken cancellationToken) =>
+    public Task<string> RenewEpochAsync(string knownEpoch, CancellationToken cancellationToken) => store.RenewEpochAsync(knownEpoch, cancellationToken);
+
+    public Task<IReadOnlyList<FoundMessage>> FindMessagesAsync(IReadOnlyCollection<string> messageIds, CancellationToken cancellationToken) =>
+        store.FindMessagesAsync(messageIds, cancellationToken);
+
+    public Task<Dictionary<string, CreatedRooms>> CountCreatedRoomsAsync(
+        IReadOnlyCollection<string> userIds, long sinceMs, CancellationToken cancellationToken) =>
+        store.CountCreatedRoomsAsync(userIds, sinceMs, cancellationToken);
+
+    public Task<Dictionary<RoomSeq, long>> CountMessagesAsync(IReadOnlyCollection<RoomSeq> positions, CancellationToken cancellationToken) =>
+        store.CountMessagesAsync(positions, cancellationToken);
+
+    public Task<RoomView?> ReadChangesAsync(MemberKey reader, long sinceSeq, ReadLimit limit, CancellationToken cancellationToken) =>
         store.ReadChangesAsync(reader, sinceSeq, limit, cancellationToken);
 
-    public Task<RoomView?> ReadPageAsync(MemberKey reader, HistoryRange range, int limit, CancellationToken cancellationToken) =>
+    public Task<RoomView?> ReadPageAsync(MemberKey reader, HistoryRange range, ReadLimit limit, CancellationToken cancellationToken) =>
         store.ReadPageAsync(reader, range, limit, cancellationToken);
 
-    public Task<LogView?> ReadEventsAsync(string roomId, long fromSeq, long toSeq, int limit, CancellationToken cancellationToken) =>
+    public Task<LogView?> ReadEventsAsync(string roomId, long fromSeq, long toSeq, ReadLimit limit, CancellationToken cancellationToken) =>
         store.ReadEventsAsync(roomId, fromSeq, toSeq, limit, cancellationToken);
 
-    public Task<IReadOnlyList<RoomSummary>> ListRoomsAsync(string userId, CancellationToken cancellationToken) => store.ListRoomsAsync(userId, cancellationToken);
+    public Task<RoomsPage> ListRoomsAsync(string userId, string afterRoomId, int limit, CancellationToken cancellationToken) =>
+        store.ListRoomsAsync(userId, afterRoomId, limit, cancellationToken);
+
+    public Task<FeedPage> ReadFeedAsync(int partition, FeedPosition from, ReadLimit limit, CancellationToken cancellationToken) =>
+        store.ReadFeedAsync(partition, from, limit, cancellationToken);
 
     public ValueTask DisposeAsync() => store.DisposeAsync();
 
-    private static bool Has(IReadOnlyList<LogEntry> entries, string content) => entries.Any(entry => entry.Event.Message?.Content == content);
+    private static bool Has(IReadOnlyList<RoomAppend> appends, string content) =>
+        appends.Any(append => append.Entries.Any(entry => entry.Event.Message?.Content == content));
 }

@@ -1,23 +1,44 @@
-using Google.Protobuf;
 using Npgsql;
 using NpgsqlTypes;
-using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Storage.Sql;
 
-/// <summary>Appends a flush in one round trip: one batch, which the server runs as one transaction, with one statement per table
-/// whose rows come as arrays. The statements are the same for any number of rows, so they stay prepared.</summary>
+/// <summary>Appends a flush in one round trip: one batch, which the server runs as one transaction, with one statement per table whose rows come as
+/// arrays. The statements are the same for any number of rows, so they stay prepared.</summary>
+/// <remarks>
+/// The batch takes for granted that no room has a conflict. When one has, the whole batch fails: on a unique key, or because a column would be null that must
+/// not be (the fence of an owner that is not the partition's, the entry before the first one). Only then it is asked which rooms can be
+/// appended, and those are, in a transaction that holds the partitions, so that the answer stays true.
+/// </remarks>
 internal sealed class PostgresAppend(NpgsqlDataSource source)
 {
-    // The log comes first: a conflict is then found before anything else is locked.
+    // The row of the partition is locked until the transaction ends: a new owner waits for it, and flushes of one partition become visible in their order.
+    private const string WriteFeed = """
+        with fence as (
+            update partition_owners o set flush = o.flush + 1
+            from unnest($1, $2) as f(partition, owner_epoch)
+            where o.partition = f.partition and o.owner_epoch = f.owner_epoch
+            returning o.partition, o.owner_epoch, o.flush)
+        insert into feed (partition, owner_epoch, flush, rooms)
+        select f.partition, o.owner_epoch, o.flush, f.rooms
+        from unnest($1, $3) as f(partition, rooms)
+        left join fence o on o.partition = f.partition
+        """;
+
+    // before is the number of messages up to the entry before the room's first one; null, and refused, when there is no such entry.
     private const string InsertLog = """
-        insert into room_log (room_id, seq, kind, sender_id, idempotency_key, created_at_ms, body)
-        select * from unnest($1, $2, $3, $4, $5, $6, $7)
+        insert into room_log (room_id, seq, kind, sender_id, idempotency_key, created_at_ms, message_id, body, messages)
+        select e.room_id, e.seq, e.kind, e.sender_id, e.idempotency_key, e.created_at_ms, nullif(e.message_id, ''), e.body, r.before + e.nth
+        from (select place, case when first_seq = 1 then 0 else
+                  (select l.messages from room_log l where l.room_id = f.room_id and l.seq = f.first_seq - 1) end as before
+              from unnest($1, $2) with ordinality as f(room_id, first_seq, place)) r
+        join unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            as e(place, room_id, seq, kind, sender_id, idempotency_key, created_at_ms, message_id, body, nth) on e.place = r.place
         """;
 
     private const string InsertRooms = """
-        insert into rooms (room_id, kind, members, created_at_ms)
-        select room_id, kind, 0, created_at_ms from unnest($1, $2, $3) as r(room_id, kind, created_at_ms)
+        insert into rooms (room_id, kind, members, created_at_ms, created_by)
+        select room_id, kind, 0, created_at_ms, created_by from unnest($1, $2, $3, $4) as r(room_id, kind, created_at_ms, created_by)
         """;
 
     // A user's last change in the flush counts: a statement may not touch a row twice.
@@ -36,136 +57,160 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
         where rooms.room_id = c.room_id
         """;
 
-    public async Task<AppendOutcome> AppendAsync(IReadOnlyList<LogEntry> entries, CancellationToken cancellationToken)
+    private const string UpsertChanges = """
+        insert into message_changes (room_id, created_seq, updated_seq, state)
+        select distinct on (room_id, created_seq) room_id, created_seq, updated_seq, state
+        from unnest($1, $2, $3, $4) as c(room_id, created_seq, updated_seq, state)
+        order by room_id, created_seq, updated_seq desc
+        on conflict (room_id, created_seq) do update set updated_seq = excluded.updated_seq, state = excluded.state
+        """;
+
+    private const string LockOwners = "select partition, owner_epoch from partition_owners where partition = any($1) order by partition for update";
+
+    private const string FindWithoutBefore = """
+        select f.place from unnest($1, $2) with ordinality as f(room_id, first_seq, place)
+        where f.first_seq > 1 and not exists (select 1 from room_log l where l.room_id = f.room_id and l.seq = f.first_seq - 1)
+        """;
+
+    private const string FindTaken = """
+        select distinct e.place from unnest($1, $2, $3, $4, $5) as e(place, room_id, seq, sender_id, idempotency_key)
+        where exists (select 1 from room_log l where l.room_id = e.room_id and l.seq = e.seq)
+            or exists (select 1 from room_log l where l.room_id = e.room_id and l.sender_id = e.sender_id and l.idempotency_key = e.idempotency_key)
+        """;
+
+    /// <inheritdoc cref="IMessageStore.AppendAsync"/>
+    public async Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends)
     {
-        await using var connection = await source.OpenConnectionAsync(cancellationToken);
-        await using var batch = new NpgsqlBatch(connection);
-        AddLog(batch, entries, out var members, out var rooms);
-        AddRooms(batch, entries, rooms);
-        AddMembers(batch, entries, members);
+        await using var connection = await source.OpenConnectionAsync(CancellationToken.None);
         try
         {
-            await batch.ExecuteNonQueryAsync(cancellationToken);
-            return AppendOutcome.Appended;
+            await WriteAsync(connection, appends);
+            return new AppendOutcome[appends.Count]; // All of them the default: Appended.
         }
         // Two writers that append several rooms in different orders may also find each other in a deadlock.
-        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UniqueViolation
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.NotNullViolation
             or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure)
         {
-            return AppendOutcome.Conflict;
+            return await AppendWhatCanBeAsync(connection, appends);
         }
     }
 
-    private static void AddLog(NpgsqlBatch batch, IReadOnlyList<LogEntry> entries, out int members, out int rooms)
+    private static async Task<AppendOutcome[]> AppendWhatCanBeAsync(NpgsqlConnection connection, IReadOnlyList<RoomAppend> appends)
     {
-        var count = entries.Count;
-        var roomIds = new string[count];
-        var seqs = new long[count];
-        var kinds = new short[count];
-        var senderIds = new string[count];
-        var keys = new string[count];
-        var times = new long[count];
-        var bodies = new byte[count][];
-        (members, rooms) = (0, 0);
-        for (var i = 0; i < count; i++)
+        await using var transaction = await connection.BeginTransactionAsync(CancellationToken.None);
+        var outcomes = await FenceAsync(connection, appends);
+        var rows = new AppendRows(appends);
+        await MarkAsync(connection, FindWithoutBefore, rows.AddRooms, outcomes, AppendOutcome.WentBack);
+        await MarkAsync(connection, FindTaken, rows.AddKeys, outcomes, AppendOutcome.Conflict);
+        var free = new List<RoomAppend>();
+        for (var i = 0; i < appends.Count; i++)
         {
-            var entry = entries[i];
-            var roomEvent = entry.Event;
-            roomIds[i] = entry.RoomId;
-            seqs[i] = roomEvent.Seq;
-            kinds[i] = (short)roomEvent.BodyCase;
-            senderIds[i] = entry.SenderId;
-            keys[i] = entry.IdempotencyKey;
-            times[i] = roomEvent.CreatedAtMs;
-            bodies[i] = roomEvent.ToByteArray();
-            switch (roomEvent.BodyCase)
+            if (outcomes[i] == AppendOutcome.Appended && HasKeyTwice(appends[i]))
             {
-                case RoomEvent.BodyOneofCase.Member: members++; break;
-                case RoomEvent.BodyOneofCase.Room: rooms++; break;
+                outcomes[i] = AppendOutcome.Conflict;
+            }
+
+            if (outcomes[i] == AppendOutcome.Appended)
+            {
+                free.Add(appends[i]);
             }
         }
 
-        var command = Add(batch, InsertLog);
-        Bind(command, NpgsqlDbType.Text, roomIds);
-        Bind(command, NpgsqlDbType.Bigint, seqs);
-        Bind(command, NpgsqlDbType.Smallint, kinds);
-        Bind(command, NpgsqlDbType.Text, senderIds);
-        Bind(command, NpgsqlDbType.Text, keys);
-        Bind(command, NpgsqlDbType.Bigint, times);
-        Bind(command, NpgsqlDbType.Bytea, bodies);
-    }
-
-    private static void AddRooms(NpgsqlBatch batch, IReadOnlyList<LogEntry> entries, int count)
-    {
-        if (count == 0)
+        if (free.Count > 0)
         {
-            return;
+            await WriteAsync(connection, free);
         }
 
-        var roomIds = new string[count];
-        var kinds = new string[count];
-        var times = new long[count];
-        var row = 0;
-        for (var i = 0; i < entries.Count; i++)
+        await transaction.CommitAsync(CancellationToken.None);
+        return outcomes;
+    }
+
+    private static async Task<AppendOutcome[]> FenceAsync(NpgsqlConnection connection, IReadOnlyList<RoomAppend> appends)
+    {
+        await using var command = new NpgsqlCommand(LockOwners, connection);
+        command.Parameters.Add(AppendRows.Array(NpgsqlDbType.Integer, appends.Select(append => append.Partition).Distinct().ToArray()));
+        var owners = new Dictionary<int, long>();
+        await using (var reader = await command.ExecuteReaderAsync(CancellationToken.None))
         {
-            if (entries[i].Event.BodyCase == RoomEvent.BodyOneofCase.Room)
+            while (await reader.ReadAsync(CancellationToken.None))
             {
-                roomIds[row] = entries[i].RoomId;
-                kinds[row] = entries[i].Event.Room.Kind;
-                times[row++] = entries[i].Event.CreatedAtMs;
+                owners[reader.GetInt32(0)] = reader.GetInt64(1);
             }
         }
 
-        var command = Add(batch, InsertRooms);
-        Bind(command, NpgsqlDbType.Text, roomIds);
-        Bind(command, NpgsqlDbType.Text, kinds);
-        Bind(command, NpgsqlDbType.Bigint, times);
-    }
-
-    private static void AddMembers(NpgsqlBatch batch, IReadOnlyList<LogEntry> entries, int count)
-    {
-        if (count == 0)
+        var outcomes = new AppendOutcome[appends.Count];
+        for (var i = 0; i < outcomes.Length; i++)
         {
-            return;
+            var owner = owners.GetValueOrDefault(appends[i].Partition);
+            outcomes[i] = owner == appends[i].OwnerEpoch ? AppendOutcome.Appended
+                : owner > appends[i].OwnerEpoch ? AppendOutcome.NotOwner
+                : AppendOutcome.WentBack;
         }
 
-        var roomIds = new string[count];
-        var userIds = new string[count];
-        var usernames = new string[count];
-        var roles = new string[count];
-        var counts = new int[count];
-        var row = 0;
-        for (var i = 0; i < entries.Count; i++)
+        return outcomes;
+    }
+
+    /// <param name="connection">In the transaction.</param>
+    /// <param name="sql">Gives places of rooms, from 1.</param>
+    /// <param name="bind">Adds its parameters.</param>
+    /// <param name="outcomes">Of the rooms; those that are refused already stay as they are.</param>
+    /// <param name="outcome">What the rooms get that are found.</param>
+    private static async Task MarkAsync(
+        NpgsqlConnection connection, string sql, Action<NpgsqlParameterCollection> bind, AppendOutcome[] outcomes, AppendOutcome outcome)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        bind(command.Parameters);
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        while (await reader.ReadAsync(CancellationToken.None))
         {
-            if (entries[i].Event.BodyCase == RoomEvent.BodyOneofCase.Member)
+            var place = reader.GetInt64(0) - 1;
+            outcomes[place] = outcomes[place] == AppendOutcome.Appended ? outcome : outcomes[place];
+        }
+    }
+
+    private static bool HasKeyTwice(RoomAppend append)
+    {
+        var keys = new HashSet<EntryKey>();
+        foreach (var entry in append.Entries)
+        {
+            if (!keys.Add(append.KeyOf(entry)))
             {
-                var member = entries[i].Event.Member;
-                roomIds[row] = entries[i].RoomId;
-                userIds[row] = member.UserId;
-                usernames[row] = member.Username;
-                roles[row] = member.Role;
-                counts[row++] = (int)member.Members;
+                return true;
             }
         }
 
-        var upsert = Add(batch, UpsertMembers);
-        Bind(upsert, NpgsqlDbType.Text, roomIds);
-        Bind(upsert, NpgsqlDbType.Text, userIds);
-        Bind(upsert, NpgsqlDbType.Text, usernames);
-        Bind(upsert, NpgsqlDbType.Text, roles);
-
-        var update = Add(batch, UpdateCounts);
-        Bind(update, NpgsqlDbType.Text, roomIds);
-        Bind(update, NpgsqlDbType.Integer, counts);
+        return false;
     }
 
-    private static NpgsqlBatchCommand Add(NpgsqlBatch batch, string sql)
+    private static async Task WriteAsync(NpgsqlConnection connection, IReadOnlyList<RoomAppend> appends)
+    {
+        var rows = new AppendRows(appends);
+        await using var batch = new NpgsqlBatch(connection);
+        rows.AddFeed(Add(batch, WriteFeed)); // The fence comes first: nothing else is locked by a writer that is not the owner.
+        rows.AddLog(Add(batch, InsertLog));
+        if (rows.Rooms > 0)
+        {
+            rows.AddNewRooms(Add(batch, InsertRooms));
+        }
+
+        if (rows.Members > 0)
+        {
+            rows.AddMembers(Add(batch, UpsertMembers));
+            rows.AddCounts(Add(batch, UpdateCounts));
+        }
+
+        if (rows.Changes > 0)
+        {
+            rows.AddChanges(Add(batch, UpsertChanges));
+        }
+
+        await batch.ExecuteNonQueryAsync(CancellationToken.None);
+    }
+
+    private static NpgsqlParameterCollection Add(NpgsqlBatch batch, string sql)
     {
         var command = new NpgsqlBatchCommand(sql);
         batch.BatchCommands.Add(command);
-        return command;
+        return command.Parameters;
     }
-
-    private static void Bind<T>(NpgsqlBatchCommand command, NpgsqlDbType type, T[] column) =>
-        command.Parameters.Add(new NpgsqlParameter<T[]> { NpgsqlDbType = NpgsqlDbType.Array | type, TypedValue = column });
 }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using System.Net.Sockets;
 using Npgsql;
 using NpgsqlTypes;
@@ -6,40 +7,68 @@ using NpgsqlTypes;
 namespace Tertulia.Messages.Storage.Sql;
 
 /// <summary>PostgreSQL: a pool of connections that keep their statements prepared, arrays for many rows.</summary>
+/// <remarks>
+/// A statement that takes too long is ended by the server (<c>statement_timeout</c>); the driver is given no time-out and no token. Both
+/// would make it send a cancel request, for which it opens a connection and blocks a thread of the pool until that is done, whatever <c>Cancellation
+/// Timeout</c> says (Npgsql 10, <c>NpgsqlConnector.PerformPostgresCancellation</c>): while the server does not answer, a thread for each caller.
+/// A command whose server says nothing at all is left alone after the same time and the pool begins anew; TCP ends it.
+/// </remarks>
 internal sealed class PostgresDialect : ISqlDialect
 {
     // One number per product and purpose in the database's space of advisory locks: "tertulia" in ASCII.
     private const long MigrationLock = 0x74_65_72_74_75_6c_69_61;
+
+    // Every statement finds its rows by an index. A plan that was made while a table was small would read all of it until statistics are
+    // gathered again; and a sequential scan that is only discouraged counts as dear enough to be compiled.
+    private const string Planning = "-c enable_seqscan=off -c jit=off";
+
+    private static readonly TimeSpan AnswerGrace = TimeSpan.FromSeconds(2); // From the server's time-out to its answer.
 
     private readonly NpgsqlDataSource _source;
     private readonly PostgresAppend _append;
 
     public PostgresDialect(StoreOptions options)
     {
+        CommandTimeout = options.CommandTimeout + AnswerGrace;
         var builder = new NpgsqlConnectionStringBuilder(options.ConnectionString)
         {
             MaxAutoPrepare = 40,
             AutoPrepareMinUsages = 2,
             NoResetOnClose = true, // Nothing is ever set on a session that the next user could find.
-            CommandTimeout = (int)options.CommandTimeout.TotalSeconds,
-            Timeout = (int)options.CommandTimeout.TotalSeconds,
+            CommandTimeout = 0,
+            Timeout = (int)options.CommandTimeout.TotalSeconds, // For opening a connection: no command is under way there.
+            TcpKeepAlive = true,
         };
+        builder.Options = string.Create(CultureInfo.InvariantCulture, $"{builder.Options} {Planning} -c statement_timeout={(long)options.CommandTimeout.TotalMilliseconds}").Trim();
         _source = new NpgsqlDataSourceBuilder(builder.ConnectionString).Build();
         _append = new PostgresAppend(_source);
     }
 
     public string Name => "postgres";
 
-    public async ValueTask<DbConnection> OpenAsync(CancellationToken cancellationToken) => await _source.OpenConnectionAsync(cancellationToken);
+    public TimeSpan CommandTimeout { get; }
 
-    public async Task<DbTransaction> BeginMigrationAsync(DbConnection connection, CancellationToken cancellationToken)
+    public string OnlyPartition => "partition = @partition";
+
+    public string StoreMessageIds => $"""
+        update room_log l set message_id = i.message_id
+        from {RowsTable("ids", "message_id", "room_id", "seq")} i
+        where l.room_id = i.room_id and l.seq = cast(i.seq as bigint)
+        """;
+
+    public async ValueTask<DbConnection> OpenAsync() => await _source.OpenConnectionAsync(CancellationToken.None);
+
+    public async Task<DbTransaction> BeginMigrationAsync(DbConnection connection)
     {
-        var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await using var command = connection.CreateCommand("select pg_advisory_xact_lock(@lock)", ("lock", MigrationLock));
+        var transaction = await connection.BeginTransactionAsync(CancellationToken.None);
+        await using var command = connection.CreateCommand(
+            "set local statement_timeout = 0; set local enable_seqscan = on; select pg_advisory_xact_lock(@lock)", ("lock", MigrationLock));
         command.Transaction = transaction;
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await command.ExecuteNonQueryAsync(CancellationToken.None);
         return transaction;
     }
+
+    public Task MoveTailAsync(DbCommand command) => Task.CompletedTask; // Never had one.
 
     public string Translate(string migration) => migration
         .Replace("{id}", "text collate \"C\"", StringComparison.Ordinal)
@@ -67,8 +96,7 @@ internal sealed class PostgresDialect : ISqlDialect
         }
     }
 
-    public Task<AppendOutcome> AppendAsync(IReadOnlyList<LogEntry> entries, CancellationToken cancellationToken) =>
-        _append.AppendAsync(entries, cancellationToken);
+    public Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends) => _append.AppendAsync(appends);
 
     // Class 22: a value that the type cannot hold; 23: a constraint; 54: too large for an index (https://www.postgresql.org/docs/current/errcodes-appendix.html).
     public StoreFault FaultOf(Exception exception) => exception switch
@@ -77,6 +105,19 @@ internal sealed class PostgresDialect : ISqlDialect
         NpgsqlException or TimeoutException or SocketException or IOException => StoreFault.Unavailable,
         _ => StoreFault.None,
     };
+
+    // A primary that was demoted goes on answering, and refuses every write: new connections find the new primary.
+    public void OnUnavailable(Exception exception)
+    {
+        if (exception is TimeoutException or PostgresException
+            {
+                SqlState: PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.AdminShutdown
+                    or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow,
+            })
+        {
+            _source.Clear();
+        }
+    }
 
     public ValueTask DisposeAsync() => _source.DisposeAsync();
 }

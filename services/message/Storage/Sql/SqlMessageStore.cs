@@ -1,167 +1,244 @@
 using System.Data.Common;
+using System.Globalization;
 using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Storage.Sql;
 
 /// <summary>The store on SQLite or PostgreSQL: one set of statements, two dialects.</summary>
-/// <remarks>Every read is one statement, so that all it returns is of one moment in both databases without a transaction.</remarks>
 internal sealed class SqlMessageStore(ISqlDialect dialect) : IMessageStore
 {
-    private string? _epoch;
+    private readonly SqlFeed _feed = new(dialect);
+    private volatile string? _epoch;
 
     public string Epoch => _epoch ?? throw new StoreUnavailableException("The store is not initialised yet.");
 
-    public Task InitializeAsync(CancellationToken cancellationToken) => TryAsync(async () =>
+    public Task InitializeAsync(CancellationToken cancellationToken) => dialect.TryForAsLongAsItTakesAsync(async () =>
     {
-        _epoch = await Schema.UpdateAsync(dialect, cancellationToken);
+        _epoch = await Schema.UpdateAsync(dialect);
         return true;
-    });
+    }).WaitAsync(cancellationToken);
 
-    public Task CheckAsync(CancellationToken cancellationToken) => TryAsync(async () =>
+    public Task CheckAsync(CancellationToken cancellationToken) => TryAsync(async () => Seen(await ReadEpochAsync()), cancellationToken);
+
+    public Task<string> RenewEpochAsync(string knownEpoch, CancellationToken cancellationToken) => TryAsync(async () =>
     {
-        await using var connection = await dialect.OpenAsync(cancellationToken);
-        await using var command = connection.CreateCommand(SqlText.Check);
-        return await command.ExecuteScalarAsync(cancellationToken);
-    });
+        await using (var connection = await dialect.OpenAsync())
+        {
+            await using var command = connection.CreateCommand(SqlText.RenewEpoch, ("epoch", Schema.NewEpoch()), ("known", knownEpoch));
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+
+        return Seen(await ReadEpochAsync());
+    }, cancellationToken);
 
     public Task<long> TakePartitionAsync(int partition, long nowMs, CancellationToken cancellationToken) => TryAsync(async () =>
     {
-        await using var connection = await dialect.OpenAsync(cancellationToken);
+        await using var connection = await dialect.OpenAsync();
         await using var command = connection.CreateCommand(SqlText.TakePartition, ("partition", partition), ("now", nowMs));
-        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
-    });
+        return (long)(await command.ExecuteScalarAsync(CancellationToken.None))!;
+    }, cancellationToken);
 
-    public Task<AppendOutcome> AppendAsync(IReadOnlyList<LogEntry> entries, CancellationToken cancellationToken) =>
-        TryAsync(() => dialect.AppendAsync(entries, cancellationToken));
+    public Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends, CancellationToken cancellationToken) =>
+        TryAsync(() => dialect.AppendAsync(appends), cancellationToken);
 
     public Task<Dictionary<EntryKey, RoomEvent>> FindByKeysAsync(
         IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken) => TryAsync(async () =>
     {
-        await using var connection = await dialect.OpenAsync(cancellationToken);
+        await using var connection = await dialect.OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = SqlText.FindByKeys(dialect.RowsTable("keys", "room_id", "sender_id", "idempotency_key"));
         dialect.AddRows(command, "keys", Column(keys, key => key.RoomId), Column(keys, key => key.SenderId), Column(keys, key => key.IdempotencyKey));
 
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
         var found = new Dictionary<EntryKey, RoomEvent>();
-        while (await reader.ReadAsync(cancellationToken))
+        while (await reader.ReadAsync(CancellationToken.None))
         {
-            found[new EntryKey(reader.GetString(0), reader.GetString(1), reader.GetString(2))] = ReadEvent(reader, 3);
+            found[new EntryKey(reader.GetString(0), reader.GetString(1), reader.GetString(2))] = reader.GetEvent(3);
         }
 
         return found;
-    });
+    }, cancellationToken);
+
+    public Task<IReadOnlyList<FoundMessage>> FindMessagesAsync(IReadOnlyCollection<string> messageIds, CancellationToken cancellationToken) => TryAsync(async () =>
+    {
+        await using var connection = await dialect.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = SqlText.FindMessages(dialect.RowsTable("ids", "message_id"));
+        dialect.AddRows(command, "ids", [.. messageIds]);
+
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        var found = new List<FoundMessage>();
+        while (await reader.ReadAsync(CancellationToken.None))
+        {
+            found.Add(new FoundMessage(reader.GetString(0), reader.GetMessage(1)));
+        }
+
+        return (IReadOnlyList<FoundMessage>)found;
+    }, cancellationToken);
 
     public Task<LoadedRooms> LoadAsync(
         IReadOnlyCollection<string> roomIds, IReadOnlyCollection<MemberKey> members, CancellationToken cancellationToken) => TryAsync(async () =>
     {
-        await using var connection = await dialect.OpenAsync(cancellationToken);
+        await using var connection = await dialect.OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = SqlText.Load(dialect.RowsTable("rooms", "room_id"), dialect.RowsTable("members", "room_id", "user_id"));
         dialect.AddRows(command, "rooms", [.. roomIds]);
         dialect.AddRows(command, "members", Column(members, member => member.RoomId), Column(members, member => member.UserId));
 
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
         var loaded = new LoadedRooms(new(roomIds.Count, StringComparer.Ordinal), new(members.Count));
-        while (await reader.ReadAsync(cancellationToken))
+        while (await reader.ReadAsync(CancellationToken.None))
         {
-            var roomId = reader.GetString(0);
-            loaded.Rooms[roomId] = new RoomHead(roomId, reader.GetString(1), reader.GetInt32(2), reader.GetInt64(3));
-        }
-
-        await reader.NextResultAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            loaded.Members[new MemberKey(reader.GetString(0), reader.GetString(1))] = new Membership(reader.GetString(2), reader.GetBoolean(3));
+            var id = reader.GetString(1);
+            switch (reader.GetInt32(0))
+            {
+                case 0:
+                    Seen(id);
+                    break;
+                case 1:
+                    loaded.Rooms[id] = new RoomHead(
+                        id, reader.GetString(3), reader.GetInt32(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetString(7));
+                    break;
+                default:
+                    loaded.Members[new MemberKey(id, reader.GetString(2))] = new Membership(reader.GetString(3), reader.GetBoolean(8));
+                    break;
+            }
         }
 
         return loaded;
-    });
+    }, cancellationToken);
 
-    public Task<RoomView?> ReadChangesAsync(MemberKey reader, long sinceSeq, int limit, CancellationToken cancellationToken) =>
-        ReadViewAsync(SqlText.Newer, reader, sinceSeq, limit, cancellationToken);
+    public Task<Dictionary<string, CreatedRooms>> CountCreatedRoomsAsync(
+        IReadOnlyCollection<string> userIds, long sinceMs, CancellationToken cancellationToken) => TryAsync(async () =>
+    {
+        await using var connection = await dialect.OpenAsync();
+        await using var command = connection.CreateCommand(SqlText.CountCreatedRooms(dialect.RowsTable("users", "user_id")), ("since", sinceMs));
+        dialect.AddRows(command, "users", [.. userIds]);
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        var counts = new Dictionary<string, CreatedRooms>(StringComparer.Ordinal);
+        while (await reader.ReadAsync(CancellationToken.None))
+        {
+            counts[reader.GetString(0)] = new CreatedRooms(reader.GetInt32(1), reader.GetInt32(2), reader.IsDBNull(3) ? 0 : reader.GetInt64(3));
+        }
 
-    public Task<RoomView?> ReadPageAsync(MemberKey reader, HistoryRange range, int limit, CancellationToken cancellationToken) =>
+        return counts;
+    }, cancellationToken);
+
+    public Task<Dictionary<RoomSeq, long>> CountMessagesAsync(IReadOnlyCollection<RoomSeq> positions, CancellationToken cancellationToken) => TryAsync(async () =>
+    {
+        await using var connection = await dialect.OpenAsync();
+        await using var command = connection.CreateCommand(SqlText.CountMessages(dialect.RowsTable("positions", "room_id", "seq")));
+        dialect.AddRows(command, "positions",
+            Column(positions, position => position.RoomId), Column(positions, position => position.Seq.ToString(CultureInfo.InvariantCulture)));
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        var counts = new Dictionary<RoomSeq, long>();
+        while (await reader.ReadAsync(CancellationToken.None))
+        {
+            counts[new RoomSeq(reader.GetString(0), reader.GetInt64(1))] = reader.GetInt64(2);
+        }
+
+        return counts;
+    }, cancellationToken);
+
+    public Task<RoomView?> ReadChangesAsync(MemberKey reader, long sinceSeq, ReadLimit limit, CancellationToken cancellationToken) =>
+        ReadViewAsync(SqlText.Changes, reader, sinceSeq, limit, cancellationToken);
+
+    public Task<RoomView?> ReadPageAsync(MemberKey reader, HistoryRange range, ReadLimit limit, CancellationToken cancellationToken) =>
         ReadViewAsync(range.After ? SqlText.Newer : SqlText.Older, reader, range.Seq, limit, cancellationToken);
 
     public Task<LogView?> ReadEventsAsync(
-        string roomId, long fromSeq, long toSeq, int limit, CancellationToken cancellationToken) => TryAsync(async () =>
+        string roomId, long fromSeq, long toSeq, ReadLimit limit, CancellationToken cancellationToken) => TryAsync(async () =>
     {
-        await using var connection = await dialect.OpenAsync(cancellationToken);
+        await using var connection = await dialect.OpenAsync();
         await using var command = connection.CreateCommand(
-            SqlText.Events, ("room", roomId), ("from", fromSeq), ("to", toSeq), ("limit", limit));
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            SqlText.Events, ("room", roomId), ("from", fromSeq), ("to", toSeq), ("count", limit.Count), ("bytes", limit.Bytes));
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
         LogView? view = null;
-        while (await reader.ReadAsync(cancellationToken))
+        var total = 0L;
+        while (await reader.ReadAsync(CancellationToken.None))
         {
-            view ??= new LogView(reader.GetInt64(0), []);
-            if (!await reader.IsDBNullAsync(1, cancellationToken))
+            view ??= new LogView(Seen(reader.GetString(0)), reader.GetInt64(1), [], HasMore: false);
+            if (!reader.IsDBNull(2))
             {
-                view.Events.Add(ReadEvent(reader, 1));
+                total = reader.GetInt64(2);
+                view.Events.Add(reader.GetEvent(3));
             }
         }
 
-        return view;
-    });
+        return view is null ? null : view with { HasMore = total > view.Events.Count };
+    }, cancellationToken);
 
-    public Task<IReadOnlyList<RoomSummary>> ListRoomsAsync(string userId, CancellationToken cancellationToken) => TryAsync(async () =>
+    public Task<RoomsPage> ListRoomsAsync(string userId, string afterRoomId, int limit, CancellationToken cancellationToken) => TryAsync(async () =>
     {
-        await using var connection = await dialect.OpenAsync(cancellationToken);
-        await using var command = connection.CreateCommand(SqlText.ListRooms, ("user", userId));
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var rooms = new List<RoomSummary>();
-        while (await reader.ReadAsync(cancellationToken))
+        await using var connection = await dialect.OpenAsync();
+        await using var command = connection.CreateCommand(SqlText.ListRooms, ("user", userId), ("after", afterRoomId), ("count", limit));
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        var page = new RoomsPage("", [], HasMore: false);
+        while (await reader.ReadAsync(CancellationToken.None))
         {
-            rooms.Add(new RoomSummary { RoomId = reader.GetString(0), Epoch = Epoch, Role = reader.GetString(1), Seq = reader.GetInt64(2) });
+            page = page with { Epoch = Seen(reader.GetString(0)), HasMore = page.Rooms.Count == limit };
+            if (!page.HasMore && !reader.IsDBNull(1))
+            {
+                page.Rooms.Add(new MemberRoom(reader.GetString(1), reader.GetString(2), reader.GetInt64(3), reader.GetInt64(4)));
+            }
         }
 
-        return (IReadOnlyList<RoomSummary>)rooms;
-    });
+        return page;
+    }, cancellationToken);
+
+    public Task<FeedPage> ReadFeedAsync(int partition, FeedPosition from, ReadLimit limit, CancellationToken cancellationToken) => TryAsync(async () =>
+    {
+        var page = await _feed.ReadAsync(partition, from, limit);
+        Seen(page.Epoch);
+        return page;
+    }, cancellationToken);
 
     public ValueTask DisposeAsync() => dialect.DisposeAsync();
 
-    private Task<RoomView?> ReadViewAsync(string sql, MemberKey user, long seq, int limit, CancellationToken cancellationToken) => TryAsync(async () =>
+    private Task<RoomView?> ReadViewAsync(
+        string sql, MemberKey user, long seq, ReadLimit limit, CancellationToken cancellationToken) => TryAsync(async () =>
     {
-        await using var connection = await dialect.OpenAsync(cancellationToken);
+        await using var connection = await dialect.OpenAsync();
         await using var command = connection.CreateCommand(
-            sql, ("room", user.RoomId), ("user", user.UserId), ("seq", seq), ("limit", limit));
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            sql, ("room", user.RoomId), ("user", user.UserId), ("seq", seq), ("count", limit.Count), ("bytes", limit.Bytes));
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
         RoomView? view = null;
-        while (await reader.ReadAsync(cancellationToken))
+        var total = 0L;
+        while (await reader.ReadAsync(CancellationToken.None))
         {
             view ??= new RoomView(
-                new RoomHead(user.RoomId, reader.GetString(0), reader.GetInt32(1), reader.GetInt64(2)),
-                new Membership(reader.GetString(3), reader.GetBoolean(4)),
-                []);
-            if (!await reader.IsDBNullAsync(5, cancellationToken))
+                Seen(reader.GetString(0)),
+                new RoomHead(user.RoomId, reader.GetString(1), reader.GetInt32(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetString(5)),
+                new Membership(reader.GetString(6), reader.GetBoolean(7)),
+                [],
+                HasMore: false);
+            if (!reader.IsDBNull(8))
             {
-                view.Messages.Add(MessageOf(ReadEvent(reader, 5)));
+                total = reader.GetInt64(8);
+                view.Messages.Add(reader.GetMessage(9));
             }
         }
 
-        return view;
-    });
+        return view is null ? null : view with { HasMore = total > view.Messages.Count };
+    }, cancellationToken);
 
-    /// <summary>The message of a log entry.</summary>
-    public static Message MessageOf(RoomEvent entry)
+    private async Task<string> ReadEpochAsync()
     {
-        var message = entry.Message;
-        return new Message
-        {
-            MessageId = message.MessageId,
-            Seq = entry.Seq,
-            UpdatedSeq = entry.Seq,
-            UserId = entry.UserId,
-            Username = entry.Username,
-            Content = message.Content,
-            CreatedAtMs = entry.CreatedAtMs,
-            ClientMsgId = message.ClientMsgId,
-            ReplyTo = message.ReplyTo,
-            Metadata = message.Metadata,
-        };
+        await using var connection = await dialect.OpenAsync();
+        await using var command = connection.CreateCommand(SqlText.Epoch);
+        return (string)(await command.ExecuteScalarAsync(CancellationToken.None))!;
     }
 
-    private static RoomEvent ReadEvent(DbDataReader reader, int column) => RoomEvent.Parser.ParseFrom(reader.GetFieldValue<byte[]>(column));
+    /// <summary>Another process may have renewed it.</summary>
+    private string Seen(string epoch)
+    {
+        if (_epoch is not null && _epoch != epoch)
+        {
+            _epoch = epoch;
+        }
+
+        return epoch;
+    }
 
     private static string[] Column<T>(IReadOnlyCollection<T> rows, Func<T, string> value)
     {
@@ -175,5 +252,5 @@ internal sealed class SqlMessageStore(ISqlDialect dialect) : IMessageStore
         return column;
     }
 
-    private Task<T> TryAsync<T>(Func<Task<T>> work) => dialect.TryAsync(work);
+    private Task<T> TryAsync<T>(Func<Task<T>> work, CancellationToken cancellationToken) => dialect.TryAsync(work, cancellationToken);
 }

@@ -1,9 +1,13 @@
 namespace Tertulia.Messages.Storage.Sql;
 
-/// <summary>The statements that both databases understand.</summary>
+/// <summary>The statements that both databases understand. Each read is one statement, and so of one moment.</summary>
+/// <remarks>A bounded read asks for one row more than it may return, and adds up the bytes from the first row on: <c>total</c> above the rows that are
+/// returned means that the limit left some out. 20 is the field number of <c>RoomEvent.message</c>.</remarks>
 internal static class SqlText
 {
-    public const string Check = "select value from meta where key = 'epoch'";
+    public const string Epoch = "select value from meta where key = 'epoch'";
+
+    public const string RenewEpoch = "update meta set value = @epoch where key = 'epoch' and value = @known";
 
     public const string TakePartition = """
         insert into partition_owners (partition, owner_epoch) values (@partition, @now)
@@ -12,26 +16,55 @@ internal static class SqlText
         returning owner_epoch
         """;
 
-    public const string ListRooms = """
-        select m.room_id, m.role, (select coalesce(max(l.seq), 0) from room_log l where l.room_id = m.room_id)
-        from members m
-        where m.user_id = @user and m.role <> '' and not m.banned
+    public const string ListRooms = $"""
+        select e.value, m.room_id, m.role, l.seq, l.messages
+        from ({Epoch}) e
+        left join (select room_id, role from members
+                   where user_id = @user and room_id > @after and role <> '' and not banned
+                   order by room_id limit @count + 1) m on 1 = 1
+        left join room_log l on l.room_id = m.room_id and l.seq = (select max(seq) from room_log where room_id = m.room_id)
         order by m.room_id
         """;
 
     // A room without entries in the range gives one row whose body is null.
-    public const string Events = """
-        select h.last_seq, e.body
+    public static readonly string Events = $"""
+        select e.value, h.seq, p.total, p.body
         from rooms r
-        join (select coalesce(max(seq), 0) as last_seq from room_log where room_id = @room) h on 1 = 1
-        left join (select seq, body from room_log where room_id = @room and seq between @from and @to order by seq limit @limit) e on 1 = 1
+        join ({Epoch}) e on 1 = 1
+        join ({LastEntry}) h on 1 = 1
+        left join ({Bounded("seq", "seq", "body", "select seq, body from room_log where room_id = @room and seq between @from and @to order by seq")}) p on 1 = 1
         where r.room_id = @room
-        order by e.seq
+        order by p.seq
         """;
 
-    public static readonly string Newer = View("seq > @seq", "seq limit @limit");
+    public static readonly string Newer = View("seq", $"{Messages} and l.seq > @seq order by l.seq");
 
-    public static readonly string Older = View("seq < @seq", "seq desc limit @limit");
+    public static readonly string Older = View("seq desc", $"{Messages} and l.seq < @seq order by l.seq desc");
+
+    // New messages that nobody changed, and changed ones: each of the two in the order of its own index.
+    public static readonly string Changes = View("updated_seq", """
+        select seq, updated_seq, changed, body from (
+            select * from (
+                select l.seq, l.seq as updated_seq, false as changed, l.body from room_log l
+                where l.room_id = @room and l.kind = 20 and l.seq > @seq
+                    and not exists (select 1 from message_changes c where c.room_id = @room and c.created_seq = l.seq)
+                order by l.seq limit @count + 1) created
+            union all
+            select * from (
+                select created_seq, updated_seq, true, state from message_changes
+                where room_id = @room and updated_seq > @seq
+                order by updated_seq limit @count + 1) changed_later) either
+        order by updated_seq
+        """);
+
+    private const string LastEntry = "select seq, messages from room_log where room_id = @room order by seq desc limit 1";
+
+    private const string Messages = """
+        select l.seq, coalesce(c.updated_seq, l.seq) as updated_seq, c.state is not null as changed, coalesce(c.state, l.body) as body
+        from room_log l
+        left join message_changes c on c.room_id = l.room_id and c.created_seq = l.seq
+        where l.room_id = @room and l.kind = 20
+        """;
 
     public static string FindByKeys(string keys) => $"""
         select l.room_id, l.sender_id, l.idempotency_key, l.body
@@ -39,24 +72,78 @@ internal static class SqlText
         join room_log l on l.room_id = k.room_id and l.sender_id = k.sender_id and l.idempotency_key = k.idempotency_key
         """;
 
+    public static string FindMessages(string ids) => $"""
+        select l.room_id, l.seq, coalesce(c.updated_seq, l.seq), c.state is not null, coalesce(c.state, l.body)
+        from {ids} k
+        join message_ids i on i.message_id = k.message_id
+        join room_log l on l.room_id = i.room_id and l.seq = i.seq
+        left join message_changes c on c.room_id = l.room_id and c.created_seq = l.seq
+        """;
+
+    // Three kinds of rows: the epoch, rooms, members.
     public static string Load(string rooms, string members) => $"""
-        select r.room_id, r.kind, r.members, (select coalesce(max(l.seq), 0) from room_log l where l.room_id = r.room_id)
+        select 0, value, '', '', 0, 0, 0, '', false from meta where key = 'epoch'
+        union all
+        select 1, r.room_id, '', r.kind, r.members, l.seq, l.messages, r.created_by, false
         from {rooms} k
-        join rooms r on r.room_id = k.room_id;
-        select m.room_id, m.user_id, m.role, m.banned
+        join rooms r on r.room_id = k.room_id
+        join room_log l on l.room_id = r.room_id and l.seq = (select max(seq) from room_log where room_id = r.room_id)
+        union all
+        select 2, m.room_id, m.user_id, m.role, 0, 0, 0, '', m.banned
         from {members} k
         join members m on m.room_id = k.room_id and m.user_id = k.user_id
         """;
 
-    // The inner select has its own limit, so that the log gives exactly these rows and what lies between. A room without messages there gives one
-    // row whose body is null. 20: RoomEvent.message.
-    private static string View(string range, string order) => $"""
-        select r.kind, r.members, h.last_seq, coalesce(b.role, ''), coalesce(b.banned, false), m.body
+    public static string CountCreatedRooms(string users) => $"""
+        select k.user_id, count(*), count(case when r.created_at_ms > @since then 1 end), min(case when r.created_at_ms > @since then r.created_at_ms end)
+        from {users} k
+        join rooms r on r.created_by = k.user_id
+        group by k.user_id
+        """;
+
+    public static string CountMessages(string positions) => $"""
+        select l.room_id, l.seq, l.messages
+        from {positions} k
+        join room_log l on l.room_id = k.room_id and l.seq = cast(k.seq as bigint)
+        """;
+
+    // Nothing new gives one row whose flush is null.
+    public static string FeedFlushes(string onlyPartition) => $"""
+        select e.value, p.total, p.owner_epoch, p.flush, p.body
+        from ({Epoch}) e
+        left join ({Bounded("owner_epoch, flush", "owner_epoch, flush", "body", $"select owner_epoch, flush, rooms as body from feed where {onlyPartition} and (owner_epoch, flush) >= (@epoch, @flush) order by owner_epoch, flush")}) p on 1 = 1
+        order by p.owner_epoch, p.flush
+        """;
+
+    public static string FeedEntries(string ranges) => $"""
+        select p.total, p.place, p.room_id, p.body
+        from ({Bounded("place, seq", "place, seq, room_id", "body", $"""
+            select k.place, l.room_id, l.seq, l.body
+            from (select cast(place as bigint) as place, room_id, cast(first_seq as bigint) as first_seq, cast(last_seq as bigint) as last_seq from {ranges} r) k
+            join room_log l on l.room_id = k.room_id and l.seq between k.first_seq and k.last_seq
+            order by k.place, l.seq
+            """)}) p
+        order by p.place, p.seq
+        """;
+
+    private static string View(string order, string messages) => $"""
+        select e.value, r.kind, r.members, h.seq, h.messages, r.created_by, coalesce(b.role, ''), coalesce(b.banned, false),
+            p.total, p.seq, p.updated_seq, p.changed, p.body
         from rooms r
-        join (select coalesce(max(seq), 0) as last_seq from room_log where room_id = @room) h on 1 = 1
+        join ({Epoch}) e on 1 = 1
+        join ({LastEntry}) h on 1 = 1
         left join members b on b.room_id = r.room_id and b.user_id = @user
-        left join (select seq, body from room_log where room_id = @room and kind = 20 and {range} order by {order}) m on 1 = 1
+        left join ({Bounded(order, "seq, updated_seq, changed", "body", messages)}) p on 1 = 1
         where r.room_id = @room
-        order by m.seq
+        order by {(order == "updated_seq" ? "p.updated_seq" : "p.seq")}
+        """;
+
+    /// <summary>The first rows of an ordered select, within <c>@count</c> and <c>@bytes</c>.</summary>
+    private static string Bounded(string order, string columns, string body, string select) => $"""
+        select {columns}, {body}, total
+        from (select {columns}, {body}, count(*) over () as total, row_number() over (order by {order}) as nth,
+                  sum(length({body})) over (order by {order} rows unbounded preceding) as bytes
+              from ({select} limit @count + 1) candidates) counted
+        where nth <= @count and (nth = 1 or bytes <= @bytes)
         """;
 }

@@ -4,217 +4,271 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Storage.Sql;
 
-/// <summary>Appends: one transaction for a flush and for what it moves from the tail to the log.</summary>
+/// <summary>Appends a flush in one transaction.</summary>
 /// <remarks>On the writer's thread. After an exception the connection is to be closed.</remarks>
 internal sealed class SqliteAppend : IDisposable
 {
-    private readonly SqliteConnection _connection;
-    private readonly LogTail _tail;
     private readonly SqliteStatement _begin;
     private readonly SqliteStatement _commit;
     private readonly SqliteStatement _rollback;
-    private readonly SqliteStatement _lastRow;
-    private readonly SqliteStatement _addRow;
-    private readonly SqliteStatement _dropRows;
-    private readonly SqliteStatement _isTaken;
+    private readonly SqliteStatement _beginRoom;
+    private readonly SqliteStatement _endRoom;
+    private readonly SqliteStatement _undoRoom;
+    private readonly SqliteStatement _owner;
+    private readonly SqliteStatement _lastFlush;
+    private readonly SqliteStatement _flush;
+    private readonly SqliteStatement _feed;
+    private readonly SqliteStatement _before;
     private readonly SqliteStatement _log;
-    private readonly SqliteStatement _move;
+    private readonly SqliteStatement _id;
     private readonly SqliteStatement _room;
     private readonly SqliteStatement _member;
     private readonly SqliteStatement _count;
-    private readonly List<LogEntry> _messages = [];
-    private readonly Dictionary<string, long> _seqs = new(StringComparer.Ordinal);
-    private readonly HashSet<EntryKey> _keys = [];
+    private readonly SqliteStatement _change;
+    private readonly SqliteStatement[] _all;
+    private readonly SortedDictionary<int, List<RoomAppend>> _byPartition = [];
     private byte[] _body = new byte[4096];
 
-    public SqliteAppend(SqliteConnection connection, LogTail tail)
+    public SqliteAppend(SqliteConnection connection)
     {
-        (_connection, _tail) = (connection, tail);
         var database = connection.Handle!;
-        _begin = new(database, "begin immediate");
-        _commit = new(database, "commit");
-        _rollback = new(database, "rollback");
-        _lastRow = new(database, "select coalesce(max(id), 0) from log_tail");
-        _addRow = new(database, "insert into log_tail (id, entries) values (?, ?)");
-        _dropRows = new(database, "delete from log_tail where id <= ?");
-        _isTaken = new(database, """
-            select 1 from room_log where room_id = ?1 and sender_id = ?2 and idempotency_key = ?3
-            union all select 1 from room_log where room_id = ?1 and seq >= ?4
-            """);
-        const string Insert = "insert into room_log (room_id, seq, kind, sender_id, idempotency_key, created_at_ms, body) values (?, ?, ?, ?, ?, ?, ?)";
-        _log = new(database, Insert);
-        _move = new(database, Insert + " on conflict do nothing"); // Another process may have moved it.
-        _room = new(database, "insert into rooms (room_id, kind, members, created_at_ms) values (?, ?, 0, ?)");
-        _member = new(database, """
-            insert into members (room_id, user_id, username, role) values (?, ?, ?, ?)
-            on conflict (room_id, user_id) do update set username = excluded.username, role = excluded.role
-            """);
-        _count = new(database, "update rooms set members = ? where room_id = ?");
+        _all =
+        [
+            _begin = new(database, "begin immediate"),
+            _commit = new(database, "commit"),
+            _rollback = new(database, "rollback"),
+            _beginRoom = new(database, "savepoint room"),
+            _endRoom = new(database, "release room"),
+            _undoRoom = new(database, "rollback to room"),
+            _owner = new(database, "select owner_epoch from partition_owners where partition = ?"),
+            _lastFlush = new(database, "select max(flush) from partition_owners"),
+            _flush = new(database, "update partition_owners set flush = ? where partition = ?"),
+            _feed = new(database, "insert into feed (flush, partition, owner_epoch, rooms) values (?, ?, ?, ?)"),
+            _before = new(database, "select messages from room_log where room_id = ? and seq = ?"),
+            _log = new(database, """
+                insert into room_log (room_id, seq, kind, sender_id, idempotency_key, created_at_ms, messages, body) values (?, ?, ?, ?, ?, ?, ?, ?)
+                """),
+            _id = new(database, "insert or ignore into message_ids (message_id, room_id, seq) values (?, ?, ?)"),
+            _room = new(database, "insert into rooms (room_id, kind, members, created_at_ms, created_by) values (?, ?, 0, ?, ?)"),
+            _member = new(database, """
+                insert into members (room_id, user_id, username, role) values (?, ?, ?, ?)
+                on conflict (room_id, user_id) do update set username = excluded.username, role = excluded.role
+                """),
+            _count = new(database, "update rooms set members = ? where room_id = ?"),
+            _change = new(database, """
+                insert into message_changes (room_id, created_seq, updated_seq, state) values (?, ?, ?, ?)
+                on conflict (room_id, created_seq) do update set updated_seq = excluded.updated_seq, state = excluded.state
+                """),
+        ];
     }
 
     /// <inheritdoc cref="IMessageStore.AppendAsync"/>
-    public AppendOutcome Run(IReadOnlyList<LogEntry> entries)
+    public AppendOutcome[] Run(IReadOnlyList<RoomAppend> appends)
     {
-        _begin.Run();
-        var last = _lastRow.Scalar()!.Value;
-        if (last > _tail.LastId)
+        // Undoing one room needs a savepoint, which copies every page that is written after it: only when there is something to undo.
+        var outcomes = new AppendOutcome[appends.Count];
+        if (!TryRun(appends, outcomes, roomByRoom: false))
         {
-            SqliteTail.CatchUp(_connection, _tail); // Of another process, or of an append whose answer was lost.
+            TryRun(appends, outcomes, roomByRoom: true);
         }
 
-        if (!TryWrite(entries))
-        {
-            _rollback.Run();
-            return AppendOutcome.Conflict;
-        }
-
-        if (_messages.Count == 0)
-        {
-            _commit.Run();
-            return AppendOutcome.Appended;
-        }
-
-        var row = TailRow.Write(last + 1, _messages);
-        _addRow.Bind(1, row.Id);
-        _addRow.Bind(2, row.Bytes);
-        _addRow.Run();
-        var move = _tail.NextMove();
-        Move(move);
-        _commit.Run();
-        _tail.Moved(move);
-        _tail.Add(row);
-        return AppendOutcome.Appended;
+        return outcomes;
     }
 
     public void Dispose()
     {
-        foreach (var statement in (ReadOnlySpan<SqliteStatement>)[
-            _begin, _commit, _rollback, _lastRow, _addRow, _dropRows, _isTaken, _log, _move, _room, _member, _count])
+        foreach (var statement in _all)
         {
             statement.Dispose();
         }
     }
 
-    /// <summary>Writes what is more than a message; the messages are gathered.</summary>
-    /// <returns>False when an entry's seq or key is taken.</returns>
-    private bool TryWrite(IReadOnlyList<LogEntry> entries)
+    /// <returns>False when nothing was written, because a room has a conflict and cannot be undone alone.</returns>
+    private bool TryRun(IReadOnlyList<RoomAppend> appends, AppendOutcome[] outcomes, bool roomByRoom)
     {
-        _messages.Clear();
-        _seqs.Clear();
-        _keys.Clear();
-        for (var i = 0; i < entries.Count; i++)
+        _begin.Run();
+        _byPartition.Clear();
+        for (var i = 0; i < appends.Count; i++)
         {
-            var entry = entries[i];
-            if (IsTaken(entry))
+            outcomes[i] = Fence(appends[i]);
+            if (outcomes[i] == AppendOutcome.Appended)
             {
+                outcomes[i] = roomByRoom ? WriteAlone(appends[i]) : Write(appends[i]);
+            }
+
+            if (outcomes[i] == AppendOutcome.Conflict && !roomByRoom)
+            {
+                _rollback.Run();
                 return false;
             }
 
-            if (entry.Event.BodyCase == RoomEvent.BodyOneofCase.Message)
+            if (outcomes[i] == AppendOutcome.Appended)
             {
-                _messages.Add(entry);
-            }
-            else if (!TryWrite(entry))
-            {
-                return false;
+                Note(appends[i]);
             }
         }
 
+        WriteFeed();
+        _commit.Run();
         return true;
     }
 
-    private bool TryWrite(in LogEntry entry)
+    private AppendOutcome Fence(RoomAppend append)
     {
+        _owner.Bind(1, append.Partition);
+        var owner = _owner.Scalar() ?? 0;
+        return owner == append.OwnerEpoch ? AppendOutcome.Appended
+            : owner > append.OwnerEpoch ? AppendOutcome.NotOwner
+            : AppendOutcome.WentBack;
+    }
+
+    private AppendOutcome WriteAlone(RoomAppend append)
+    {
+        _beginRoom.Run();
+        var outcome = Write(append);
+        if (outcome == AppendOutcome.Conflict)
+        {
+            _undoRoom.Run();
+        }
+
+        _endRoom.Run();
+        return outcome;
+    }
+
+    private AppendOutcome Write(RoomAppend append)
+    {
+        var firstSeq = append.Entries[0].Event.Seq;
+        var messages = 0L;
+        if (firstSeq > 1)
+        {
+            _before.Bind(1, append.RoomId);
+            _before.Bind(2, firstSeq - 1);
+            if (_before.Scalar() is not { } before)
+            {
+                return AppendOutcome.WentBack;
+            }
+
+            messages = before;
+        }
+
         try
         {
-            WriteLog(entry);
-            Project(entry);
-            return true;
+            foreach (var entry in append.Entries)
+            {
+                messages += entry.Event.BodyCase == RoomEvent.BodyOneofCase.Message ? 1 : 0;
+                WriteLog(append.RoomId, entry, messages);
+                Apply(append.RoomId, entry);
+            }
+
+            return AppendOutcome.Appended;
         }
         catch (SqliteFailure failure) when (failure.IsDuplicate)
         {
-            return false;
+            return AppendOutcome.Conflict;
         }
     }
 
-    private bool IsTaken(in LogEntry entry)
+    private void Note(RoomAppend append)
     {
-        var seq = entry.Event.Seq;
-        if (!_keys.Add(entry.Key) || (_seqs.TryGetValue(entry.RoomId, out var last) && last >= seq) || _tail.IsTaken(entry))
+        if (!_byPartition.TryGetValue(append.Partition, out var appends))
         {
-            return true;
+            _byPartition.Add(append.Partition, appends = []);
         }
 
-        _seqs[entry.RoomId] = seq;
-        _isTaken.Bind(1, entry.RoomId);
-        _isTaken.Bind(2, entry.SenderId);
-        _isTaken.Bind(3, entry.IdempotencyKey);
-        _isTaken.Bind(4, seq);
-        return _isTaken.Scalar() is not null;
+        appends.Add(append);
     }
 
-    private void Move(in TailMove move)
+    // A flush's number is larger than any owner epoch it is written under: after a restored backup numbers go on above those that were lost, as epochs do.
+    private void WriteFeed()
     {
-        foreach (var entry in move.Entries.Span)
+        if (_byPartition.Count == 0)
         {
-            Bind(_move, entry.Key, entry.Seq, RoomEvent.BodyOneofCase.Message, entry.CreatedAtMs, entry.Body.Span);
-            _move.Run();
+            return;
         }
 
-        if (move.IsLast)
+        var flush = _lastFlush.Scalar()!.Value;
+        foreach (var appends in _byPartition.Values)
         {
-            _dropRows.Bind(1, move.LastId); // Never the last row, which this append wrote: the ids go on from it.
-            _dropRows.Run();
+            flush = Math.Max(flush, appends[0].OwnerEpoch);
+        }
+
+        flush++;
+        foreach (var (partition, appends) in _byPartition)
+        {
+            _flush.Bind(1, flush);
+            _flush.Bind(2, partition);
+            _flush.Run();
+            _feed.Bind(1, flush);
+            _feed.Bind(2, partition);
+            _feed.Bind(3, appends[0].OwnerEpoch);
+            _feed.Bind(4, SqlFeed.Write(appends));
+            _feed.Run();
         }
     }
 
-    private void WriteLog(in LogEntry entry)
+    private void WriteLog(string roomId, in LogEntry entry, long messages)
     {
-        var length = entry.Event.CalculateSize();
-        if (length > _body.Length)
-        {
-            _body = new byte[length * 2];
-        }
-
-        var body = _body.AsSpan(0, length);
-        entry.Event.WriteTo(body);
-        Bind(_log, entry.Key, entry.Event.Seq, entry.Event.BodyCase, entry.Event.CreatedAtMs, body);
+        _log.Bind(1, roomId);
+        _log.Bind(2, entry.Event.Seq);
+        _log.Bind(3, (long)entry.Event.BodyCase);
+        _log.Bind(4, entry.SenderId);
+        _log.Bind(5, entry.IdempotencyKey);
+        _log.Bind(6, entry.Event.CreatedAtMs);
+        _log.Bind(7, messages);
+        _log.Bind(8, Bytes(entry.Event));
         _log.Run();
     }
 
-    private static void Bind(
-        SqliteStatement log, in EntryKey key, long seq, RoomEvent.BodyOneofCase kind, long createdAtMs, ReadOnlySpan<byte> body)
-    {
-        log.Bind(1, key.RoomId);
-        log.Bind(2, seq);
-        log.Bind(3, (long)kind);
-        log.Bind(4, key.SenderId);
-        log.Bind(5, key.IdempotencyKey);
-        log.Bind(6, createdAtMs);
-        log.Bind(7, body);
-    }
-
-    private void Project(in LogEntry entry)
+    private void Apply(string roomId, in LogEntry entry)
     {
         switch (entry.Event.BodyCase)
         {
+            case RoomEvent.BodyOneofCase.Message:
+                _id.Bind(1, entry.Event.Message.MessageId);
+                _id.Bind(2, roomId);
+                _id.Bind(3, entry.Event.Seq);
+                _id.Run();
+                break;
             case RoomEvent.BodyOneofCase.Member:
                 var member = entry.Event.Member;
-                _member.Bind(1, entry.RoomId);
+                _member.Bind(1, roomId);
                 _member.Bind(2, member.UserId);
                 _member.Bind(3, member.Username);
                 _member.Bind(4, member.Role);
                 _member.Run();
                 _count.Bind(1, member.Members);
-                _count.Bind(2, entry.RoomId);
+                _count.Bind(2, roomId);
                 _count.Run();
                 break;
             case RoomEvent.BodyOneofCase.Room:
-                _room.Bind(1, entry.RoomId);
+                _room.Bind(1, roomId);
                 _room.Bind(2, entry.Event.Room.Kind);
                 _room.Bind(3, entry.Event.CreatedAtMs);
+                _room.Bind(4, entry.Event.UserId);
                 _room.Run();
                 break;
         }
+
+        if (entry.Change is { } change)
+        {
+            _change.Bind(1, roomId);
+            _change.Bind(2, change.CreatedSeq);
+            _change.Bind(3, entry.Event.Seq);
+            _change.Bind(4, Bytes(change.State));
+            _change.Run();
+        }
+    }
+
+    private ReadOnlySpan<byte> Bytes(IMessage message)
+    {
+        var length = message.CalculateSize();
+        if (length > _body.Length)
+        {
+            _body = new byte[length * 2];
+        }
+
+        var bytes = _body.AsSpan(0, length);
+        message.WriteTo(bytes);
+        return bytes;
     }
 }

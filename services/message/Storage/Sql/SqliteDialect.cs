@@ -8,14 +8,16 @@ namespace Tertulia.Messages.Storage.Sql;
 /// <summary>SQLite: a write-ahead log, one connection that writes, any number that read.</summary>
 internal sealed class SqliteDialect : ISqlDialect
 {
+    private static readonly TimeSpan BusyGrace = TimeSpan.FromSeconds(5);
+
     private readonly string _connectionString;
     private readonly SqliteWriter _writer;
 
     /// <param name="options">Where the file is.</param>
-    /// <param name="tail">For tests: one that is soon full.</param>
-    public SqliteDialect(StoreOptions options, LogTail? tail = null)
+    public SqliteDialect(StoreOptions options)
     {
-        Tail = tail ?? new LogTail();
+        // The database's own busy time-out comes first, and says what it waited for.
+        CommandTimeout = options.CommandTimeout + BusyGrace;
         SQLitePCL.Batteries_V2.Init();
         var path = Path.GetFullPath(options.Path);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -25,27 +27,37 @@ internal sealed class SqliteDialect : ISqlDialect
             Mode = SqliteOpenMode.ReadWriteCreate,
             DefaultTimeout = (int)options.CommandTimeout.TotalSeconds,
         }.ConnectionString;
-        _writer = new SqliteWriter(_connectionString, options, Tail);
+        _writer = new SqliteWriter(_connectionString, options);
     }
 
     public string Name => "sqlite";
 
-    /// <summary>What was appended and is not in the log yet.</summary>
-    public LogTail Tail { get; }
+    public TimeSpan CommandTimeout { get; }
 
-    public async ValueTask<DbConnection> OpenAsync(CancellationToken cancellationToken)
+    // Flushes of all partitions lie in one order: a partition's are looked for between the reader's position and the partition's last one.
+    public string OnlyPartition =>
+        "partition = @partition and flush between @flush and (select flush from partition_owners where partition = @partition)";
+
+    public string StoreMessageIds => $"""
+        insert or ignore into message_ids (message_id, room_id, seq)
+        select message_id, room_id, cast(seq as integer) from {RowsTable("ids", "message_id", "room_id", "seq")}
+        """;
+
+    public async ValueTask<DbConnection> OpenAsync()
     {
         var connection = new SqliteConnection(_connectionString);
-        await connection.OpenAsync(cancellationToken);
+        await connection.OpenAsync(CancellationToken.None);
         return connection;
     }
 
-    public async Task<DbTransaction> BeginMigrationAsync(DbConnection connection, CancellationToken cancellationToken)
+    public async Task<DbTransaction> BeginMigrationAsync(DbConnection connection)
     {
         await using var command = connection.CreateCommand("pragma journal_mode = wal"); // Kept in the file.
-        await command.ExecuteNonQueryAsync(cancellationToken);
-        return await connection.BeginTransactionAsync(cancellationToken); // "begin immediate": waits for another process's.
+        await command.ExecuteNonQueryAsync(CancellationToken.None);
+        return await connection.BeginTransactionAsync(CancellationToken.None); // "begin immediate": waits for another process's.
     }
+
+    public Task MoveTailAsync(DbCommand command) => SqliteTailMove.RunAsync(command);
 
     public string Translate(string migration) => migration
         .Replace("{id}", "text", StringComparison.Ordinal)
@@ -87,8 +99,12 @@ internal sealed class SqliteDialect : ISqlDialect
         command.Parameters.Add(command.Parameter(parameter, System.Text.Encoding.UTF8.GetString(buffer.GetBuffer().AsSpan(0, (int)buffer.Length))));
     }
 
-    public Task<AppendOutcome> AppendAsync(IReadOnlyList<LogEntry> entries, CancellationToken cancellationToken) =>
-        _writer.AppendAsync(entries, cancellationToken);
+    public Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends) => _writer.AppendAsync(appends);
+
+    public void OnUnavailable(Exception exception)
+    {
+        // A file has no server that could be another one.
+    }
 
     public StoreFault FaultOf(Exception exception) => exception switch
     {

@@ -9,7 +9,6 @@ internal sealed class SqliteWriter : IDisposable
 
     private readonly string _connectionString;
     private readonly StoreOptions _options;
-    private readonly LogTail _tail;
     private readonly Queue<Job> _jobs = []; // Its own monitor's: a BlockingCollection spins before it sleeps, most of the time in vain.
     private readonly Thread _thread;
     private bool _disposed;
@@ -19,19 +18,17 @@ internal sealed class SqliteWriter : IDisposable
 
     /// <param name="connectionString">Of the database.</param>
     /// <param name="options">How it is opened.</param>
-    /// <param name="tail">What was appended and is not in the log yet.</param>
-    public SqliteWriter(string connectionString, StoreOptions options, LogTail tail)
+    public SqliteWriter(string connectionString, StoreOptions options)
     {
-        (_connectionString, _options, _tail) = (connectionString, options, tail);
+        (_connectionString, _options) = (connectionString, options);
         _thread = new Thread(Run) { IsBackground = true, Name = "SQLite writer" };
         _thread.Start();
     }
 
     /// <inheritdoc cref="IMessageStore.AppendAsync"/>
-    public Task<AppendOutcome> AppendAsync(IReadOnlyList<LogEntry> entries, CancellationToken cancellationToken)
+    public Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        var job = new Job(entries);
+        var job = new Job(appends);
         lock (_jobs)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -61,7 +58,7 @@ internal sealed class SqliteWriter : IDisposable
         {
             try
             {
-                job.Done.SetResult(Append(job.Entries));
+                job.Done.SetResult(Append(job.Appends));
             }
             catch (Exception exception)
             {
@@ -86,12 +83,12 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    private AppendOutcome Append(IReadOnlyList<LogEntry> entries)
+    private AppendOutcome[] Append(IReadOnlyList<RoomAppend> appends)
     {
         var append = _append ??= Open();
         try
         {
-            return append.Run(entries);
+            return append.Run(appends);
         }
         catch (Exception)
         {
@@ -115,7 +112,7 @@ internal sealed class SqliteWriter : IDisposable
             pragma.ExecuteNonQuery();
             pragma.CommandText = $"pragma busy_timeout = {(int)_options.CommandTimeout.TotalMilliseconds}";
             pragma.ExecuteNonQuery();
-            var append = new SqliteAppend(connection, _tail);
+            var append = new SqliteAppend(connection);
             _checkpoints = new SqliteCheckpoints(connection.Handle!, _connectionString);
             _connection = connection;
             return append;
@@ -137,10 +134,10 @@ internal sealed class SqliteWriter : IDisposable
         _connection = null;
     }
 
-    private sealed class Job(IReadOnlyList<LogEntry> entries)
+    private sealed class Job(IReadOnlyList<RoomAppend> appends)
     {
-        public IReadOnlyList<LogEntry> Entries { get; } = entries;
+        public IReadOnlyList<RoomAppend> Appends { get; } = appends;
 
-        public TaskCompletionSource<AppendOutcome> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<AppendOutcome[]> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -1,4 +1,4 @@
--- The newest messages of all rooms, which room_log does not hold yet: a row for each append, in their order. See LogTail and docs/adr/0013.
+-- The newest messages of all rooms, a row for each append, until migration 5 moves them into room_log. See docs/adr/0013.
 
 create table log_tail (
     id integer primary key,

@@ -1,0 +1,211 @@
+using Google.Protobuf;
+using Npgsql;
+using NpgsqlTypes;
+using Tertulia.Contracts;
+
+namespace Tertulia.Messages.Storage.Sql;
+
+/// <summary>A flush as PostgreSQL takes it: an array for each column of each table.</summary>
+internal sealed class AppendRows
+{
+    private readonly IReadOnlyList<RoomAppend> _appends;
+    private readonly int _entries;
+
+    public AppendRows(IReadOnlyList<RoomAppend> appends)
+    {
+        _appends = appends;
+        foreach (var append in appends)
+        {
+            _entries += append.Entries.Count;
+            foreach (var entry in append.Entries)
+            {
+                Changes += entry.Change is null ? 0 : 1;
+                switch (entry.Event.BodyCase)
+                {
+                    case RoomEvent.BodyOneofCase.Member: Members++; break;
+                    case RoomEvent.BodyOneofCase.Room: Rooms++; break;
+                }
+            }
+        }
+    }
+
+    /// <summary>Entries that create a room.</summary>
+    public int Rooms { get; }
+
+    /// <summary>Entries that change a member.</summary>
+    public int Members { get; }
+
+    /// <summary>Entries that change a message.</summary>
+    public int Changes { get; }
+
+    /// <summary>An array as a parameter by position.</summary>
+    public static NpgsqlParameter Array<T>(NpgsqlDbType type, T[] column) => new NpgsqlParameter<T[]> { NpgsqlDbType = NpgsqlDbType.Array | type, TypedValue = column };
+
+    /// <summary>partition, owner_epoch, rooms: each partition once.</summary>
+    public void AddFeed(NpgsqlParameterCollection parameters)
+    {
+        var byPartition = new SortedDictionary<int, List<RoomAppend>>(); // One order for all writers.
+        foreach (var append in _appends)
+        {
+            if (!byPartition.TryGetValue(append.Partition, out var appends))
+            {
+                byPartition.Add(append.Partition, appends = []);
+            }
+
+            appends.Add(append);
+        }
+
+        var (partitions, owners, rooms, row) = (new int[byPartition.Count], new long[byPartition.Count], new byte[byPartition.Count][], 0);
+        foreach (var (partition, appends) in byPartition)
+        {
+            (partitions[row], owners[row], rooms[row++]) = (partition, appends[0].OwnerEpoch, SqlFeed.Write(appends));
+        }
+
+        parameters.Add(Array(NpgsqlDbType.Integer, partitions));
+        parameters.Add(Array(NpgsqlDbType.Bigint, owners));
+        parameters.Add(Array(NpgsqlDbType.Bytea, rooms));
+    }
+
+    /// <summary>room_id, first_seq: a row for each room.</summary>
+    public void AddRooms(NpgsqlParameterCollection parameters)
+    {
+        var (roomIds, firstSeqs) = (new string[_appends.Count], new long[_appends.Count]);
+        for (var i = 0; i < roomIds.Length; i++)
+        {
+            (roomIds[i], firstSeqs[i]) = (_appends[i].RoomId, _appends[i].Entries[0].Event.Seq);
+        }
+
+        parameters.Add(Array(NpgsqlDbType.Text, roomIds));
+        parameters.Add(Array(NpgsqlDbType.Bigint, firstSeqs));
+    }
+
+    /// <summary>place, room_id, seq, sender_id, idempotency_key: a row for each entry.</summary>
+    public void AddKeys(NpgsqlParameterCollection parameters)
+    {
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column((_, place, _) => (long)place)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column((append, _, _) => append.RoomId)));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column((_, _, entry) => entry.Event.Seq)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column((_, _, entry) => entry.SenderId)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column((_, _, entry) => entry.IdempotencyKey)));
+    }
+
+    /// <summary>The rooms, and place, room_id, seq, kind, sender_id, idempotency_key, created_at_ms, message_id, body, nth of each entry.</summary>
+    public void AddLog(NpgsqlParameterCollection parameters)
+    {
+        AddRooms(parameters);
+        var places = new long[_entries];
+        var roomIds = new string[_entries];
+        var seqs = new long[_entries];
+        var kinds = new short[_entries];
+        var senderIds = new string[_entries];
+        var keys = new string[_entries];
+        var times = new long[_entries];
+        var messageIds = new string[_entries];
+        var bodies = new byte[_entries][];
+        var nths = new long[_entries];
+        var row = 0;
+        for (var place = 0; place < _appends.Count; place++)
+        {
+            var append = _appends[place];
+            var messages = 0L;
+            foreach (var entry in append.Entries)
+            {
+                var roomEvent = entry.Event;
+                var isMessage = roomEvent.BodyCase == RoomEvent.BodyOneofCase.Message;
+                messages += isMessage ? 1 : 0;
+                places[row] = place + 1;
+                roomIds[row] = append.RoomId;
+                seqs[row] = roomEvent.Seq;
+                kinds[row] = (short)roomEvent.BodyCase;
+                senderIds[row] = entry.SenderId;
+                keys[row] = entry.IdempotencyKey;
+                times[row] = roomEvent.CreatedAtMs;
+                messageIds[row] = isMessage ? roomEvent.Message.MessageId : "";
+                bodies[row] = roomEvent.ToByteArray();
+                nths[row++] = messages;
+            }
+        }
+
+        parameters.Add(Array(NpgsqlDbType.Bigint, places));
+        parameters.Add(Array(NpgsqlDbType.Text, roomIds));
+        parameters.Add(Array(NpgsqlDbType.Bigint, seqs));
+        parameters.Add(Array(NpgsqlDbType.Smallint, kinds));
+        parameters.Add(Array(NpgsqlDbType.Text, senderIds));
+        parameters.Add(Array(NpgsqlDbType.Text, keys));
+        parameters.Add(Array(NpgsqlDbType.Bigint, times));
+        parameters.Add(Array(NpgsqlDbType.Text, messageIds));
+        parameters.Add(Array(NpgsqlDbType.Bytea, bodies));
+        parameters.Add(Array(NpgsqlDbType.Bigint, nths));
+    }
+
+    /// <summary>room_id, kind, created_at_ms, created_by.</summary>
+    public void AddNewRooms(NpgsqlParameterCollection parameters)
+    {
+        var created = Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Room, Rooms);
+        parameters.Add(Array(NpgsqlDbType.Text, Column(created, row => row.RoomId)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column(created, row => row.Entry.Event.Room.Kind)));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column(created, row => row.Entry.Event.CreatedAtMs)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column(created, row => row.Entry.Event.UserId)));
+    }
+
+    /// <summary>room_id, user_id, username, role.</summary>
+    public void AddMembers(NpgsqlParameterCollection parameters)
+    {
+        var changed = Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Member, Members);
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.RoomId)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.Member.UserId)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.Member.Username)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.Member.Role)));
+    }
+
+    /// <summary>room_id, members.</summary>
+    public void AddCounts(NpgsqlParameterCollection parameters)
+    {
+        var changed = Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Member, Members);
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.RoomId)));
+        parameters.Add(Array(NpgsqlDbType.Integer, Column(changed, row => (int)row.Entry.Event.Member.Members)));
+    }
+
+    /// <summary>room_id, created_seq, updated_seq, state.</summary>
+    public void AddChanges(NpgsqlParameterCollection parameters)
+    {
+        var changed = Where(entry => entry.Change is not null, Changes);
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.RoomId)));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column(changed, row => row.Entry.Change!.CreatedSeq)));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column(changed, row => row.Entry.Event.Seq)));
+        parameters.Add(Array(NpgsqlDbType.Bytea, Column(changed, row => row.Entry.Change!.State.ToByteArray())));
+    }
+
+    private static T[] Column<T>((string RoomId, LogEntry Entry)[] rows, Func<(string RoomId, LogEntry Entry), T> value) => System.Array.ConvertAll(rows, row => value(row));
+
+    private T[] Column<T>(Func<RoomAppend, int, LogEntry, T> value)
+    {
+        var (column, row) = (new T[_entries], 0);
+        for (var place = 0; place < _appends.Count; place++)
+        {
+            foreach (var entry in _appends[place].Entries)
+            {
+                column[row++] = value(_appends[place], place + 1, entry);
+            }
+        }
+
+        return column;
+    }
+
+    private (string RoomId, LogEntry Entry)[] Where(Predicate<LogEntry> isWanted, int count)
+    {
+        var (rows, row) = (new (string, LogEntry)[count], 0);
+        foreach (var append in _appends)
+        {
+            foreach (var entry in append.Entries)
+            {
+                if (isWanted(entry))
+                {
+                    rows[row++] = (append.RoomId, entry);
+                }
+            }
+        }
+
+        return rows;
+    }
+}

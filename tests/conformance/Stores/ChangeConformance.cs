@@ -1,0 +1,104 @@
+using Tertulia.Messages.Storage;
+
+namespace Tertulia.Conformance.Stores;
+
+/// <summary>A message that an entry changes is shown as it is now, wherever it is read, and its entry in the log stays what it was.</summary>
+public abstract class ChangeConformance(IStoreDatabase database) : StoreConformance(database)
+{
+    private static readonly MemberKey Ana = new("lobby", "ana");
+
+    [Fact]
+    public async Task A_message_is_found_by_its_id_in_its_current_state()
+    {
+        var lobby = new RoomScript("lobby");
+        var opening = lobby.Opening(messages: 3);
+        await AppendedAsync([.. opening, .. new RoomScript("other").Opening(messages: 0)]);
+        await AppendedAsync(lobby.Edited(opening[3], "edited"));
+
+        var found = await Store.FindMessagesAsync(["id-ana-m1", "id-ana-m2", "id-nobody-m1"], Deadline);
+
+        Assert.Equal(
+            [("lobby", 3, 3, "content 1"), ("lobby", 4, 6, "edited")],
+            found.OrderBy(message => message.Message.Seq)
+                .Select(message => (message.RoomId, message.Message.Seq, message.Message.UpdatedSeq, message.Message.Content)));
+    }
+
+    [Fact]
+    public async Task Pages_show_the_current_state_at_the_place_of_the_message()
+    {
+        var lobby = new RoomScript("lobby");
+        var opening = lobby.Opening(messages: 3);
+        await AppendedAsync([.. opening, lobby.Edited(opening[2], "once"), lobby.Said("ana", "m4", "content 4"), lobby.Edited(opening[2], "twice")]);
+
+        var newest = await Store.ReadPageAsync(Ana, HistoryRange.Newest, ReadLimit.Of(10), Deadline);
+        var after = await Store.ReadPageAsync(Ana, HistoryRange.AfterSeq(2), ReadLimit.Of(1), Deadline);
+
+        Assert.Equal(["twice", "content 2", "content 3", "content 4"], newest!.Messages.Select(message => message.Content));
+        Assert.Equal([(3, 8), (4, 4), (5, 5), (7, 7)], newest.Messages.Select(message => (message.Seq, message.UpdatedSeq)));
+        Assert.Equal(8, newest.Head.LastSeq);
+        Assert.Equal("twice", Assert.Single(after!.Messages).Content);
+    }
+
+    [Fact]
+    public async Task Changes_since_a_position_are_new_messages_and_changed_ones_in_the_order_of_their_change()
+    {
+        var lobby = new RoomScript("lobby");
+        var opening = lobby.Opening(messages: 4);
+        await AppendedAsync(opening);
+        await AppendedAsync([lobby.Edited(opening[4], "edited 3"), lobby.Joined("bruno")]);
+        var late = lobby.Said("ana", "m5", "content 5");
+        await AppendedAsync([late, lobby.Edited(opening[2], "edited 1"), lobby.Edited(late, "edited 5"), lobby.Said("ana", "m6", "content 6")]);
+
+        var all = await Store.ReadChangesAsync(Ana, sinceSeq: 0, ReadLimit.Of(100), Deadline);
+        var since = await Store.ReadChangesAsync(Ana, sinceSeq: 6, ReadLimit.Of(2), Deadline);
+        var rest = await Store.ReadChangesAsync(Ana, since!.Messages[^1].UpdatedSeq, ReadLimit.Of(2), Deadline);
+        var none = await Store.ReadChangesAsync(Ana, lobby.LastSeq, ReadLimit.Of(2), Deadline);
+
+        Assert.Equal(["content 2", "content 4", "edited 3", "edited 1", "edited 5", "content 6"], all!.Messages.Select(message => message.Content));
+        Assert.Equal(["edited 3", "edited 1"], since.Messages.Select(message => message.Content));
+        Assert.Equal(["edited 5", "content 6"], rest!.Messages.Select(message => message.Content));
+        Assert.Equal((true, false, false), (since.HasMore, rest.HasMore, none!.HasMore));
+        Assert.Empty(none.Messages);
+    }
+
+    [Fact]
+    public async Task The_log_keeps_both_the_message_and_its_change()
+    {
+        var lobby = new RoomScript("lobby");
+        var opening = lobby.Opening(messages: 1);
+        var edit = lobby.Edited(opening[2], "edited");
+        await AppendedAsync([.. opening, edit]);
+
+        var log = await LogAsync("lobby");
+
+        Assert.Equal([.. opening.Select(entry => entry.Event), edit.Event], log!.Events);
+    }
+
+    [Fact]
+    public async Task A_refused_append_changes_no_message()
+    {
+        var lobby = new RoomScript("lobby");
+        var opening = lobby.Opening(messages: 1);
+        await AppendedAsync(opening);
+
+        var outcomes = await AppendAsync([lobby.Edited(opening[2], "edited"), lobby.Said("ana", "m1"), new RoomScript("other").Created()]);
+
+        Assert.Equal([AppendOutcome.Conflict, AppendOutcome.Appended], outcomes);
+        Assert.Equal("content 1", Assert.Single(await Store.FindMessagesAsync(["id-ana-m1"], Deadline)).Message.Content);
+    }
+
+    [Fact]
+    public async Task What_a_user_has_not_read_is_a_subtraction()
+    {
+        var lobby = new RoomScript("lobby");
+        var opening = lobby.Opening(messages: 2);
+        await AppendedAsync([.. opening, lobby.Joined("bruno"), lobby.Said("ana", "m3")]);
+        await AppendedAsync([lobby.Edited(opening[2], "edited"), lobby.Said("ana", "m4"), lobby.Said("ana", "m5")]);
+
+        var head = (await Store.LoadAsync(["lobby"], [], Deadline)).Rooms["lobby"];
+        var read = await Store.CountMessagesAsync([new("lobby", 2), new("lobby", 5), new("lobby", 6), new("lobby", 99), new("nowhere", 1)], Deadline);
+
+        Assert.Equal(5, head.Messages);
+        Assert.Equal([(2L, 0L), (5L, 2L), (6L, 3L)], read.OrderBy(count => count.Key.Seq).Select(count => (count.Key.Seq, count.Value)));
+    }
+}

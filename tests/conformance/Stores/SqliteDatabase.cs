@@ -1,0 +1,42 @@
+using Tertulia.Messages.Storage;
+using Tertulia.Messages.Storage.Sql;
+
+namespace Tertulia.Conformance.Stores;
+
+/// <summary>A SQLite file in a folder of its own.</summary>
+internal sealed class SqliteDatabase : IStoreDatabase
+{
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"tertulia-sqlite-{Guid.NewGuid():N}");
+
+    public string FilePath => Path.Combine(_folder, "tertulia.db");
+
+    public StoreOptions Options => new() { Kind = StoreKind.Sqlite, Path = FilePath };
+
+    public Task CreateAsync()
+    {
+        Directory.CreateDirectory(_folder);
+        return Task.CompletedTask;
+    }
+
+    IMessageStore IStoreDatabase.Open() => new SqlMessageStore(new SqliteDialect(Options));
+
+    public Task DropAsync()
+    {
+        Directory.Delete(_folder, recursive: true);
+        return Task.CompletedTask;
+    }
+}
+
+public sealed class SqliteAppendTests() : AppendConformance(new SqliteDatabase());
+
+public sealed class SqliteFenceTests() : FenceConformance(new SqliteDatabase());
+
+public sealed class SqliteReadTests() : ReadConformance(new SqliteDatabase());
+
+public sealed class SqliteConcurrentReadTests() : ConcurrentReadConformance(new SqliteDatabase());
+
+public sealed class SqliteChangeTests() : ChangeConformance(new SqliteDatabase());
+
+public sealed class SqliteRoomTests() : RoomConformance(new SqliteDatabase());
+
+public sealed class SqliteFeedTests() : FeedConformance(new SqliteDatabase());
