@@ -1,5 +1,6 @@
 using Microsoft.Data.Sqlite;
 using Tertulia.Contracts;
+using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Storage;
 using Tertulia.Testing;
 
@@ -26,6 +27,7 @@ public sealed class OutageTests : IAsyncLifetime
         await using var replica = await MessageReplica.StartAsync(_backbone, store: store => new WatchedStore(store) { Failed = failing.SetResult });
         await _node.AskAsync(Commands.Join("lobby", "ana"));
         await _node.AskAsync(Commands.Join("other", "ana"));
+        await Eventually.HoldsAsync(() => OwnsAll(replica.Get<OwnedPartitions>()), "every partition is taken, which writes, too");
 
         await using (var blocker = new SqliteConnection($"Data Source={_backbone.StorePath};Pooling=False"))
         {
@@ -77,6 +79,8 @@ public sealed class OutageTests : IAsyncLifetime
         Assert.Equal(ErrorCode.Internal, (await _node.ReplyToAsync(poison)).Refused.Code);
         Assert.Equal(nameof(StoreRejectedException), await Eventually.CompletesAsync(dead.Task, "the batch is dead-lettered"));
     }
+
+    private static bool OwnsAll(OwnedPartitions owned) => owned.Owned().Count() == owned.Count;
 
     private static async Task ExecuteAsync(SqliteConnection connection, string sql)
     {
