@@ -30,11 +30,15 @@ public abstract class ClusterFixture(ClusterLayout layout) : IAsyncLifetime
         }
     }
 
-    /// <summary>Starts a process that a test has stopped, and waits until everything works again.</summary>
-    public async Task RestartAsync(ServerProcess process)
+    /// <summary>Starts processes that a test has stopped, one after the other, and waits until everything works again.</summary>
+    public async Task RestartAsync(params ServerProcess[] processes)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        await process.RestartAsync(deadline.Token);
+        foreach (var process in processes)
+        {
+            await process.RestartAsync(deadline.Token);
+        }
+
         await WaitUntilWholeAsync();
     }
 
