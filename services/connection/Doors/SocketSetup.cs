@@ -22,6 +22,7 @@ internal static class SocketSetup
         services.AddSingleton<SocketAdmission>();
         services.AddSingleton(new NativeFormat(NativeEncoders.All));
         services.AddSingleton(new FrameReader(FrameTypes.All));
+        services.AddSingleton<OutboxBudget>();
         services.AddSingleton<NativeDoor>();
         services.AddSingleton<NativeSocket>();
         services.AddSingleton<SocketSweeper>();

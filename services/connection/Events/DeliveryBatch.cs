@@ -126,14 +126,13 @@ internal readonly ref struct DeliveryBatch
         }
 
         /// <summary>Whether the outboxes share ways, judged by the first: a node's clients come through gateways, or they do not.</summary>
-        public bool IsShared => _outboxes[0]?.Way is not null;
+        public bool IsShared => _outboxes[0] is { SharesWay: true };
 
         public void Flush(Ways ways)
         {
             foreach (var outbox in _outboxes.AsSpan(0, _count))
             {
-                outbox!.Flush();
-                ways.Add(outbox.Way);
+                ways.Add(outbox!.Flush());
             }
 
             _outboxes.AsSpan(0, _count).Clear();

@@ -1,37 +1,52 @@
-using System.Threading.Tasks.Sources;
-using Tertulia.Link;
-
 namespace Tertulia.Connections.Events;
 
-/// <summary>The frames that wait for one client's socket. All that waits goes out in one write, by whoever flushes: an outbox has no writer of its own.</summary>
+/// <summary>The events that wait for one client: a bounded queue, and what becomes of a client that does not read it. Its wire may change.</summary>
 /// <remarks>
-/// <para>Any thread may enqueue and close; neither throws, waits for the socket, writes to it, or allocates for a frame: the outbox is flushed at the end of
-/// the <see cref="DeliveryBatch"/>, or by the pool. The flush writes on its thread as long as the transport takes everything at once. When it does not,
-/// the write's completion goes on with what has gathered meanwhile.</para>
+/// <para>All that waits goes out in one write, by whoever flushes: an outbox has no writer of its own. Any thread may enqueue and close; neither throws, waits
+/// for the wire, writes to it, or allocates for an event: the outbox is flushed at the end of the <see cref="DeliveryBatch"/>, or by the pool.</para>
 /// <para>An idle outbox holds no buffer. Lock order: room map, room, outbox. Nothing is called back with the outbox's lock held.</para>
 /// </remarks>
-/// <param name="transport">Where frames are written; may be an <see cref="ISharedTransport"/>.</param>
-/// <param name="abort">Cuts the transport, so that a write or read under way fails. May be called on any thread, more than once.</param>
-/// <param name="options">Limits.</param>
-/// <param name="time">Measures progress.</param>
-/// <param name="format">How the client reads events.</param>
-internal sealed class Outbox(Stream transport, Action abort, OutboxOptions options, TimeProvider time, IWireFormat format) : IThreadPoolWorkItem
+internal sealed partial class Outbox : IThreadPoolWorkItem
 {
-    private const int MaxWritesAtOnce = 4; // By one flush, then the pool goes on: a client that gets much must not hold the thread that others wait for.
+    private const int TightSoftLimitBytes = 16 * 1024; // While the process is short of memory.
+    private const int PacedBytes = ServerEvent.MaxBytes; // With less waiting, an answer need not wait for the one before it.
 
+    private readonly OutboxOptions _options;
+    private readonly TimeProvider _time;
+    private readonly OutboxBudget? _budget;
     private readonly Lock _lock = new();
     private EventRing _events;
     private int _eventBytes;
     private int _writingBytes;
-    private Writer _writer;
+    private int _reportedBytes; // What the budget knows of: 0 as long as the wire takes everything at once.
+    private long _enqueuedBytes; // Ever: the end of the queue as a position in all that was sent.
+    private long _largeEnd; // Position after the last event that was let in although it was an answer or alone above a limit.
+    private int _largeBytes;
+    private long _answerEnd; // Position after the last paced answer.
+    private bool _answerIsDue; // Somebody has the turn.
+    private Queue<TaskCompletionSource>? _turns;
+    private TaskCompletionSource? _room;
     private State _state;
     private bool _behind;
-    private bool _writesClose;
-    private bool _sendsWaiting; // While closing: what waits is sent before the close frame.
+    private bool _sendsWaiting; // While closing: what waits is sent before the close event.
     private long _since;        // Timestamp: start of the write under way; later of the closing; then of the wait for the client's answer.
     private CloseEvent? _close;
     private TaskCompletionSource? _ended; // Somebody waits for the end.
     private Exception? _failure;
+
+    /// <param name="format">How the client will read events, once there is a wire.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="time">Measures progress.</param>
+    /// <param name="budget">Of the process; null when nobody counts.</param>
+    public Outbox(IWireFormat format, OutboxOptions options, TimeProvider time, OutboxBudget? budget = null) =>
+        (_format, _isSlow, _options, _time, _budget) = (format, true, options, time, budget);
+
+    /// <param name="wire">Where events leave at first.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="time">Measures progress.</param>
+    /// <param name="budget">Of the process; null when nobody counts.</param>
+    public Outbox(IWire wire, OutboxOptions options, TimeProvider time, OutboxBudget? budget = null)
+        : this(wire.Format, options, time, budget) => (_wire, _isSlow) = (wire, false);
 
     private enum State
     {
@@ -41,39 +56,17 @@ internal sealed class Outbox(Stream transport, Action abort, OutboxOptions optio
         Ended,
     }
 
-    /// <summary>At most one at a time writes, or is about to.</summary>
-    private enum Writer
-    {
-        None,
-
-        /// <summary>Noted by a cork, or in the pool's queue: <see cref="Flush"/> will be called.</summary>
-        Due,
-
-        /// <summary>Looks again for what waits after its write.</summary>
-        Writing,
-    }
-
-    private enum Step
-    {
-        Write,
-        Drained,
-        Done,
-    }
-
-    /// <summary>The way that the transport shares with others; null when it is a socket of its own.</summary>
-    public ISharedWay? Way => (transport as ISharedTransport)?.Way;
-
-    /// <summary>Called by the writer when less than half of the soft limit waits again after a durable frame was left out.</summary>
+    /// <summary>Called by the writer when less than half of the soft limit waits again after a durable event was left out.</summary>
     public Action? Drained { get; set; }
 
-    /// <summary>Bytes that the transport has not taken yet.</summary>
+    /// <summary>Bytes that the wire has not taken yet.</summary>
     public long WaitingBytes
     {
         get
         {
             lock (_lock)
             {
-                return _eventBytes + _writingBytes;
+                return Waiting;
             }
         }
     }
@@ -90,52 +83,65 @@ internal sealed class Outbox(Stream transport, Action abort, OutboxOptions optio
         }
     }
 
-    /// <summary>Queues a frame for the client.</summary>
-    public SendOutcome TryEnqueue(ServerEvent serverEvent)
+    /// <summary>The client is not listened to until it has read: see <see cref="WhenRoomAsync"/>.</summary>
+    public bool HoldsClientBack => Volatile.Read(ref _room) is not null;
+
+    private int Waiting => _eventBytes + _writingBytes;
+
+    // What was let in for a good reason must not push the client over its limits afterwards.
+    private int LargeBytes => _enqueuedBytes - Waiting < _largeEnd ? _largeBytes : 0;
+
+    private int SoftLimitBytes => _budget is { IsTight: true } ? Math.Min(TightSoftLimitBytes, _options.SoftLimitBytes) : _options.SoftLimitBytes;
+
+    /// <summary>Queues an event for the client.</summary>
+    public SendOutcome TryEnqueue(ServerEvent serverEvent) => TryEnqueue(serverEvent, isAnswer: false);
+
+    /// <summary>Queues an answer, of whatever size, for whose turn the caller has waited (<see cref="TurnAsync"/>).</summary>
+    public SendOutcome Answer(ServerEvent serverEvent) => TryEnqueue(serverEvent, isAnswer: true);
+
+    /// <summary>Waits until the client has read so much that it can be given an answer it has asked for, of up to a frame and more: a client that reads slowly is
+    /// not closed for what it asked itself. First come, first served; one at a time: dispose of the turn.</summary>
+    public ValueTask<AnswerTurn> TurnAsync(CancellationToken cancellationToken)
     {
-        var bytes = serverEvent.In(format).Length; // Before the lock: the first who asks for it encodes it.
-        var outcome = SendOutcome.Enqueued;
-        bool due;
+        TaskCompletionSource turn;
         lock (_lock)
         {
-            if (_state != State.Open)
+            if (IsTurnFree)
             {
-                return SendOutcome.Closed;
+                _answerIsDue = true;
+                return ValueTask.FromResult(new AnswerTurn(this));
             }
 
-            var waiting = _eventBytes + _writingBytes;
-            if (serverEvent.Class != DeliveryClass.Control && waiting >= options.SoftLimitBytes)
-            {
-                _behind |= serverEvent.Class == DeliveryClass.Durable;
-                return serverEvent.Class == DeliveryClass.Durable ? SendOutcome.Behind : SendOutcome.Dropped;
-            }
-
-            if (waiting + bytes > options.HardLimitBytes)
-            {
-                BeginClose(CloseCode.SlowConsumer, "too far behind", sendsWaiting: false);
-                outcome = SendOutcome.Closed;
-            }
-            else
-            {
-                _events.Push(serverEvent);
-                _eventBytes += bytes;
-            }
-
-            due = TakeDue();
+            turn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            (_turns ??= []).Enqueue(turn);
         }
 
-        Note(due);
-        return outcome;
+        return WaitForTurnAsync(turn, cancellationToken);
     }
 
-    /// <summary>Sends what waits, then the close frame; then the client has a bounded time to answer before the transport is cut. A client that is too slow
-    /// (4003) gets the close frame only. The first call counts.</summary>
+    /// <summary>Waits while as much waits for the client as may before events are left out: its commands can wait, too.</summary>
+    public Task WhenRoomAsync()
+    {
+        lock (_lock)
+        {
+            if (_state != State.Open || Waiting < _options.SoftLimitBytes)
+            {
+                return Task.CompletedTask;
+            }
+
+            _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _room.Task;
+        }
+    }
+
+    /// <summary>Sends what waits, then the close event; then the client has a bounded time to answer before the wire is cut. A client that is too slow
+    /// (4003) gets the close event only. The first call counts.</summary>
     public void Close(CloseCode code, string reason) => Close(code, reason, sendsWaiting: code != CloseCode.SlowConsumer);
 
     /// <summary>The client has closed: it gets what waits, such as the answers to what it sent before, and then its close frame.</summary>
-    public void Answer(CloseCode code) => Close(code, "", sendsWaiting: true);
+    public void AnswerClose(CloseCode code) => Close(code, "", sendsWaiting: true);
 
-    /// <summary>The transport is gone: nothing more is written, once the write under way is over.</summary>
+    /// <summary>The client is gone for good: nothing more is written, once the write under way is over.</summary>
     public void End()
     {
         lock (_lock)
@@ -146,8 +152,8 @@ internal sealed class Outbox(Stream transport, Action abort, OutboxOptions optio
         }
     }
 
-    /// <summary>Completes when the close frame is written or the transport has failed: nothing will be written any more.</summary>
-    /// <exception cref="Exception">What was thrown while writing, except for what transports throw when they are gone.</exception>
+    /// <summary>Completes when the close event is written or the wire has failed: nothing will be written any more.</summary>
+    /// <exception cref="Exception">What was thrown while writing, except for what wires throw when they are gone.</exception>
     public Task WhenEndedAsync()
     {
         lock (_lock)
@@ -158,63 +164,121 @@ internal sealed class Outbox(Stream transport, Action abort, OutboxOptions optio
         }
     }
 
-    /// <summary>Closes a client that takes nothing, cuts a transport that does not end. Called every second or so.</summary>
+    /// <summary>Closes a client that takes nothing, cuts a wire that does not end. Called every second or so.</summary>
     public void Sweep()
     {
-        var (due, cut) = (false, false);
+        var due = false;
+        IWire? cut = null;
         lock (_lock)
         {
-            var elapsed = time.GetElapsedTime(_since);
+            var elapsed = _time.GetElapsedTime(_since);
             switch (_state)
             {
-                case State.Open when _writingBytes > 0 && elapsed >= options.StallTimeout:
-                    BeginClose(CloseCode.SlowConsumer, "no progress", sendsWaiting: false);
-                    due = TakeDue();
+                case State.Open when _writingBytes > 0 && elapsed >= _options.StallTimeout:
+                    due = BeginClose(CloseCode.SlowConsumer, "no progress", sendsWaiting: false);
                     break;
-                case State.Closing when elapsed >= (_sendsWaiting ? options.FlushTimeout : options.CloseTimeout):
-                case State.CloseWritten when elapsed >= options.CloseTimeout:
-                    cut = true;
+                case State.Closing when elapsed >= (_sendsWaiting ? _options.FlushTimeout : _options.CloseTimeout):
+                case State.CloseWritten when elapsed >= _options.CloseTimeout:
+                    cut = _wire;
                     break;
             }
         }
 
         Note(due);
-        if (cut)
-        {
-            abort();
-        }
+        cut?.Abort();
     }
 
-    /// <summary>Writes what waits. Called once by whoever the outbox was noted with, holding no lock; never throws, never waits.</summary>
-    public void Flush()
+    /// <summary>Who had a turn has answered, or has given up.</summary>
+    internal void EndTurn()
     {
         lock (_lock)
         {
-            _writer = Writer.Writing;
-        }
-
-        var batch = WriteBatch.Rent();
-        try
-        {
-            if (TryWrite(batch, out var writing))
-            {
-                batch.Return();
-            }
-            else
-            {
-                _ = GoOnAsync(writing, batch); // WhenEndedAsync waits for it.
-            }
-        }
-        catch (Exception exception)
-        {
-            Fail(exception, batch);
+            _answerIsDue = false;
+            GiveTurn();
         }
     }
 
-    void IThreadPoolWorkItem.Execute()
+    private SendOutcome TryEnqueue(ServerEvent serverEvent, bool isAnswer)
     {
-        Flush();
-        Way?.Flush();
+        var format = Volatile.Read(ref _format);
+        var bytes = serverEvent.In(format).Length; // Before the lock: the first who asks for it encodes it.
+        var outcome = SendOutcome.Enqueued;
+        bool due;
+        lock (_lock)
+        {
+            if (_state != State.Open)
+            {
+                return SendOutcome.Closed;
+            }
+
+            if (!ReferenceEquals(format, _format))
+            {
+                bytes = serverEvent.In(_format).Length; // The wire is another one meanwhile.
+            }
+
+            var (waiting, large) = (Waiting, LargeBytes);
+            if (serverEvent.Class != DeliveryClass.Control && (waiting >= SoftLimitBytes + large || (waiting > 0 && waiting + bytes > _options.HardLimitBytes + large)))
+            {
+                _behind |= serverEvent.Class == DeliveryClass.Durable;
+                return serverEvent.Class == DeliveryClass.Durable ? SendOutcome.Behind : SendOutcome.Dropped;
+            }
+
+            if (!isAnswer && waiting > 0 && waiting + bytes > _options.HardLimitBytes + large)
+            {
+                due = BeginClose(CloseCode.SlowConsumer, "too far behind", sendsWaiting: false);
+                outcome = SendOutcome.Closed;
+            }
+            else
+            {
+                _events.Push(serverEvent);
+                _eventBytes += bytes;
+                _enqueuedBytes += bytes;
+                if (isAnswer || bytes > _options.HardLimitBytes)
+                {
+                    (_largeEnd, _largeBytes) = (_enqueuedBytes, large + bytes);
+                    _answerEnd = isAnswer ? _enqueuedBytes : _answerEnd;
+                }
+
+                ReportIfSlow();
+                due = TakeDue();
+            }
+        }
+
+        Note(due);
+        return outcome;
+    }
+
+    private async ValueTask<AnswerTurn> WaitForTurnAsync(TaskCompletionSource turn, CancellationToken cancellationToken)
+    {
+        await using var cancelling = cancellationToken.UnsafeRegister(static (turn, token) => ((TaskCompletionSource)turn!).TrySetCanceled(token), turn);
+        await turn.Task;
+        return new AnswerTurn(this);
+    }
+
+    private bool IsTurnFree =>
+        _state != State.Open || (!_answerIsDue && (Waiting <= PacedBytes || _enqueuedBytes - Waiting >= _answerEnd));
+
+    private void GiveTurn()
+    {
+        while (_turns is { Count: > 0 } && IsTurnFree)
+        {
+            if (_turns.Dequeue().TrySetResult()) // Otherwise it was cancelled.
+            {
+                _answerIsDue = _state == State.Open;
+            }
+        }
+    }
+
+    // Under the lock: who waits goes on by the pool.
+    private void TellRoom()
+    {
+        if (_room is not null && (_state != State.Open || Waiting < _options.SoftLimitBytes / 2))
+        {
+            _room.TrySetResult();
+            Volatile.Write(ref _room, null);
+        }
+
+        GiveTurn();
     }
 
     private void Close(CloseCode code, string reason, bool sendsWaiting)
@@ -222,186 +286,53 @@ internal sealed class Outbox(Stream transport, Action abort, OutboxOptions optio
         bool due;
         lock (_lock)
         {
-            if (_state != State.Open)
-            {
-                return;
-            }
-
-            BeginClose(code, reason, sendsWaiting);
-            due = TakeDue();
+            due = _state == State.Open && BeginClose(code, reason, sendsWaiting);
         }
 
         Note(due);
     }
 
-    private void BeginClose(CloseCode code, string reason, bool sendsWaiting)
+    /// <returns>Whether the caller has to note the outbox.</returns>
+    private bool BeginClose(CloseCode code, string reason, bool sendsWaiting)
     {
-        (_state, _close, _sendsWaiting, _since) = (State.Closing, new CloseEvent(code, reason), sendsWaiting, time.GetTimestamp());
-        if (!sendsWaiting)
+        (_state, _close, _sendsWaiting, _since) = (State.Closing, new CloseEvent(code, reason), sendsWaiting, _time.GetTimestamp());
+        if (_wire is null)
+        {
+            _state = State.Ended; // Nobody can be told.
+            CompleteEnded();
+        }
+
+        if (!sendsWaiting || _wire is null)
         {
             Forget();
         }
+
+        TellRoom();
+        return TakeDue();
     }
 
     private void Forget()
     {
         _events.Clear();
         _eventBytes = 0;
+        ReportIfSlow();
+        TellRoom();
     }
 
-    /// <returns>Whether the caller has to note the outbox. Otherwise somebody else has, or writes and will look again.</returns>
-    private bool TakeDue()
+    // Under the lock.
+    private void ReportIfSlow()
     {
-        if (_writer != Writer.None)
+        if (_budget is null || (!_isSlow && _reportedBytes == 0))
         {
-            return false;
+            return;
         }
 
-        _writer = Writer.Due;
-        return true;
-    }
-
-    private void Note(bool due)
-    {
-        if (due)
+        var bytes = _isSlow ? Waiting : 0;
+        if (bytes != _reportedBytes)
         {
-            DeliveryBatch.Note(this);
+            _budget.Report(this, _reportedBytes, bytes);
+            _reportedBytes = bytes;
         }
-    }
-
-    /// <summary>Writes until nothing waits.</summary>
-    /// <returns>False when the transport does not take more at once: the write is under way.</returns>
-    private bool TryWrite(WriteBatch batch, out ValueTask writing)
-    {
-        for (var writes = 0; ; writes++)
-        {
-            if (writes == MaxWritesAtOnce)
-            {
-                PassOn();
-                break;
-            }
-
-            var step = Next(batch);
-            if (step == Step.Drained)
-            {
-                Drained?.Invoke();
-                step = Next(batch);
-            }
-
-            if (step == Step.Done)
-            {
-                break;
-            }
-
-            writing = transport is ISharedTransport shared ? shared.WriteAsync(batch.Pieces) : transport.WriteAsync(batch.ToBytes(), CancellationToken.None); // Ended by abort.
-            if (!writing.IsCompletedSuccessfully)
-            {
-                return false;
-            }
-
-            writing.GetAwaiter().GetResult(); // Gives back what the transport may have rented for it.
-        }
-
-        writing = default;
-        return true;
-    }
-
-    private async Task GoOnAsync(ValueTask writing, WriteBatch batch)
-    {
-        try
-        {
-            bool done;
-            do
-            {
-                await writing;
-                done = TryWrite(batch, out writing);
-                Way?.Flush();
-            }
-            while (!done);
-
-            batch.Return();
-        }
-        catch (Exception exception)
-        {
-            Fail(exception, batch);
-        }
-    }
-
-    /// <summary>The write before is over, if there was one: what comes now?</summary>
-    private Step Next(WriteBatch batch)
-    {
-        lock (_lock)
-        {
-            _writingBytes = 0;
-            if (_writesClose)
-            {
-                _writesClose = false;
-                if (_state == State.Closing)
-                {
-                    (_state, _since) = (State.CloseWritten, time.GetTimestamp());
-                }
-            }
-
-            if (_behind && _state == State.Open && _eventBytes < options.SoftLimitBytes / 2)
-            {
-                _behind = false;
-                return Step.Drained;
-            }
-
-            if (_state is State.Open or State.Closing && _events.Count > 0)
-            {
-                batch.Take(ref _events, format);
-                _eventBytes -= batch.Length;
-                _writingBytes = batch.Length;
-                if (_state == State.Open)
-                {
-                    _since = time.GetTimestamp();
-                }
-
-                return Step.Write;
-            }
-
-            if (_state == State.Closing)
-            {
-                batch.Take(_close!, format);
-                _writesClose = true;
-                return Step.Write;
-            }
-
-            _writer = Writer.None;
-            CompleteEnded();
-            return Step.Done;
-        }
-    }
-
-    private void PassOn()
-    {
-        lock (_lock)
-        {
-            _writingBytes = 0; // Of the write before; what comes now is still in the ring.
-            _writer = Writer.Due;
-        }
-
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-    }
-
-    private void Fail(Exception exception, WriteBatch batch)
-    {
-        batch.Return();
-        lock (_lock)
-        {
-            _writer = Writer.None;
-            _state = State.Ended;
-            Forget();
-            if (exception is not (IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException))
-            {
-                _failure = exception;
-            }
-
-            CompleteEnded();
-        }
-
-        abort(); // The peer is gone or was cut; the reader sees the same and ends the session.
     }
 
     // Under the lock: who waits goes on by the pool.
@@ -421,4 +352,10 @@ internal sealed class Outbox(Stream transport, Action abort, OutboxOptions optio
             _ended.TrySetException(_failure);
         }
     }
+}
+
+/// <summary>The right to give a client one answer. Dispose of it when the answer is queued, or will not be.</summary>
+internal readonly struct AnswerTurn(Outbox outbox) : IDisposable
+{
+    public void Dispose() => outbox.EndTurn();
 }

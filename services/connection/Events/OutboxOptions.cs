@@ -18,6 +18,12 @@ public sealed class OutboxOptions
     [Range(16 * 1024, 256 * 1024 * 1024)]
     public int HardLimitBytes { get; set; } = 1024 * 1024;
 
+    /// <summary>Bytes that all clients of the process may have waiting together. Near it slow clients get room events as <c>gap</c> early; above it those with the most
+    /// are closed with 4003 first.</summary>
+    /// <value>0 (a quarter of the memory that the process may use), or from <see cref="HardLimitBytes"/> on; default 0.</value>
+    [Range(0, long.MaxValue)]
+    public long BudgetBytes { get; set; }
+
     /// <summary>Time without any progress of a write after which the client is closed with 4003.</summary>
     /// <value>1 second to 10 minutes; default 30 seconds.</value>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
@@ -40,7 +46,19 @@ internal sealed partial class OutboxOptionsValidator : IValidateOptions<OutboxOp
 /// <summary>Rules across keys.</summary>
 internal sealed class OutboxOptionsRules : IValidateOptions<OutboxOptions>
 {
-    public ValidateOptionsResult Validate(string? name, OutboxOptions options) => options.HardLimitBytes > options.SoftLimitBytes
-        ? ValidateOptionsResult.Success
-        : ValidateOptionsResult.Fail($"Outbox:HardLimitBytes ({options.HardLimitBytes}) must be above Outbox:SoftLimitBytes ({options.SoftLimitBytes}).");
+    public ValidateOptionsResult Validate(string? name, OutboxOptions options)
+    {
+        var failures = new List<string>();
+        if (options.HardLimitBytes <= options.SoftLimitBytes)
+        {
+            failures.Add($"Outbox:HardLimitBytes ({options.HardLimitBytes}) must be above Outbox:SoftLimitBytes ({options.SoftLimitBytes}).");
+        }
+
+        if (options.BudgetBytes != 0 && options.BudgetBytes < options.HardLimitBytes)
+        {
+            failures.Add($"Outbox:BudgetBytes ({options.BudgetBytes}) must be 0 or at least Outbox:HardLimitBytes ({options.HardLimitBytes}).");
+        }
+
+        return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
+    }
 }

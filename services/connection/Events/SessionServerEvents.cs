@@ -28,12 +28,20 @@ internal sealed record ConnectedEvent() : ServerEvent(DeliveryClass.Control)
     /// <summary>The rooms the user is in and their positions: those that fit.</summary>
     public required IReadOnlyList<RoomSummary> Rooms { get; init; }
 
+    /// <summary>The other rooms follow in <see cref="RoomsEvent"/>s.</summary>
+    public bool HasMoreRooms { get; init; }
+
     /// <summary>The room of the URL; null on <c>/ws</c>.</summary>
     public RoomView? Room { get; init; }
 
     /// <summary>The messages of <see cref="Room"/> that fit.</summary>
     public IReadOnlyList<Message> History { get; init; } = [];
 }
+
+/// <summary>More of the rooms the user is in: those that did not fit into the greeting.</summary>
+/// <param name="Rooms">Some of them.</param>
+/// <param name="HasMore">Others follow.</param>
+internal sealed record RoomsEvent(IReadOnlyList<RoomSummary> Rooms, bool HasMore) : ServerEvent(DeliveryClass.Control);
 
 /// <summary>The answer to a ping of the protocol.</summary>
 /// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>

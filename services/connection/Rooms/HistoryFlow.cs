@@ -46,13 +46,18 @@ internal sealed partial class HistoryFlow(MessageService.MessageServiceClient me
                 request.AfterSeq = after;
             }
 
+            using var making = await session.MakeAnswerAsync(session.Ended);
             var page = await reads.BeginHistory().ReadAsync(options => messages.GetHistoryAsync(request, options), session.Ended);
-            session.Send(HistoryEvent.Fit(roomId, command.Ref, page.Messages, page.HasMore, newest: command.AfterSeq is null));
+            await session.AnswerAsync(HistoryEvent.Fit(roomId, command.Ref, page.Messages, page.HasMore, newest: command.AfterSeq is null), session.Ended);
             return;
         }
         catch (RpcException exception)
         {
             refusal = RpcErrors.ToRefusal(exception); // Nobody hears it when the session has ended.
+        }
+        catch (OperationCanceledException) when (session.Ended.IsCancellationRequested)
+        {
+            return; // Nobody waits for it any more.
         }
         catch (Exception exception)
         {

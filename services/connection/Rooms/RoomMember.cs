@@ -214,7 +214,7 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
 
         if (serverEvent is not null)
         {
-            Session.Send(serverEvent);
+            Session.Outbox.Answer(serverEvent);
         }
 
         _shownSeq = Math.Max(_shownSeq, seq);

@@ -9,13 +9,11 @@ namespace Tertulia.Connections.Rooms;
 /// <summary>Shows a room to a member who was admitted, and makes it live: page by page, at the pace at which the client reads, until nothing is missing
 /// between what was shown and what waits.</summary>
 internal sealed partial class RoomShow(
-    MessageService.MessageServiceClient messages, PatientReads reads, RoomPresent present, Greeting greeting, TimeProvider time, ILogger<RoomShow> logger)
+    MessageService.MessageServiceClient messages, PatientReads reads, RoomPresent present, Greeting greeting, ILogger<RoomShow> logger)
     : IDisposable
 {
-    private const int PacedAbove = 64 * 1024; // A long resume must not fill the outbox: it waits for the client to read.
     private const int MaxReads = 64; // When all clients of a node come back at once, their snapshots wait here, not in the message service with a deadline running.
     private const int MaxPages = 300; // Of one show: a client that reads more slowly than the room goes on is then told of a gap.
-    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(20);
 
     private readonly SemaphoreSlim _reads = new(MaxReads);
 
@@ -23,6 +21,7 @@ internal sealed partial class RoomShow(
     public async Task<Refusal?> RunAsync(
         RoomMember member, Caller caller, Entrance entrance, Joined joined, Patience patience, CancellationToken cancellationToken)
     {
+        using var place = await member.Session.MakeAnswerAsync(cancellationToken); // A client that enters many rooms and does not read has few of them in memory.
         var roomId = member.Room.RoomId;
         var question = present.Ask(member.Room);
         var request = new GetSnapshotRequest { RoomId = roomId, Actor = caller.ToActor(roomId), Since = entrance.Since, History = entrance.History };
@@ -34,7 +33,7 @@ internal sealed partial class RoomShow(
 
         var (users, online) = await present.AnswerAsync(question, caller, cancellationToken);
         var first = First(member, caller, entrance, new RoomView(roomId, snapshot, users, online), joined.Role, out var taken);
-        if (!await HasRoomAsync(member, cancellationToken))
+        if (member.State == MemberState.Left)
         {
             return JoinFlow.Left();
         }
@@ -68,9 +67,13 @@ internal sealed partial class RoomShow(
         {
             await SendPageAsync(progress, cancellationToken);
             var snapshot = progress.Snapshot;
-            if (!snapshot.HasMore && TryGoLive(progress))
+            if (!snapshot.HasMore)
             {
-                return;
+                using var turn = await progress.Member.Session.Outbox.TurnAsync(cancellationToken);
+                if (TryGoLive(progress))
+                {
+                    return;
+                }
             }
 
             if (pages == MaxPages)
@@ -99,7 +102,7 @@ internal sealed partial class RoomShow(
     }
 
     /// <summary>Sends all of the page but the last event, which goes together with what waited.</summary>
-    private async Task SendPageAsync(Progress progress, CancellationToken cancellationToken)
+    private static async Task SendPageAsync(Progress progress, CancellationToken cancellationToken)
     {
         var (member, snapshot) = (progress.Member, progress.Snapshot);
 
@@ -119,10 +122,6 @@ internal sealed partial class RoomShow(
         if (snapshot.HasMore)
         {
             await SendAsync(progress, cancellationToken);
-        }
-        else
-        {
-            await HasRoomAsync(member, cancellationToken);
         }
     }
 
@@ -221,23 +220,13 @@ internal sealed partial class RoomShow(
         }
     }
 
-    private async Task SendAsync(Progress progress, CancellationToken cancellationToken)
+    private static async Task SendAsync(Progress progress, CancellationToken cancellationToken)
     {
-        if (await HasRoomAsync(progress.Member, cancellationToken))
+        using var turn = await progress.Member.Session.Outbox.TurnAsync(cancellationToken);
+        if (progress.Member.State != MemberState.Left)
         {
             progress.SendEvent();
         }
-    }
-
-    /// <returns>False when the member has left.</returns>
-    private async Task<bool> HasRoomAsync(RoomMember member, CancellationToken cancellationToken)
-    {
-        while (member.Session.Outbox.WaitingBytes > PacedAbove)
-        {
-            await Task.Delay(Pace, time, cancellationToken);
-        }
-
-        return member.State != MemberState.Left;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Room {RoomId}: what a client missed after {Seq} cannot be read ({Reason}); it is told of a gap")]
@@ -269,7 +258,7 @@ internal sealed partial class RoomShow(
         {
             if (Event is { } next)
             {
-                Member.Session.Send(next);
+                Member.Session.Outbox.Answer(next);
                 (Event, IsAnswered) = (null, true);
             }
         }

@@ -28,27 +28,65 @@ internal sealed partial class Greeting(
         return Connected(session, caller, [room]) with { Room = view, History = history };
     }
 
-    /// <summary>Greets a session on <c>/ws</c>, with the rooms its user is a member of.</summary>
+    /// <summary>Greets a session on <c>/ws</c>, with the rooms its user is a member of: as many as fit into the first event, the others in events that follow as the
+    /// client reads them.</summary>
     /// <remarks>Without the message service the list is empty and the session works: the client knows the rooms it wants.</remarks>
     public async Task GreetAsync(Session session, Caller caller)
     {
-        IReadOnlyList<RoomSummary> rooms = [];
         try
         {
-            var request = new ListRoomsRequest { Actor = caller.ToActor("") };
-            var reply = await messages.ListRoomsAsync(request, deadline: DateTime.UtcNow + Deadline, cancellationToken: session.Ended);
-            rooms = reply.Rooms;
+            using var making = await session.MakeAnswerAsync(session.Ended);
+            var page = await TryReadRoomsAsync(session, caller, after: "");
+            var rooms = page?.Rooms ?? [];
+            var first = EventSize.Fit(rooms, 0, ServerEvent.MaxBytes - OverheadOf(caller));
+            var hasMore = page is { HasMore: true } || first.Count < rooms.Count;
+            await session.AnswerAsync(Connected(session, caller, first) with { HasMoreRooms = hasMore }, session.Ended);
+            for (var told = first.Count; page is not null && hasMore;)
+            {
+                if (told == page.Rooms.Count)
+                {
+                    var after = page.Rooms[^1].RoomId;
+                    (page, told) = (await TryReadRoomsAsync(session, caller, after), 0);
+                    if (page is null || (page.Rooms.Count == 0 && page.HasMore))
+                    {
+                        session.Send(new ErrorEvent(ErrorCode.Unavailable, "the list of rooms is not complete"));
+                        return;
+                    }
+                }
+
+                var next = EventSize.Fit(page.Rooms, told, ServerEvent.MaxBytes - EventSize.Overhead);
+                told += next.Count;
+                hasMore = page.HasMore || told < page.Rooms.Count;
+                await session.AnswerAsync(new RoomsEvent(next, hasMore), session.Ended);
+            }
+        }
+        catch (OperationCanceledException) when (session.Ended.IsCancellationRequested)
+        {
+            return; // Nobody waits for it any more.
+        }
+    }
+
+    private async Task<ListRoomsReply?> TryReadRoomsAsync(Session session, Caller caller, string after)
+    {
+        try
+        {
+            var request = new ListRoomsRequest { Actor = caller.ToActor(""), AfterRoomId = after };
+            return await messages.ListRoomsAsync(request, deadline: DateTime.UtcNow + Deadline, cancellationToken: session.Ended);
+        }
+        catch (RpcException) when (session.Ended.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(session.Ended);
         }
         catch (RpcException exception)
         {
             LogUnknown(exception.Status.Detail);
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
             LogFailed(exception);
         }
 
-        session.Send(Connected(session, caller, EventSize.Fit(rooms, 0, ServerEvent.MaxBytes - OverheadOf(caller))));
+        return null;
     }
 
     private ConnectedEvent Connected(Session session, Caller caller, IReadOnlyList<RoomSummary> rooms) => new()

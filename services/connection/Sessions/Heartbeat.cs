@@ -56,7 +56,7 @@ internal sealed partial class Heartbeat(
             expiry.Look(session, caller);
         }
 
-        switch (session.Watch.Look(session.TakeHeard(), options.Value.Interval, options.Value.Timeout, time))
+        switch (session.Watch.Look(session.TakeHeard() || session.Outbox.HoldsClientBack, options.Value.Interval, options.Value.Timeout, time))
         {
             case Silence.Ping:
                 session.Send(AreYouThereEvent.Instance);

@@ -8,8 +8,11 @@ namespace Tertulia.Connections.Sessions;
 /// <summary>One connected device.</summary>
 internal sealed class Session : IAsyncDisposable
 {
+    private const int MaxAnswersInTheMaking = 4;
+
     private readonly CancellationTokenSource _ended = new();
     private ConcurrentQueue<RoomMember>? _behind; // Made when it is needed: most clients never are behind, and an empty one takes 800 bytes.
+    private SemaphoreSlim? _places;
     private bool _heard;
 
     /// <param name="connectionId">Unique in the cluster and new with every connection.</param>
@@ -66,6 +69,22 @@ internal sealed class Session : IAsyncDisposable
     /// <summary>Queues a frame for the client.</summary>
     public SendOutcome Send(ServerEvent frame) => Outbox.TryEnqueue(frame);
 
+    /// <summary>Waits for one of the few places in which answers of this session are made: what a client asks for without reading is not held in memory all at
+    /// once. Dispose of it when the answer is queued.</summary>
+    public async ValueTask<AnswerPlace> MakeAnswerAsync(CancellationToken cancellationToken)
+    {
+        var places = LazyInitializer.EnsureInitialized(ref _places, static () => new SemaphoreSlim(MaxAnswersInTheMaking));
+        await places.WaitAsync(cancellationToken);
+        return new AnswerPlace(places);
+    }
+
+    /// <summary>Queues an answer of up to a whole page when the client has read the ones before it: it is not closed for what it has asked itself.</summary>
+    public async ValueTask<SendOutcome> AnswerAsync(ServerEvent answer, CancellationToken cancellationToken)
+    {
+        using var turn = await Outbox.TurnAsync(cancellationToken);
+        return Outbox.Answer(answer);
+    }
+
     /// <summary>Sends what waits, then the close frame, and ends the transport. Only the first call counts.</summary>
     public void Close(CloseCode code, string reason) => Outbox.Close(code, reason);
 
@@ -91,5 +110,12 @@ internal sealed class Session : IAsyncDisposable
         await Calls.WhenIdleAsync();
         await Reads.WhenIdleAsync();
         _ended.Dispose();
+        _places?.Dispose();
     }
+}
+
+/// <summary>A place in which an answer is made.</summary>
+internal readonly struct AnswerPlace(SemaphoreSlim places) : IDisposable
+{
+    public void Dispose() => places.Release();
 }

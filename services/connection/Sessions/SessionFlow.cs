@@ -18,6 +18,8 @@ internal sealed partial class SessionFlow(
     SubmitBatcher batcher, PresenceReporter reporter, UserRates rates, IOptions<LimitOptions> limits, IOptions<SubmitOptions> submit,
     TimeProvider time, ILogger<SessionFlow> logger) : ISessionFlow
 {
+    private const int MaxMetadataBytes = 4 * 1024; // PROTOCOL §6, as JSON.
+
     private readonly LimitOptions _limits = limits.Value;
 
     /// <inheritdoc />
@@ -189,6 +191,12 @@ internal sealed partial class SessionFlow(
         if (message.Content is not { } content || !_limits.AllowsContent(content))
         {
             Refuse(member.Session, message, ErrorCode.InvalidMessage, roomId: roomId);
+            return;
+        }
+
+        if (message.Metadata.Length > MaxMetadataBytes)
+        {
+            Refuse(member.Session, message, ErrorCode.TooLarge, $"metadata has more than {MaxMetadataBytes} bytes", roomId);
             return;
         }
 

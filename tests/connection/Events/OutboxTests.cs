@@ -18,7 +18,7 @@ public sealed class OutboxTests : IAsyncLifetime
 
     public OutboxTests()
     {
-        _outbox = new Outbox(_socket, Abort, _options, _time, RawEvent.Format);
+        _outbox = new Outbox(new StreamWire(_socket, Abort, RawEvent.Format), _options, _time);
     }
 
     public Task InitializeAsync()
@@ -213,7 +213,7 @@ public sealed class OutboxTests : IAsyncLifetime
         _outbox.TryEnqueue(Frame("a"));
         await _socket.StartedAsync();
         _outbox.TryEnqueue(Frame("b"));
-        _outbox.Answer((CloseCode)1001);
+        _outbox.AnswerClose((CloseCode)1001);
 
         _socket.Release();
         await Eventually.CompletesAsync(_writing, "the outbox ends");
@@ -240,7 +240,7 @@ public sealed class OutboxTests : IAsyncLifetime
     {
         const int Messages = 500;
         var (event1, event2) = (Frame("{\"type\":\"message\"}", DeliveryClass.Durable), Frame("{\"type\":\"message_sent\"}"));
-        var outboxes = Enumerable.Range(0, 50).Select(_ => new Outbox(new IdleSocket(), Abort, _options, TimeProvider.System, RawEvent.Format)).ToArray();
+        var outboxes = Enumerable.Range(0, 50).Select(_ => new Outbox(new StreamWire(new IdleSocket(), Abort, RawEvent.Format), _options, TimeProvider.System)).ToArray();
         Deliver(50);
 
         var allocated = Deliver(Messages);
@@ -270,7 +270,7 @@ public sealed class OutboxTests : IAsyncLifetime
         const int Members = 1000;
         const int Messages = 100;
         var frame = Frame("{\"type\":\"message\"}", DeliveryClass.Durable);
-        var outboxes = Enumerable.Range(0, Members).Select(_ => new Outbox(new IdleSocket(), Abort, _options, TimeProvider.System, RawEvent.Format)).ToArray();
+        var outboxes = Enumerable.Range(0, Members).Select(_ => new Outbox(new StreamWire(new IdleSocket(), Abort, RawEvent.Format), _options, TimeProvider.System)).ToArray();
         await DeliverAsync(50);
 
         var allocated = await DeliverAsync(Messages);
@@ -332,7 +332,7 @@ public sealed class OutboxTests : IAsyncLifetime
     {
         _socket.Hold();
         var other = new GatedStream();
-        var outbox = new Outbox(other, Abort, _options, _time, RawEvent.Format);
+        var outbox = new Outbox(new StreamWire(other, Abort, RawEvent.Format), _options, _time);
         using (DeliveryBatch.Begin())
         {
             _outbox.TryEnqueue(Frame("1"));
@@ -362,7 +362,7 @@ public sealed class OutboxTests : IAsyncLifetime
     {
         _socket.OnWrite = () => throw new NotSupportedException("broken");
         var other = new GatedStream();
-        var outbox = new Outbox(other, Abort, _options, _time, RawEvent.Format);
+        var outbox = new Outbox(new StreamWire(other, Abort, RawEvent.Format), _options, _time);
         using (DeliveryBatch.Begin())
         {
             _outbox.TryEnqueue(Frame("1"));
@@ -382,7 +382,7 @@ public sealed class OutboxTests : IAsyncLifetime
         const int Threads = 4;
         const int Rounds = 300;
         var sockets = Enumerable.Range(0, 200).Select(_ => new GatedStream()).ToArray();
-        var outboxes = sockets.Select(socket => new Outbox(socket, Abort, _options, TimeProvider.System, RawEvent.Format)).ToArray();
+        var outboxes = sockets.Select(socket => new Outbox(new StreamWire(socket, Abort, RawEvent.Format), _options, TimeProvider.System)).ToArray();
         using var start = new Barrier(Threads);
         var senders = Enumerable.Range(0, Threads).Select(thread => Task.Run(() =>
         {
@@ -416,7 +416,7 @@ public sealed class OutboxTests : IAsyncLifetime
     public void Outboxes_that_share_a_way_hand_over_their_frames_and_let_it_go_once()
     {
         var way = new SharedWay();
-        var outboxes = Enumerable.Range(0, 10).Select(client => new Outbox(new SharedSocket(way, client), Abort, _options, _time, RawEvent.Format)).ToArray();
+        var outboxes = Enumerable.Range(0, 10).Select(client => new Outbox(new StreamWire(new SharedSocket(way, client), Abort, RawEvent.Format), _options, _time)).ToArray();
         var (own, everybodys) = (Frame("own"), Frame("everybodys"));
         using (DeliveryBatch.Begin())
         {

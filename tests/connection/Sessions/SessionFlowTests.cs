@@ -257,4 +257,91 @@ public sealed class SessionFlowTests : IAsyncLifetime
         var error = await refusal;
         Assert.Equal((50301, "h1", true), (error.Code, error.Ref, error.Flag("temporary")));
     }
+
+    [Theory]
+    [InlineData(4096, false)]
+    [InlineData(4097, true)]
+    public async Task Metadata_has_at_most_4_KiB(int bytes, bool refused)
+    {
+        var ana = await _node.JoinedAsync("ana", "lobby", seq: 1);
+        var metadata = System.Text.Encoding.UTF8.GetBytes($$"""{"a":"{{new string('x', bytes - 8)}}"}""");
+        Assert.Equal(bytes, metadata.Length);
+
+        await ana.SendAsync(new MessageCommand { RoomId = "lobby", Content = "hola", Metadata = metadata, Ref = "m1" });
+
+        if (refused)
+        {
+            var error = await ana.NextAsync("error", "the refusal");
+            Assert.Equal((40005, "m1"), (error.Code, error.Ref));
+        }
+        else
+        {
+            Assert.Equal(bytes, (await _node.CommandAsync(Command.BodyOneofCase.Send)).Send.Metadata.Length);
+        }
+    }
+
+    [Fact]
+    public async Task A_user_with_many_rooms_is_greeted_in_pages_that_fit()
+    {
+        const int Rooms = 14_000;
+        _node.Calls.On<ListRoomsRequest, ListRoomsReply>("ListRooms", request =>
+        {
+            var start = request.AfterRoomId.Length == 0 ? 0 : int.Parse(request.AfterRoomId.AsSpan(5), System.Globalization.CultureInfo.InvariantCulture) + 1;
+            var page = Enumerable.Range(start, Math.Min(1000, Rooms - start)).Select(room => new RoomSummary { RoomId = $"room-{room:00000}", Epoch = "e", Seq = room });
+            return new ListRoomsReply { Rooms = { page }, HasMore = start + 1000 < Rooms };
+        });
+        var ana = _node.NewClient(new SessionOpening(TestClient.User("ana"), null, null, null, null));
+        await ana.OpenAsync();
+
+        var frame = await ana.NextAsync("connected", "the greeting");
+        Assert.True(frame.Flag("rooms_has_more"));
+        var told = RoomsOf(frame);
+        for (var hasMore = true; hasMore; hasMore = frame.Flag("has_more"))
+        {
+            frame = await ana.NextAsync("rooms", "more rooms");
+            Assert.InRange(System.Text.Encoding.UTF8.GetByteCount(frame.Root.GetRawText()), 1, 64 * 1024);
+            told.AddRange(RoomsOf(frame));
+        }
+
+        Assert.Equal(Enumerable.Range(0, Rooms).Select(room => $"room-{room:00000}"), told);
+
+        static List<string?> RoomsOf(Tertulia.Testing.Frame frame) =>
+            [.. frame.Root.GetProperty("data").GetProperty("rooms").EnumerateArray().Select(room => room.GetProperty("room_id").GetString())];
+    }
+
+    [Fact]
+    public async Task A_client_that_enters_128_rooms_and_reads_slowly_enters_them_all()
+    {
+        await using var node = await TestNode.StartAsync(("Limits:EventsPerMinute", "0"));
+        node.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", request => new Snapshot
+        {
+            Epoch = TestNode.Epoch,
+            Seq = 50,
+            Messages = { Enumerable.Range(1, 50).Select(seq => new Message { MessageId = $"{seq}", Seq = seq, Content = new string('x', 1000) }) },
+        });
+        var ana = await node.ConnectAsync("ana");
+        ana.Stream.Stall();
+        for (var room = 0; room < 128; room++)
+        {
+            await ana.JoinAsync($"room-{room}", reference: $"{room}");
+        }
+
+        for (var room = 0; room < 128; room++)
+        {
+            await node.AdmitAsync(await node.CommandAsync(Command.BodyOneofCase.Join), seq: 50);
+        }
+
+        await node.SettledAsync();
+        Assert.InRange(ana.Session.Outbox.WaitingBytes, 1, 256 * 1024);
+        ana.Stream.Resume();
+
+        var entered = new HashSet<string?>();
+        for (var room = 0; room < 128; room++)
+        {
+            entered.Add((await ana.NextAsync("joined", $"room {room} is entered")).Ref);
+        }
+
+        Assert.Equal(128, entered.Count);
+        Assert.False(ana.Session.Outbox.IsClosing);
+    }
 }

@@ -15,7 +15,7 @@ internal sealed class TestClient : IAsyncDisposable
     public TestClient(ISessionFlow flow, SessionOpening opening, TimeProvider time, OutboxOptions? options = null)
     {
         _flow = flow;
-        var outbox = new Outbox(Stream, () => { }, options ?? new OutboxOptions(), time, RawEvent.Format);
+        var outbox = new Outbox(new StreamWire(Stream, () => { }, RawEvent.Format), options ?? new OutboxOptions(), time);
         Session = new Session(Guid.NewGuid().ToString("N"), opening, outbox);
     }
 

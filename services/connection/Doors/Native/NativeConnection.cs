@@ -6,7 +6,7 @@ using Tertulia.Hosting;
 namespace Tertulia.Connections.Doors.Native;
 
 /// <summary>One WebSocket of a client: reads its frames, lets its outbox write, closes with both sides' close frames.</summary>
-internal sealed class NativeConnection : IDisposable
+internal sealed class NativeConnection : IDisposable, IReadProgress
 {
     private readonly NativeDoor _door;
     private readonly Lock _abortLock = new();
@@ -22,8 +22,8 @@ internal sealed class NativeConnection : IDisposable
     public NativeConnection(NativeDoor door, UpgradedSocket socket, bool compressed, SessionOpening opening)
     {
         (_door, _abort, _openedAt) = (door, socket.Abort, door.Time.GetTimestamp());
-        _reader = new WebSocketReader(socket.Transport, door.Limits.EffectiveFrameBytes, compressed);
-        _outbox = new Outbox(socket.Transport, Abort, door.Outbox, door.Time, compressed ? door.Format.Deflated : door.Format);
+        _reader = new WebSocketReader(socket.Transport, door.Limits.EffectiveFrameBytes, compressed, this);
+        _outbox = new Outbox(new StreamWire(socket.Transport, Abort, compressed ? door.Format.Deflated : door.Format), door.Outbox, door.Time, door.Budget);
         Session = new Session(Guid.CreateVersion7().ToString("N"), opening, _outbox);
     }
 
@@ -72,6 +72,9 @@ internal sealed class NativeConnection : IDisposable
         }
     }
 
+    /// <summary>Bytes of the client came: it is alive, also within one slow frame.</summary>
+    void IReadProgress.OnBytes() => Session.Heard();
+
     /// <summary>The socket is over.</summary>
     public void Dispose()
     {
@@ -86,14 +89,18 @@ internal sealed class NativeConnection : IDisposable
     {
         while (true)
         {
+            if (_outbox.WhenRoomAsync() is { IsCompleted: false } room)
+            {
+                await room; // A client that does not read what it has asked for is not listened to meanwhile.
+            }
+
             var input = await _reader.ReadAsync(CancellationToken.None); // Ended by the client, or by abort.
-            Session.Heard();
             switch (input.Kind)
             {
                 case WebSocketInputKind.End:
                     return;
                 case WebSocketInputKind.Close:
-                    _outbox.Answer(input.Code);
+                    _outbox.AnswerClose(input.Code);
                     return;
                 case WebSocketInputKind.Violation:
                     _outbox.Close(input.Code, input.Reason);

@@ -9,7 +9,7 @@ namespace Tertulia.Connections.Doors.Native;
 /// <summary>What all WebSockets of the native protocol share.</summary>
 internal sealed class NativeDoor(
     ISessionFlow flow, FrameReader reader, NativeFormat format, UserRates rates, IOptions<SocketOptions> sockets, IOptions<OutboxOptions> outbox,
-    IOptions<LimitOptions> limits, TimeProvider time)
+    IOptions<LimitOptions> limits, OutboxBudget budget, TimeProvider time)
 {
     /// <summary>What becomes of clients' commands.</summary>
     public ISessionFlow Flow => flow;
@@ -28,6 +28,9 @@ internal sealed class NativeDoor(
 
     /// <summary>Of outboxes.</summary>
     public OutboxOptions Outbox { get; } = outbox.Value;
+
+    /// <summary>Of all outboxes together.</summary>
+    public OutboxBudget Budget => budget;
 
     /// <summary>Of clients.</summary>
     public LimitOptions Limits { get; } = limits.Value;

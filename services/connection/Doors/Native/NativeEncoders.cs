@@ -15,6 +15,7 @@ internal static class NativeEncoders
         NativeEncoder.Json<MessageStateEvent>(MessageState),
         NativeEncoder.Json<MessageSentEvent>(MessageSent),
         NativeEncoder.Json<ConnectedEvent>(Connected),
+        NativeEncoder.Json<RoomsEvent>(Rooms),
         NativeEncoder.Json<JoinedEvent>(Joined),
         NativeEncoder.Json<LeftEvent>(Left),
         NativeEncoder.Json<HistoryEvent>(History),
@@ -88,9 +89,22 @@ internal static class NativeEncoders
         FrameJson.WriteOptional(json, "avatar"u8, connected.User.Avatar);
         json.WriteEndObject();
         FrameJson.WriteRooms(json, connected.Rooms);
+        if (connected.HasMoreRooms)
+        {
+            json.WriteBoolean("rooms_has_more"u8, true);
+        }
+
         json.WriteNumber("heartbeat_ms"u8, (long)connected.Heartbeat.TotalMilliseconds);
         FrameJson.WriteTime(json, "server_time"u8, connected.ServerTime);
         WriteLimits(json, connected.Limits);
+        return json;
+    }
+
+    private static Utf8JsonWriter Rooms(RoomsEvent rooms)
+    {
+        var json = FrameJson.BeginData("rooms"u8);
+        FrameJson.WriteRooms(json, rooms.Rooms);
+        json.WriteBoolean("has_more"u8, rooms.HasMore);
         return json;
     }
 

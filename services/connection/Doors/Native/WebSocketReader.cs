@@ -3,13 +3,21 @@ using System.Text.Unicode;
 
 namespace Tertulia.Connections.Doors.Native;
 
+/// <summary>Wants to know that bytes come, before they are a frame.</summary>
+internal interface IReadProgress
+{
+    /// <summary>Some came.</summary>
+    void OnBytes();
+}
+
 /// <summary>Reads a client's WebSocket frames (RFC 6455, 5) from its transport and puts messages together.</summary>
 /// <remarks>One reader at a time. It holds a buffer only while bytes wait in it: an idle connection costs none. What it holds grows with what has come,
 /// not with what a header promises.</remarks>
 /// <param name="transport">Bytes of the client.</param>
 /// <param name="maxMessageBytes">Payload of a frame, of a message, and of an inflated message at most.</param>
 /// <param name="compressed"><c>permessage-deflate</c> was negotiated, without context takeover.</param>
-internal sealed class WebSocketReader(Stream transport, int maxMessageBytes, bool compressed = false) : IDisposable
+/// <param name="progress">Is told of every read that brought bytes; null when nobody wants to know.</param>
+internal sealed class WebSocketReader(Stream transport, int maxMessageBytes, bool compressed = false, IReadProgress? progress = null) : IDisposable
 {
     private const int FirstRentBytes = 4 * 1024;
     private const string NotText = "not UTF-8";
@@ -197,8 +205,14 @@ internal sealed class WebSocketReader(Stream transport, int maxMessageBytes, boo
             }
 
             var read = await transport.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
+            if (read == 0)
+            {
+                return false;
+            }
+
             _end += read;
-            return read > 0;
+            progress?.OnBytes();
+            return true;
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
         {

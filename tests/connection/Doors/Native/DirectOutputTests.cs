@@ -173,7 +173,7 @@ public sealed class DirectOutputTests : IAsyncLifetime
     {
         const int Messages = 1000;
         var frame = new RawEvent("{\"type\":\"message\"}", DeliveryClass.Durable);
-        var outbox = new Outbox(new DuplexPipeStream(_output), () => { }, new OutboxOptions(), TimeProvider.System, RawEvent.Format);
+        var outbox = new Outbox(new StreamWire(new DuplexPipeStream(_output), () => { }, RawEvent.Format), new OutboxOptions(), TimeProvider.System);
         var received = new byte[256];
         Deliver(50);
 

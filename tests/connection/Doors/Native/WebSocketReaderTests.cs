@@ -197,4 +197,23 @@ public sealed class WebSocketReaderTests
             }
         }
     }
+
+    [Fact]
+    public async Task Bytes_are_told_as_they_come_also_within_a_frame()
+    {
+        var bytes = ClientBytes.Text(new string('x', 1000));
+        var progress = new Progress();
+        using var reader = new WebSocketReader(new ChunkStream(bytes[..^1], 100), 64 * 1024, progress: progress);
+
+        Assert.Equal(WebSocketInputKind.End, (await reader.ReadAsync(CancellationToken.None)).Kind); // The frame is not complete.
+
+        Assert.InRange(progress.Reads, 10, 11);
+    }
+
+    private sealed class Progress : IReadProgress
+    {
+        public int Reads { get; private set; }
+
+        public void OnBytes() => Reads++;
+    }
 }
