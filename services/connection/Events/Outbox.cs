@@ -274,8 +274,9 @@ internal sealed partial class Outbox : IThreadPoolWorkItem
     {
         if (_room is not null && (_state != State.Open || Waiting < _options.SoftLimitBytes / 2))
         {
-            _room.TrySetResult();
+            var room = _room;
             Volatile.Write(ref _room, null);
+            room.TrySetResult();
         }
 
         GiveTurn();

@@ -331,7 +331,7 @@ public sealed class SessionFlowTests : IAsyncLifetime
             await node.AdmitAsync(await node.CommandAsync(Command.BodyOneofCase.Join), seq: 50);
         }
 
-        await node.SettledAsync();
+        await Eventually.HoldsAsync(() => ana.Session.Outbox.WaitingBytes > 100_000, "answers wait");
         Assert.InRange(ana.Session.Outbox.WaitingBytes, 1, 256 * 1024);
         ana.Stream.Resume();
 
