@@ -8,6 +8,7 @@ using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Doors;
 using Tertulia.Connections.Doors.Native;
 using Tertulia.Connections.Submitting;
+using Tertulia.Connections.Verbs;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Link.Node;
@@ -26,6 +27,7 @@ public static class ConnectionServiceSetup
         .AddRooms()
         .AddSubmitting()
         .AddSessions()
+        .AddVerbs()
         .AddSockets()
         .AddLinks();
 
@@ -76,6 +78,7 @@ public static class ConnectionServiceSetup
         .AddSingleton<SessionMover>()
         .AddSingleton<Greeting>()
         .AddSingleton<AuthFlow>()
+        .AddSingleton<SessionStart>()
         .AddSingleton<TokenExpiry>()
         .AddSingleton<ISessionFlow, SessionFlow>()
         .AddRunning<Heartbeat>()

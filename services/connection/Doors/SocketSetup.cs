@@ -20,8 +20,8 @@ internal static class SocketSetup
         services.Configure<KestrelServerOptions>(kestrel => kestrel.DisableStringReuse = true);
         services.AddSingleton<OriginRules>();
         services.AddSingleton<SocketAdmission>();
-        services.AddSingleton(new NativeFormat(NativeEncoders.All));
-        services.AddSingleton(new FrameReader(FrameTypes.All));
+        services.AddSingleton(provider => new NativeFormat(NativeEncoders.All.Concat(provider.GetServices<NativeEncoder>())));
+        services.AddSingleton(provider => new FrameReader(FrameTypes.All.Concat(provider.GetServices<FrameType>())));
         services.AddSingleton<OutboxBudget>();
         services.AddSingleton<NativeDoor>();
         services.AddSingleton<NativeSocket>();

@@ -181,18 +181,17 @@ internal sealed partial class RoomBinding
 
     private void Deliver(RoomEvent entry)
     {
-        switch (entry.BodyCase)
+        if (entry.BodyCase == RoomEvent.BodyOneofCase.Member)
         {
-            case RoomEvent.BodyOneofCase.Message:
-                using (Trace(entry))
-                {
-                    FanOut(new MessageEvent(RoomId, Epoch, entry), entry);
-                }
+            MemberCount = entry.Member.Members;
+        }
 
-                break;
-            case RoomEvent.BodyOneofCase.Member:
-                MemberCount = entry.Member.Members;
-                break;
+        if (views.Of(entry) is { } view)
+        {
+            using (Trace(entry))
+            {
+                FanOut(view.Show(RoomId, Epoch, entry), entry);
+            }
         }
     }
 

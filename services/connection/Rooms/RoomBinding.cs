@@ -6,8 +6,9 @@ namespace Tertulia.Connections.Rooms;
 /// <summary>One room on this node: its local members, how far it was delivered, and what the rest of the cluster said of it.</summary>
 /// <remarks>Order of locks: this one, then an outbox's, or that of the presence reports. Never two rooms' at once.</remarks>
 /// <param name="roomId">The room.</param>
+/// <param name="views">How entries are shown.</param>
 /// <param name="emptySince">Time stamp of now: a room without members is given up some time later.</param>
-internal sealed partial class RoomBinding(string roomId, long emptySince)
+internal sealed partial class RoomBinding(string roomId, EntryViews views, long emptySince)
 {
     private readonly MemberList _members = new();
     private readonly EventOrder _order = new();

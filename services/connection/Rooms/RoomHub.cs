@@ -4,7 +4,7 @@ using Tertulia.Connections.Sessions;
 namespace Tertulia.Connections.Rooms;
 
 /// <summary>The rooms of this node, by room id.</summary>
-internal sealed class RoomHub(TimeProvider time)
+internal sealed class RoomHub(EntryViews views, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, RoomBinding> _rooms = new(StringComparer.Ordinal);
 
@@ -24,7 +24,7 @@ internal sealed class RoomHub(TimeProvider time)
         {
             if (!_rooms.TryGetValue(roomId, out var room))
             {
-                var created = new RoomBinding(roomId, time.GetTimestamp());
+                var created = new RoomBinding(roomId, views, time.GetTimestamp());
                 room = _rooms.GetOrAdd(roomId, created);
                 if (room == created)
                 {

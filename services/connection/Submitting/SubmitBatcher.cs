@@ -26,6 +26,7 @@ internal sealed class SubmitBatcher : BackgroundService
         IOptions<LiveBusOptions> bus, TimeProvider time, ILogger<ReplicaLane> logger)
     {
         _pending = pending;
+        RetryAfter = options.Value.RetryAfter;
         _time = time;
         _logger = logger;
         _newLane = replicaId => new ReplicaLane(replicaId, queue, pending, node.Id, options.Value, time, logger);
@@ -36,6 +37,9 @@ internal sealed class SubmitBatcher : BackgroundService
             _routes[partition] = new PartitionRoute(partition, new SubmitBudget(options.Value.Capacity, options.Value.PartitionBytes), process, pending);
         }
     }
+
+    /// <summary>What a client is told whose command is refused because as much waits as may.</summary>
+    public TimeSpan RetryAfter { get; }
 
     /// <summary>Puts a command on the way to its room's partition; the room id, the actor and the body are the caller's.</summary>
     /// <param name="command">Not to be changed any more. Gets its id and its time here.</param>

@@ -12,10 +12,10 @@ internal sealed class TestClient : IAsyncDisposable
     private readonly ISessionFlow _flow;
     private bool _gone;
 
-    public TestClient(ISessionFlow flow, SessionOpening opening, TimeProvider time, OutboxOptions? options = null)
+    public TestClient(ISessionFlow flow, SessionOpening opening, TimeProvider time, OutboxOptions? options = null, IWireFormat? format = null)
     {
         _flow = flow;
-        var outbox = new Outbox(new StreamWire(Stream, () => { }, RawEvent.Format), options ?? new OutboxOptions(), time);
+        var outbox = new Outbox(new StreamWire(Stream, () => { }, format ?? RawEvent.Format), options ?? new OutboxOptions(), time);
         Session = new Session(Guid.NewGuid().ToString("N"), opening, outbox);
     }
 

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Tertulia.Bus;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Events;
+using Tertulia.Connections.Doors.Native;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
@@ -58,7 +59,11 @@ internal sealed class TestNode : IAsyncDisposable
     public T Of<T>()
         where T : notnull => _host.Services.GetRequiredService<T>();
 
-    public static async Task<TestNode> StartAsync(params (string Key, string Value)[] settings)
+    public static Task<TestNode> StartAsync(params (string Key, string Value)[] settings) => StartAsync(_ => { }, settings);
+
+    /// <param name="configure">Registers what the test adds.</param>
+    /// <param name="settings">Configuration.</param>
+    public static async Task<TestNode> StartAsync(Action<IServiceCollection> configure, params (string Key, string Value)[] settings)
     {
         var time = new ManualTime();
         var calls = new ScriptedCalls();
@@ -75,6 +80,7 @@ internal sealed class TestNode : IAsyncDisposable
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddOptions<DrainOptions>();
         builder.Services.AddLiveBus().AddConnectionService();
+        configure(builder.Services);
         builder.Services.AddSingleton(new MessageService.MessageServiceClient(calls));
         builder.Services.AddSingleton(new PresenceService.PresenceServiceClient(calls));
         var inner = builder.Services.Last(service => service.ServiceType == typeof(ISubmitQueue));
@@ -153,7 +159,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public TestClient NewClient(SessionOpening opening, OutboxOptions? options = null)
     {
-        var client = new TestClient(Of<ISessionFlow>(), opening, Time, options);
+        var client = new TestClient(Of<ISessionFlow>(), opening, Time, options, Of<NativeFormat>());
         _clients.Add(client);
         return client;
     }

@@ -81,9 +81,21 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
     public string? Text(Field field, int maxChars, bool mayBeEmpty = false) => Of(field).Kind switch
     {
         JsonTokenType.None or JsonTokenType.Null => null,
-        JsonTokenType.String => Checked(field, Decode(Of(field)), maxChars, mayBeEmpty),
+        JsonTokenType.String => Checked(Name(field), Decode(Of(field)), maxChars, mayBeEmpty),
         _ => Complain<string>($"{Name(field)} must be a string"),
     };
+
+    /// <summary>Text of a field that only one type of frame knows; null when absent.</summary>
+    public string? Text(string name, int maxChars)
+    {
+        var value = Find(name);
+        return value.Kind switch
+        {
+            JsonTokenType.None or JsonTokenType.Null => null,
+            JsonTokenType.String => Checked(name, Decode(value), maxChars, mayBeEmpty: false),
+            _ => Complain<string>($"{name} must be a string"),
+        };
+    }
 
     /// <summary>An id: text, or an integer, which is taken as its digits; null when absent.</summary>
     public string? Id(Field field, int maxChars)
@@ -94,7 +106,7 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
             var digits = Raw(value);
             return digits.ContainsAny("eE."u8)
                 ? Complain<string>($"{Name(field)} must be a string or an integer")
-                : Checked(field, System.Text.Encoding.ASCII.GetString(digits), maxChars, mayBeEmpty: false);
+                : Checked(Name(field), System.Text.Encoding.ASCII.GetString(digits), maxChars, mayBeEmpty: false);
         }
 
         return value.Kind is JsonTokenType.None or JsonTokenType.Null or JsonTokenType.String
@@ -246,6 +258,31 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
         }
     }
 
+    // Reads the message once more: such fields are rare, and only their own type of frame looks for them.
+    private readonly FieldValue Find(string name)
+    {
+        var found = default(FieldValue);
+        var reader = new Utf8JsonReader(_utf8, new JsonReaderOptions { MaxDepth = FrameReader.MaxDepth });
+        reader.Read();
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var (isData, isWanted) = (reader.CurrentDepth == 1 && FieldOf(ref reader) == Field.Data, FieldOf(ref reader) == Field.Unknown && !HasHalf(ref reader) && reader.ValueTextEquals(name));
+                if (!isData)
+                {
+                    var value = Skip(ref reader, offset: 0);
+                    found = isWanted ? value : found;
+                }
+            }
+        }
+
+        return found;
+    }
+
+    private static bool HasHalf(ref Utf8JsonReader reader) =>
+        reader.ValueIsEscaped && (reader.ValueSpan.IndexOf("\\ud"u8) >= 0 || reader.ValueSpan.IndexOf("\\uD"u8) >= 0);
+
     private static FieldValue Skip(ref Utf8JsonReader reader, int offset)
     {
         reader.Read();
@@ -257,7 +294,7 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
     private static Field FieldOf(ref Utf8JsonReader reader)
     {
         // A name with an escaped surrogate is none of ours, and half of a pair could not be compared.
-        if (reader.ValueIsEscaped && (reader.ValueSpan.IndexOf("\\ud"u8) >= 0 || reader.ValueSpan.IndexOf("\\uD"u8) >= 0))
+        if (HasHalf(ref reader))
         {
             return Field.Unknown;
         }
@@ -307,16 +344,16 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
         return reader.TryGetInt64(out number) && number >= min && number <= max;
     }
 
-    private string? Checked(Field field, string? text, int maxChars, bool mayBeEmpty)
+    private string? Checked(string name, string? text, int maxChars, bool mayBeEmpty)
     {
         // U+0000 is a character that not every store can hold.
         if (text is null || text.Contains('\0', StringComparison.Ordinal))
         {
-            return Complain<string>($"{Name(field)} must be text without U+0000 and halves of characters");
+            return Complain<string>($"{name} must be text without U+0000 and halves of characters");
         }
 
         return text.Length > maxChars || (text.Length == 0 && !mayBeEmpty)
-            ? Complain<string>($"{Name(field)} must have 1 to {maxChars} characters")
+            ? Complain<string>($"{name} must have 1 to {maxChars} characters")
             : text;
     }
 

@@ -1,0 +1,27 @@
+using Tertulia.Connections.Announcing;
+using Tertulia.Connections.Auth;
+using Tertulia.Connections.Rooms;
+
+namespace Tertulia.Connections.Sessions;
+
+/// <summary>The beginning of a session whose user is known: presence is told, and it is greeted.</summary>
+internal sealed partial class SessionStart(PresenceReporter reporter, JoinFlow joins, Greeting greeting, ILogger<SessionFlow> logger)
+{
+    /// <summary>Starts; answers come through the outbox.</summary>
+    public void Start(Session session, Caller caller)
+    {
+        LogOpened(session.ConnectionId, caller.UserId);
+        reporter.Open(session.ConnectionId, caller.UserId, caller.Username);
+        if (session.Opening.RoomId is { } roomId)
+        {
+            joins.Enter(session, caller, roomId, new Entrance(Reference: null, session.Opening.Since, Entrance.DefaultHistory, Greets: true));
+        }
+        else
+        {
+            session.Calls.Start(() => greeting.GreetAsync(session, caller));
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Connection {ConnectionId} of {UserId} is open")]
+    private partial void LogOpened(string connectionId, string userId);
+}

@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using Tertulia.Connections.Auth;
+using Tertulia.Connections.Events;
+using Tertulia.Connections.Rooms;
+using Tertulia.Connections.Sessions;
+using Tertulia.Connections.Submitting;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Verbs;
+
+/// <summary>What became of a command that is in the room's log.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Epoch">Epoch of the seq.</param>
+/// <param name="Submitted">The command as it was sent.</param>
+/// <param name="Seq">Its entry's place in the log.</param>
+/// <param name="CreatedAtMs">Unix milliseconds of the write.</param>
+/// <param name="First">The first result, when the command was sent again under the client's own id; else null.</param>
+internal readonly record struct VerbOutcome(string RoomId, string Epoch, Command Submitted, long Seq, long CreatedAtMs, Stored? First);
+
+/// <summary>A command of a room's member that becomes an entry of the room's log: how it is submitted, how its outcome is told, and how its entry is shown.</summary>
+/// <remarks>A verb needs nothing else on a node but the frame's type and the encodings of its events (<c>Doors</c>).</remarks>
+internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandler<TCommand>, IEntryView
+    where TCommand : RoomCommand
+{
+    /// <summary>Which entries are this verb's.</summary>
+    public abstract EntryKind Entries { get; }
+
+    /// <summary>What members are shown of an entry.</summary>
+    public abstract ServerEvent Show(string roomId, string epoch, RoomEvent entry);
+
+    /// <summary>Fills in the command's body.</summary>
+    /// <param name="command">What the client asks for.</param>
+    /// <param name="submitted">Room, actor and trace are there.</param>
+    /// <returns>Why it is refused; null when it is not.</returns>
+    protected abstract Refusal? Fill(TCommand command, Command submitted);
+
+    /// <summary>What the client is told when it is done.</summary>
+    protected abstract ServerEvent Tell(TCommand command, VerbOutcome outcome);
+
+    /// <summary>The id by which the entry is known when it is read back from the log, where entries do not name their command; null when it has none.</summary>
+    protected virtual string? EntryId(Command submitted) => null;
+
+    /// <inheritdoc />
+    protected sealed override void Handle(RoomMember member, Caller caller, TCommand command)
+    {
+        var roomId = member.Room.RoomId;
+        using var activity = Telemetry.Activities.StartActivity("message", ActivityKind.Producer, command.Traceparent);
+        var submitted = new Command { RoomId = roomId, Actor = caller.ToActor(roomId), Traceparent = activity?.Id ?? command.Traceparent ?? "" };
+        if (Fill(command, submitted) is { } refusal)
+        {
+            member.Session.Send(ErrorEvent.Of(refusal, command.Ref, roomId));
+        }
+        else if (!batcher.TrySubmit(submitted, new Pending(this, member, command, submitted)))
+        {
+            Telemetry.Messages.Add(1, Telemetry.Refused);
+            member.Session.Send(new ErrorEvent(ErrorCode.Overloaded, Ref: command.Ref, RetryAfterMs: (int)batcher.RetryAfter.TotalMilliseconds, RoomId: roomId));
+        }
+    }
+
+    /// <summary>A command on its way: its client is told the outcome.</summary>
+    private sealed class Pending(RoomVerb<TCommand> verb, RoomMember member, TCommand command, Command submitted) : PendingCommand
+    {
+        public override string? MessageId => verb.EntryId(submitted);
+
+        public override void OnEvent(string roomId, string epoch, RoomEvent entry)
+        {
+            Telemetry.Messages.Add(1, Telemetry.Stored);
+            Reply(verb.Tell(command, new VerbOutcome(roomId, epoch, submitted, entry.Seq, entry.CreatedAtMs, First: null)));
+        }
+
+        public override void OnReply(CommandReply reply)
+        {
+            switch (reply.OutcomeCase)
+            {
+                case CommandReply.OutcomeOneofCase.Stored:
+                    OnStored(reply.Stored);
+                    break;
+                case CommandReply.OutcomeOneofCase.Refused:
+                    OnRefused(reply.Refused);
+                    break;
+                default:
+                    OnRefused(new Refusal { Code = ErrorCode.Internal });
+                    break;
+            }
+        }
+
+        public override void OnRefused(Refusal refusal)
+        {
+            Telemetry.Messages.Add(1, Telemetry.Refused);
+            Reply(ErrorEvent.Of(refusal, command.Ref, member.Room.RoomId));
+        }
+
+        private void OnStored(Stored stored)
+        {
+            // The batch may have gone twice because a confirm was lost. Stored under the id of this very command, it is no duplicate of the client's.
+            var duplicate = stored.Duplicate && stored.MessageId != MessageId;
+            Telemetry.Messages.Add(1, duplicate ? Telemetry.Duplicate : Telemetry.Stored);
+            Reply(verb.Tell(command, new VerbOutcome(
+                member.Room.RoomId, member.Room.Epoch, submitted, stored.Seq, stored.CreatedAtMs, duplicate ? stored : null)));
+        }
+
+        private void Reply(ServerEvent serverEvent)
+        {
+            lock (member.Room.Gate)
+            {
+                member.Reply(serverEvent);
+            }
+        }
+    }
+}

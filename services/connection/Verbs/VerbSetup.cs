@@ -1,0 +1,28 @@
+using Tertulia.Connections.Rooms;
+
+namespace Tertulia.Connections.Verbs;
+
+/// <summary>What clients can ask for: one line each.</summary>
+internal static class VerbSetup
+{
+    public static IServiceCollection AddVerbs(this IServiceCollection services) => services
+        .AddSingleton<EntryViews>()
+        .AddHandler<PingHandler>()
+        .AddHandler<AuthHandler>()
+        .AddHandler<JoinHandler>()
+        .AddHandler<LeaveHandler>()
+        .AddHandler<HistoryHandler>()
+        .AddHandler<TypingHandler>()
+        .AddVerb<MessageVerb>();
+
+    /// <summary>A kind of command.</summary>
+    public static IServiceCollection AddHandler<THandler>(this IServiceCollection services)
+        where THandler : class, ICommandHandler => services.AddSingleton<ICommandHandler, THandler>();
+
+    /// <summary>A kind of command whose outcome is an entry of the room's log.</summary>
+    public static IServiceCollection AddVerb<TVerb>(this IServiceCollection services)
+        where TVerb : class, ICommandHandler, IEntryView => services
+        .AddSingleton<TVerb>()
+        .AddSingleton<ICommandHandler>(provider => provider.GetRequiredService<TVerb>())
+        .AddSingleton<IEntryView>(provider => provider.GetRequiredService<TVerb>());
+}
