@@ -28,6 +28,7 @@ internal sealed partial class RoomShow(
         var snapshot = await ReadAsync(request, patience, cancellationToken);
         if (!IsCurrent(member, joined, snapshot))
         {
+            member.Room.OnDoubt(); // A replica that is behind, or a store that went back: the owner says which.
             return new Refusal { Code = ErrorCode.Unavailable, Detail = "the snapshot is older than the room" };
         }
 

@@ -125,6 +125,45 @@ public sealed class SubscriptionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_newcomer_whose_snapshot_ends_before_what_was_delivered_makes_the_node_ask_the_owner()
+    {
+        var ana = await _node.JoinedAsync("ana", "lobby", seq: 9);
+        _node.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = TestNode.Epoch, Seq = 4 });
+        var bruno = await _node.ConnectAsync("bruno");
+        await bruno.JoinAsync("lobby");
+        await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 4);
+        var joined = bruno.NextAsync("joined", "the answer");
+
+        // The owner, asked by either command, has renewed the epoch.
+        _node.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = "e2", Seq = 4 });
+        var wasAsked = false;
+        for (var step = 0; !joined.IsCompleted; step++)
+        {
+            Assert.True(step < 1000, "the newcomer is not in the room");
+            if (_node.TryReadCommand(out var command))
+            {
+                await _node.ReplyAsync(command!, Answer(command!));
+            }
+
+            await _node.SettledAsync();
+            _node.Time.Advance(TimeSpan.FromMilliseconds(100));
+        }
+
+        Assert.True(wasAsked);
+        Assert.Equal(("e2", 4), ((await joined).Epoch, (await joined).Seq));
+        Assert.Equal(4005, (await Eventually.CompletesAsync(ana.Stream.Closed, "who has void positions is closed")).Code);
+
+        Action<CommandReply> Answer(Command command)
+        {
+            wasAsked |= command.Subscribe is not null;
+            var epoch = wasAsked ? "e2" : TestNode.Epoch;
+            return command.Subscribe is null
+                ? reply => reply.Joined = new Joined { Epoch = epoch, Seq = 4, OwnerEpoch = 1, Members = 1, Role = "member" }
+                : reply => reply.Subscribed = Position(4, epoch: epoch);
+        }
+    }
+
+    [Fact]
     public async Task A_large_hole_is_read_in_pieces()
     {
         var ana = await _node.JoinedAsync("ana", "lobby", seq: 5);
