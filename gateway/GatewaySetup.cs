@@ -32,7 +32,7 @@ public static class GatewaySetup
         services.AddSingleton<ClientLimits>();
         services.AddSingleton<OpenSockets>();
         services.AddSingleton<NodeCalls>();
-        services.AddSingleton<IReadinessCheck, NodesReadiness>();
+        services.AddReadinessCheck<NodesReadiness>("nodes");
         services.AddHostedService<DrainOnStop>();
         services.AddSingleton<WaitingBytes>();
         services.AddSingleton<AllLinks>();
@@ -79,7 +79,6 @@ public static class GatewaySetup
         app.UseCors(); // Before the limits, so that a page may read a 429, too.
         app.UseMiddleware<ClientLimitsMiddleware>();
         app.UseMiddleware<HandshakeMiddleware>();
-        HealthEndpoint.Map(app);
         app.MapReverseProxy(proxy =>
         {
             proxy.UseMiddleware<AnotherNodeMiddleware>();

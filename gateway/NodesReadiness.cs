@@ -1,14 +1,13 @@
-using Tertulia.Hosting;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Tertulia.Gateway.Draining;
 using Yarp.ReverseProxy;
 using Yarp.ReverseProxy.Model;
 
 namespace Tertulia.Gateway;
 
-/// <summary>A gateway without a node that takes clients is not ready.</summary>
-internal sealed class NodesReadiness(IProxyStateLookup state) : IReadinessCheck
+/// <summary>A gateway without a node that takes clients is not ready. Adds <c>sockets</c> and <c>destinations</c> to the summary.</summary>
+internal sealed class NodesReadiness(IProxyStateLookup state, OpenSockets sockets) : IHealthCheck
 {
-    public string Name => "nodes";
-
     /// <summary>Sorted by address.</summary>
     public static DestinationState[] Nodes(IProxyStateLookup state) =>
         state.TryGetCluster(GatewayRoutes.Cluster, out var cluster)
@@ -17,6 +16,16 @@ internal sealed class NodesReadiness(IProxyStateLookup state) : IReadinessCheck
 
     public static bool TakesClients(DestinationState node) => node.Health.Active == DestinationHealth.Healthy;
 
-    public Task<string?> CheckAsync(CancellationToken cancellationToken) =>
-        Task.FromResult(Array.Exists(Nodes(state), TakesClients) ? null : "no node takes clients");
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var nodes = Nodes(state);
+        var data = new Dictionary<string, object>
+        {
+            ["sockets"] = sockets.Count,
+            ["destinations"] = nodes.Select(node => new { address = node.Model.Config.Address, health = node.Health.Active.ToString().ToLowerInvariant() }),
+        };
+        return Task.FromResult(Array.Exists(nodes, TakesClients)
+            ? HealthCheckResult.Healthy(data: data)
+            : HealthCheckResult.Unhealthy("no node takes clients", data: data));
+    }
 }

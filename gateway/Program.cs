@@ -1,11 +1,14 @@
 using Tertulia.Gateway;
 using Tertulia.Hosting;
 
-var builder = WebApplication.CreateBuilder(args);
-builder.AddDefaults("gateway");
-builder.AddGateway();
+return await Startup.RunAsync(() =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddDefaults("gateway");
+    builder.AddGateway();
 
-var app = builder.Build();
-app.MapDefaults();
-app.MapGateway();
-await app.RunAsync();
+    var app = builder.Build();
+    app.MapDefaults();
+    app.MapGateway();
+    return app;
+});

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Tertulia.Hosting;
 
 namespace Tertulia.AllInOne;
 
@@ -12,12 +14,21 @@ internal sealed class DataFolder : IDisposable
     private readonly FileStream _lock;
 
     /// <param name="path">Made when it is missing.</param>
-    /// <exception cref="IOException">Another process has it, or it cannot be written.</exception>
+    /// <exception cref="StartupException">Another process has it, or it cannot be written.</exception>
     public DataFolder(string path)
     {
-        FullPath = Directory.CreateDirectory(path).FullName;
+        try
+        {
+            FullPath = Directory.CreateDirectory(path).FullName;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new StartupException($"The data folder {path} cannot be made: {exception.Message}", exception);
+        }
+
         // Kept by the kernel as long as the process lives, however it ends: two of them would be two writers of every room.
-        _lock = new FileStream(Path.Combine(FullPath, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        _lock = Lock();
+        File.WriteAllText(PidFile, Environment.ProcessId.ToString(CultureInfo.InvariantCulture)); // The lock itself cannot be read by others.
     }
 
     /// <summary>The folder, absolute.</summary>
@@ -42,6 +53,25 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
+    private string PidFile => Path.Combine(FullPath, "pid");
+
     /// <inheritdoc />
     public void Dispose() => _lock.Dispose();
+
+    private FileStream Lock()
+    {
+        try
+        {
+            return new FileStream(Path.Combine(FullPath, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw new StartupException($"The data folder {FullPath} cannot be written: {exception.Message}", exception);
+        }
+        catch (IOException exception)
+        {
+            var pid = File.Exists(PidFile) ? $" (pid {File.ReadAllText(PidFile)})" : "";
+            throw new StartupException($"The data folder {FullPath} is used by another process{pid}: stop it, or choose another folder with --data.", exception);
+        }
+    }
 }

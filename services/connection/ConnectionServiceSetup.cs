@@ -43,13 +43,13 @@ public static class ConnectionServiceSetup
     }
 
     private static IServiceCollection AddServicesCalled(this IServiceCollection services) => services
-        .AddSingleton(provider => new MessageService.MessageServiceClient(provider.GetRequiredService<GrpcChannels>().To("message")))
-        .AddSingleton(provider => new PresenceService.PresenceServiceClient(provider.GetRequiredService<GrpcChannels>().To("presence")));
+        .AddServiceClient<MessageService.MessageServiceClient>("message")
+        .AddServiceClient<PresenceService.PresenceServiceClient>("presence");
 
     // Services stop in the opposite order of these: the inbox is the last to go.
     private static IServiceCollection AddAnnouncing(this IServiceCollection services) => services
         .AddRunning<NodeInbox>()
-        .AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<NodeInbox>())
+        .AddReadinessCheck<NodeInbox>("inbox")
         .AddRunning<PresenceReporter>()
         .AddRunning<RateExchange>();
 

@@ -2,11 +2,14 @@ using Tertulia.Bus;
 using Tertulia.Connections;
 using Tertulia.Hosting;
 
-var builder = WebApplication.CreateBuilder(args);
-builder.AddDefaults("connection");
-builder.Services.AddLiveBus().AddConnectionService();
+return await Startup.RunAsync(() =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddDefaults("connection");
+    builder.Services.AddLiveBus().AddConnectionService();
 
-var app = builder.Build();
-app.MapDefaults();
-app.MapConnectionService();
-await app.RunAsync();
+    var app = builder.Build();
+    app.MapDefaults();
+    app.MapConnectionService();
+    return app;
+});

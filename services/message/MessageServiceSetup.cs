@@ -43,7 +43,7 @@ public static class MessageServiceSetup
         services.AddSingleton<IMessageStore>(provider => OpenStore(provider.GetRequiredService<IOptions<StoreOptions>>().Value));
         services.AddSingleton<StoreStart>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<StoreStart>());
-        services.AddSingleton<IReadinessCheck, StoreReadiness>();
+        services.AddReadinessCheck<StoreReadiness>("store");
     }
 
     private static SqlMessageStore OpenStore(StoreOptions options) =>

@@ -2,11 +2,14 @@ using Tertulia.Bus;
 using Tertulia.Hosting;
 using Tertulia.Messages;
 
-var builder = WebApplication.CreateBuilder(args);
-builder.AddDefaults("message");
-builder.Services.AddLiveBus().AddMessageService();
+return await Startup.RunAsync(() =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddDefaults("message");
+    builder.Services.AddLiveBus().AddMessageService();
 
-var app = builder.Build();
-app.MapDefaults();
-app.MapMessageService();
-await app.RunAsync();
+    var app = builder.Build();
+    app.MapDefaults();
+    app.MapMessageService();
+    return app;
+});

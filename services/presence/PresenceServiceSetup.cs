@@ -25,7 +25,7 @@ public static class PresenceServiceSetup
         services.AddSingleton<ChangeSender>();
         services.AddSingleton<PresenceLoop>();
         services.AddHostedService(provider => provider.GetRequiredService<PresenceLoop>());
-        services.AddSingleton<IReadinessCheck, PresenceReadiness>();
+        services.AddReadinessCheck<PresenceReadiness>("presence");
         return services;
     }
 

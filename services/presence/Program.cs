@@ -2,11 +2,14 @@ using Tertulia.Bus;
 using Tertulia.Hosting;
 using Tertulia.Presence;
 
-var builder = WebApplication.CreateBuilder(args);
-builder.AddDefaults("presence");
-builder.Services.AddLiveBus().AddPresenceService();
+return await Startup.RunAsync(() =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddDefaults("presence");
+    builder.Services.AddLiveBus().AddPresenceService();
 
-var app = builder.Build();
-app.MapDefaults();
-app.MapPresenceService();
-await app.RunAsync();
+    var app = builder.Build();
+    app.MapDefaults();
+    app.MapPresenceService();
+    return app;
+});

@@ -1,4 +1,5 @@
 using System.Text;
+using Tertulia.Hosting;
 
 namespace Tertulia.AllInOne.Tests;
 
@@ -38,7 +39,8 @@ public sealed class DataFolderTests : IDisposable
     public void A_second_host_does_not_get_it_until_the_first_has_gone()
     {
         var first = new DataFolder(_folder);
-        Assert.Throws<IOException>(() => new DataFolder(_folder));
+        var refused = Assert.Throws<StartupException>(() => new DataFolder(_folder));
+        Assert.Contains($"used by another process (pid {Environment.ProcessId})", refused.Message, StringComparison.Ordinal);
 
         first.Dispose();
 

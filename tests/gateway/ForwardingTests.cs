@@ -50,7 +50,6 @@ public sealed class ForwardingTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("/metrics")]
     [InlineData("/tertulia.v1.ConnectionService/MoveGatewayClients")]
     [InlineData("/wsx")]
     public async Task Nothing_but_the_public_prefixes_is_reachable(string path)
@@ -60,6 +59,17 @@ public sealed class ForwardingTests : IAsyncLifetime
         using var answer = await gateway.Http.GetAsync(path);
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.False(answer.Headers.Contains("X-Node"));
+    }
+
+    [Fact]
+    public async Task Metrics_are_the_gateways_own_and_not_for_strangers()
+    {
+        await using var gateway = await TestGateway.StartAsync([_node]);
+
+        using var answer = await gateway.Http.GetAsync("/metrics");
+
+        Assert.Equal((HttpStatusCode.Unauthorized, ""), (answer.StatusCode, await answer.Content.ReadAsStringAsync()));
         Assert.False(answer.Headers.Contains("X-Node"));
     }
 

@@ -89,8 +89,12 @@ public sealed class HealthTests : IAsyncLifetime
         await Eventually.HoldsAsync(() => gateway.HealthOf(_b) == DestinationHealth.Unhealthy, "the probe has found that b is not ready");
 
         var health = await gateway.Http.GetFromJsonAsync<JsonElement>("/health");
+        using var head = await gateway.Http.SendAsync(new HttpRequestMessage(HttpMethod.Head, "/health"));
+        using var nothing = await gateway.Http.GetAsync("/nothing");
 
         Assert.Equal("ok", health.GetProperty("status").GetString());
+        Assert.Equal(HttpStatusCode.OK, head.StatusCode);
+        Assert.Equal((HttpStatusCode.NotFound, "application/problem+json"), (nothing.StatusCode, nothing.Content.Headers.ContentType?.MediaType));
         Assert.Equal("gateway", health.GetProperty("service").GetString());
         var nodes = health.GetProperty("destinations").EnumerateArray().ToDictionary(
             node => node.GetProperty("address").GetString()!, node => node.GetProperty("health").GetString());

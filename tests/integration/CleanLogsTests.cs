@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Tertulia.Testing;
 
 namespace Tertulia.Integration.Tests;
@@ -39,6 +40,27 @@ public sealed class CleanLogsTests
 
         Assert.Equal(0, await product.Process.TerminateAsync(TimeSpan.FromSeconds(20), deadline.Token));
         await AssertCleanAsync(product.Process, token);
+    }
+
+    [Fact]
+    public async Task A_client_that_leaves_in_the_middle_of_a_request_is_no_failure()
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        await using var product = await AllInOneProcess.StartAsync(new Dictionary<string, string> { ["Logging__LogLevel__Tertulia"] = "Debug" }, deadline.Token);
+
+        using (var client = new TcpClient())
+        {
+            await client.ConnectAsync(product.Url.Host, product.Url.Port, deadline.Token);
+            await client.GetStream().WriteAsync("POST /api/v1/auth/token HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"u8.ToArray(), deadline.Token);
+            Assert.NotEqual(0, await client.GetStream().ReadAsync(new byte[100], deadline.Token)); // 100: it reads the body.
+            client.Client.Close(timeout: 0); // A reset, as of a phone that lost its network.
+        }
+
+        string[] log = [];
+        await Eventually.HoldsAsync(
+            () => (log = File.ReadAllLines(product.Process.LogPath)).Any(line => line.Contains("POST /api/v1/auth/token: the client left", StringComparison.Ordinal)),
+            "the process has noticed", () => product.Process.LogTail());
+        Assert.DoesNotContain(log, line => line.Contains(" fail: ", StringComparison.Ordinal) || line.Contains("Exception", StringComparison.Ordinal));
     }
 
     /// <summary>One who leaves properly, one whose socket breaks, and a frame that is refused.</summary>

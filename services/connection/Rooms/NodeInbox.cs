@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Tertulia.Bus;
 using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Events;
@@ -10,17 +11,15 @@ namespace Tertulia.Connections.Rooms;
 /// <summary>What comes to this node through the bus, given to whom it concerns.</summary>
 internal sealed partial class NodeInbox(
     ILiveBus bus, ProcessIdentity node, RoomHub hub, PendingAcks pending, GapRepair repair, Subscriptions subscriptions, SubmitBatcher batcher, TypingTracker typing,
-    PresenceReporter reporter, RateExchange rates, ILogger<NodeInbox> logger) : BackgroundService, IReadinessCheck
+    PresenceReporter reporter, RateExchange rates, ILogger<NodeInbox> logger) : BackgroundService, IHealthCheck
 {
     private volatile bool _receiving;
 
     /// <summary>The node's queue exists: before, nobody can answer a join.</summary>
     public bool IsReceiving => _receiving;
 
-    string IReadinessCheck.Name => "inbox";
-
-    Task<string?> IReadinessCheck.CheckAsync(CancellationToken cancellationToken) =>
-        Task.FromResult(_receiving ? null : "the node's queue does not exist yet");
+    Task<HealthCheckResult> IHealthCheck.CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
+        Task.FromResult(_receiving ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("the node's queue does not exist yet"));
 
     /// <inheritdoc />
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -1,4 +1,4 @@
-using Tertulia.Hosting;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Tertulia.Messages.Storage;
 
@@ -34,25 +34,23 @@ internal sealed partial class StoreStart(IMessageStore store, TimeProvider time,
 }
 
 /// <summary>Ready when the store answers.</summary>
-internal sealed class StoreReadiness(IMessageStore store, StoreStart start) : IReadinessCheck
+internal sealed class StoreReadiness(IMessageStore store, StoreStart start) : IHealthCheck
 {
-    public string Name => "store";
-
-    public async Task<string?> CheckAsync(CancellationToken cancellationToken)
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         if (!start.Initialized.IsCompletedSuccessfully)
         {
-            return "not initialised yet";
+            return HealthCheckResult.Unhealthy("not initialised yet");
         }
 
         try
         {
-            await store.CheckAsync(cancellationToken);
-            return null;
+            await store.CheckAsync(cancellationToken).WaitAsync(cancellationToken);
+            return HealthCheckResult.Healthy();
         }
         catch (StoreUnavailableException)
         {
-            return "does not answer";
+            return HealthCheckResult.Unhealthy("does not answer");
         }
     }
 }

@@ -1,12 +1,10 @@
-using Tertulia.Hosting;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Tertulia.Presence.Tracking;
 
 /// <summary>Not ready before the nodes have announced themselves.</summary>
-internal sealed class PresenceReadiness(PresenceLoop loop) : IReadinessCheck
+internal sealed class PresenceReadiness(PresenceLoop loop) : IHealthCheck
 {
-    public string Name => "presence";
-
-    public Task<string?> CheckAsync(CancellationToken cancellationToken) =>
-        Task.FromResult(loop.Settled ? null : "waiting for the nodes to announce themselves");
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(loop.Settled ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("waiting for the nodes to announce themselves"));
 }

@@ -1,12 +1,10 @@
-using Tertulia.Hosting;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Tertulia.Bus;
 
 /// <summary>Ready while there is a connection to the broker.</summary>
-internal sealed class BusReadiness(ILiveBus bus) : IReadinessCheck
+internal sealed class BusReadiness(ILiveBus bus) : IHealthCheck
 {
-    public string Name => "bus";
-
-    public Task<string?> CheckAsync(CancellationToken cancellationToken) =>
-        Task.FromResult(bus.IsConnected ? null : "no connection to the broker");
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(bus.IsConnected ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("no connection to the broker"));
 }

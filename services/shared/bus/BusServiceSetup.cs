@@ -41,7 +41,7 @@ public static class BusServiceSetup
             BusKind.InProcess => provider.GetRequiredService<InProcessSubmitQueue>(),
             _ => provider.GetRequiredService<RabbitMqSubmitQueue>(),
         });
-        services.AddSingleton<IReadinessCheck, BusReadiness>();
+        services.AddReadinessCheck<BusReadiness>("bus");
         services.AddHostedService<BusStart>();
         return services;
     }

@@ -1,8 +1,10 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Tertulia.Hosting;
 
@@ -14,17 +16,27 @@ public static class Defaults
     /// <param name="service">Short name of the process: <c>gateway</c>, <c>connection</c>, <c>message</c>, <c>presence</c>, <c>allinone</c>.</param>
     public static WebApplicationBuilder AddDefaults(this WebApplicationBuilder builder, string service)
     {
-        builder.Services.AddSingleton(new ProcessIdentity(service));
+        var identity = new ProcessIdentity(service);
+        builder.Services.AddSingleton(identity);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<Readiness>();
-        builder.Services.AddHostedService<ReadinessSwitch>();
+        builder.Services.AddHealth();
         builder.Services.AddOptions<DrainOptions>().BindConfiguration(DrainOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddOptions<HostOptions>().Configure<Microsoft.Extensions.Options.IOptions<DrainOptions>>(
-            (host, drain) => host.ShutdownTimeout = drain.Value.Grace + TimeSpan.FromSeconds(10));
+        // The host is made before the options are checked, so it takes this one unchecked; the start goes no further with a bad one.
+        builder.Services.Configure<HostOptions>(host =>
+            host.ShutdownTimeout = (builder.Configuration.GetSection(DrainOptions.Section).Get<DrainOptions>() ?? new()).Grace + TimeSpan.FromSeconds(10));
         builder.Services.AddInternalAuth();
         builder.Services.AddSingleton<IStartupFilter, DotSegments>();
         builder.Services.AddGrpc(options => options.Interceptors.Add<RpcExceptionInterceptor>());
-        builder.Services.AddSingleton<GrpcChannels>();
+        builder.AddObservability(identity);
+        builder.AddLogs();
+        builder.WebHost.AddListeners();
+        return builder;
+    }
+
+    private static void AddLogs(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<IValidateOptions<LogOptions>, LogOptionsValidator>();
+        builder.Services.AddOptions<LogOptions>().BindConfiguration(LogOptions.Section).ValidateOnStart();
         builder.Logging.ClearProviders();
         builder.Logging.AddSimpleConsole(console =>
         {
@@ -32,21 +44,34 @@ public static class Defaults
             console.UseUtcTimestamp = true;
             console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
         });
+        if (!string.IsNullOrEmpty(builder.Configuration[$"{LogOptions.Section}:{nameof(LogOptions.Folder)}"]))
+        {
+            builder.Services.AddSingleton<ILoggerProvider, LogFile>();
+            ConsoleWarnings.ReplaceConsole(builder.Services);
+        }
+
         // The framework logs every request, query string and token included, at Information.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         // It warns at every start that the listeners are ours (Listeners.cs) and not those of `urls`.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
         builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel.", LogLevel.Warning);
+        // It logs an error for each probe that finds a part not ready; the part says it once, itself.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         builder.Logging.AddFilter("Grpc", LogLevel.Warning);
+        // A stack trace for every caller that gave up. What a service throws is told by RpcExceptionInterceptor.
+        builder.Logging.AddFilter("Grpc.AspNetCore.Server.ServerCallHandler", LogLevel.Critical);
         builder.Logging.AddFilter("System.Net.Http.HttpClient", LogLevel.Warning);
-        builder.WebHost.AddListeners();
-        return builder;
     }
 
-    /// <summary>Maps <c>/health/live</c>, <c>/health/ready</c> and <c>/health</c>.</summary>
+    /// <summary>Maps <c>/health/live</c>, <c>/health/ready</c>, <c>/health</c> and <c>/metrics</c>, and answers what is not there with a problem.</summary>
     public static WebApplication MapDefaults(this WebApplication app)
     {
-        HealthEndpoints.Map(app);
+        // Mapping reads options: all are checked before, so that all bad keys are named at once, and not by the host, which logs a stack.
+        app.Services.GetService<IStartupValidator>()?.Validate();
+        app.UseMiddleware<ClientsThatLeave>();
+        app.UseStatusCodePages(NotFound.AnswerAsync);
+        Health.Map(app);
+        Observability.Map(app);
         return app;
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -27,6 +28,50 @@ internal static class Listeners
             Listen(kestrel, url, HttpProtocols.Http2);
         }
     });
+
+    /// <exception cref="StartupException">Another process listens at one of the addresses, or there is no such address.</exception>
+    internal static void CheckFree(IConfiguration configuration)
+    {
+        foreach (var url in Addresses(configuration["urls"] ?? DefaultUrl).Concat(Addresses(configuration["Listen:Http2"])))
+        {
+            if (IsUnix(url))
+            {
+                continue;
+            }
+
+            try
+            {
+                var (port, ip) = EndPointOf(url);
+                using var socket = new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+                socket.Bind(new IPEndPoint(ip, port));
+                socket.Listen();
+            }
+            catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                throw new StartupException($"{url} is in use by another process: stop it, or choose another port with --urls.", taken);
+            }
+            catch (SocketException refused)
+            {
+                throw new StartupException($"Cannot listen at {url}: {refused.Message}.", refused);
+            }
+        }
+    }
+
+    private static (int Port, IPAddress Ip) EndPointOf(string url)
+    {
+        try
+        {
+            var address = BindingAddress.Parse(url);
+            var ip = string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase) ? IPAddress.Loopback
+                : IPAddress.TryParse(address.Host.Trim('[', ']'), out var parsed) ? parsed
+                : IPAddress.Any;
+            return (address.Port, ip);
+        }
+        catch (FormatException bad)
+        {
+            throw new StartupException($"{url} is no address: use http://127.0.0.1:8000, http://[::1]:8000, http://*:8000 or unix:/path.", bad);
+        }
+    }
 
     internal static string[] Addresses(string? list) =>
         (list ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

@@ -1,25 +1,27 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 
 namespace Tertulia.Hosting;
 
-/// <summary>A part of the process that can say whether it works.</summary>
-public interface IReadinessCheck
-{
-    /// <summary>Name in the summary: <c>bus</c>, <c>store</c>, <c>message</c>, <c>presence</c>.</summary>
-    string Name { get; }
-
-    /// <summary>Null when it works, else one short sentence without secrets.</summary>
-    Task<string?> CheckAsync(CancellationToken cancellationToken);
-}
-
 /// <summary>Whether this process wants traffic: after the start is complete and before it drains.</summary>
-public sealed class Readiness
+public sealed class Readiness : IHealthCheck
 {
+    internal const string Name = "process";
+
     /// <summary>Every hosted service has started.</summary>
     public bool Started { get; internal set; }
 
     /// <summary>SIGTERM came: finish, take nothing new.</summary>
     public bool Draining { get; internal set; }
+
+    /// <inheritdoc />
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(this switch
+        {
+            { Draining: true } => HealthCheckResult.Unhealthy("draining"),
+            { Started: false } => HealthCheckResult.Unhealthy("starting"),
+            _ => HealthCheckResult.Healthy(),
+        });
 }
 
 /// <summary>Registered first: the first to hear of the stop, before any service drains.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Tertulia.Bus;
@@ -21,7 +22,7 @@ public sealed class BusServiceSetupTests(BrokerFixture broker)
         using var host = HostWith(("Bus:Kind", "InProcess"));
         await host.StartAsync();
 
-        Assert.Null(await Check(host).CheckAsync(CancellationToken.None));
+        Assert.Equal((HealthStatus.Healthy, null), await CheckAsync(host));
         Assert.False(await host.Services.GetRequiredService<ISubmitQueue>().PublishAsync("nobody", new SubmitBatch(), CancellationToken.None));
         await host.StopAsync();
     }
@@ -33,7 +34,7 @@ public sealed class BusServiceSetupTests(BrokerFixture broker)
         var host = HostWith(("Bus:RabbitMq:Uri", broker.Broker.Uri.ToString()), ("Bus:RabbitMq:Prefix", prefix));
         await host.StartAsync();
         await Eventually.HoldsAsync(() => host.Services.GetRequiredService<ILiveBus>().IsConnected, "the process is connected");
-        Assert.Null(await Check(host).CheckAsync(CancellationToken.None));
+        Assert.Equal((HealthStatus.Healthy, null), await CheckAsync(host));
         var queue = host.Services.GetRequiredService<ISubmitQueue>();
         Assert.False(await queue.PublishAsync("nobody", new SubmitBatch(), CancellationToken.None));
 
@@ -50,7 +51,7 @@ public sealed class BusServiceSetupTests(BrokerFixture broker)
         var host = HostWith(("Bus:RabbitMq:Uri", $"amqp://127.0.0.1:{FreePorts.Next()}"));
         await host.StartAsync();
 
-        Assert.Equal("no connection to the broker", await Check(host).CheckAsync(CancellationToken.None));
+        Assert.Equal((HealthStatus.Unhealthy, "no connection to the broker"), await CheckAsync(host));
         await host.StopAsync();
         await ((IAsyncDisposable)host).DisposeAsync();
     }
@@ -123,7 +124,11 @@ public sealed class BusServiceSetupTests(BrokerFixture broker)
         Assert.Contains(key.Split(':')[^1], refused.Message, StringComparison.Ordinal);
     }
 
-    private static IReadinessCheck Check(IHost host) => host.Services.GetServices<IReadinessCheck>().Single(check => check.Name == "bus");
+    private static async Task<(HealthStatus, string?)> CheckAsync(IHost host)
+    {
+        var report = await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
+        return (report.Entries["bus"].Status, report.Entries["bus"].Description);
+    }
 
     private static IHost HostWith(params (string Key, string Value)[] settings)
     {

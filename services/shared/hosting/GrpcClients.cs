@@ -1,0 +1,97 @@
+using System.Net.Sockets;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Grpc.Net.Client.Balancer;
+using Grpc.Net.Client.Configuration;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Tertulia.Hosting;
+
+/// <summary>Clients of the other services, from the framework's client factory.</summary>
+/// <remarks>
+/// <c>Services:{name}</c> says where: <c>http://host:port</c>, several of them separated by <c>;</c> (each call goes to the next one that answers),
+/// <c>dns:///name:port</c>, or <c>unix:/path</c> for a service in the same process.
+/// </remarks>
+public static class GrpcClients
+{
+    // What fails because a replica has just gone is tried on another one. Deadlines are the callers', and bound all attempts together.
+    private static readonly MethodConfig Retry = new()
+    {
+        Names = { MethodName.Default },
+        RetryPolicy = new RetryPolicy
+        {
+            MaxAttempts = 4,
+            InitialBackoff = TimeSpan.FromMilliseconds(50),
+            MaxBackoff = TimeSpan.FromSeconds(1),
+            BackoffMultiplier = 3,
+            RetryableStatusCodes = { StatusCode.Unavailable },
+        },
+    };
+
+    /// <summary>Registers the client of a service. Every call carries this process's proof that it belongs to the cluster.</summary>
+    /// <typeparam name="TClient">Generated from the proto file.</typeparam>
+    /// <param name="services">Of the process.</param>
+    /// <param name="service">Name in <c>Services:{name}</c>.</param>
+    public static IServiceCollection AddServiceClient<TClient>(this IServiceCollection services, string service)
+        where TClient : ClientBase
+    {
+        services.TryAddSingleton<ResolverFactory>(provider => new StaticResolverFactory(
+            uri => Targets(AddressOf(provider, uri.AbsolutePath.TrimStart('/')))));
+        services.AddGrpcClient<TClient>((provider, options) => options.Address = ChannelAddress(AddressOf(provider, service), service))
+            .ConfigureChannel((provider, channel) => Configure(channel, AddressOf(provider, service)))
+            .ConfigurePrimaryHttpMessageHandler(provider => provider.GetRequiredService<InternalAuth>().Around(Handler(AddressOf(provider, service))))
+            .RemoveAllLoggers();
+        return services;
+    }
+
+    private static string AddressOf(IServiceProvider provider, string service) =>
+        provider.GetRequiredService<IConfiguration>()[$"Services:{service}"]
+        ?? throw new StartupException($"Services:{service} is not configured: the gRPC address of the {service} service.");
+
+    private static Uri ChannelAddress(string address, string service) =>
+        Listeners.IsUnix(address) ? new Uri("http://localhost")
+        : address.StartsWith("dns:", StringComparison.Ordinal) ? new Uri(address)
+        : new Uri($"static:///{service}");
+
+    private static BalancerAddress[] Targets(string address) =>
+        [.. Listeners.Addresses(address).Select(target => new Uri(target)).Select(uri => new BalancerAddress(uri.Host, uri.Port))];
+
+    private static void Configure(GrpcChannelOptions channel, string address)
+    {
+        channel.Credentials = ChannelCredentials.Insecure;
+        channel.ServiceConfig = new ServiceConfig { MethodConfigs = { Retry } };
+        if (!Listeners.IsUnix(address))
+        {
+            channel.ServiceConfig.LoadBalancingConfigs.Add(new RoundRobinConfig());
+        }
+    }
+
+    private static SocketsHttpHandler Handler(string address)
+    {
+        var handler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true };
+        if (Listeners.IsUnix(address))
+        {
+            var endPoint = new UnixDomainSocketEndPoint(address["unix:".Length..]);
+            handler.ConnectCallback = (_, cancellationToken) => ConnectAsync(endPoint, cancellationToken);
+        }
+
+        return handler;
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(UnixDomainSocketEndPoint endPoint, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(endPoint, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}
