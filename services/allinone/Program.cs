@@ -5,14 +5,19 @@ using Tertulia.Hosting;
 using Tertulia.Messages;
 using Tertulia.Presence;
 
-var builder = WebApplication.CreateBuilder(args);
-builder.AddEmbeddedParts();
-builder.AddDefaults("allinone");
-builder.Services.AddLiveBus().AddMessageService().AddPresenceService().AddConnectionService();
+return await Startup.RunAsync(() =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddEmbeddedParts();
+    builder.AddDefaults("allinone");
+    builder.Services.AddLiveBus().AddMessageService().AddPresenceService().AddConnectionService();
 
-var app = builder.Build();
-app.MapDefaults();
-app.MapMessageService();
-app.MapPresenceService();
-app.MapConnectionService();
-await app.RunAsync();
+    var app = builder.Build();
+    app.MapDefaults();
+    app.MapMessageService();
+    app.MapPresenceService();
+    app.MapConnectionService();
+    StartPages.Map(app);
+    Greeting.WriteWhenStarted(app);
+    return app;
+});
