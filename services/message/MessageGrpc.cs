@@ -7,16 +7,17 @@ using Tertulia.Messages.Storage;
 namespace Tertulia.Messages;
 
 /// <summary>The gRPC service: reads of room state, answered by any replica from the store.</summary>
-internal sealed class MessageGrpc(Snapshots snapshots, HistoryPages pages, IMessageStore store) : MessageService.MessageServiceBase
+internal sealed class MessageGrpc(ReadGate gate, Snapshots snapshots, HistoryPages pages, IMessageStore store) : MessageService.MessageServiceBase
 {
     private const int MaxEvents = 1_000;
-    private const int MaxRooms = 1_000;
+    private const int MaxRooms = 1_000; // About 150 bytes each.
 
+    // The caller's token ends its waiting, never a command of the store.
     public override Task<Snapshot> GetSnapshot(GetSnapshotRequest request, ServerCallContext context) =>
-        snapshots.GetAsync(request, context.CancellationToken);
+        gate.RunAsync(() => snapshots.GetAsync(request, CancellationToken.None), context.CancellationToken);
 
     public override Task<HistoryPage> GetHistory(GetHistoryRequest request, ServerCallContext context) =>
-        pages.GetAsync(request, context.CancellationToken);
+        gate.RunAsync(() => pages.GetAsync(request, CancellationToken.None), context.CancellationToken);
 
     public override async Task<GetEventsReply> GetEvents(GetEventsRequest request, ServerCallContext context)
     {
@@ -25,11 +26,17 @@ internal sealed class MessageGrpc(Snapshots snapshots, HistoryPages pages, IMess
             throw RpcErrors.Refuse(ErrorCode.BadRequest, $"from_seq is at least 1, limit 1 to {MaxEvents}");
         }
 
-        var limit = request.Limit == 0 ? MaxEvents : request.Limit;
+        var limit = ReadLimit.Of(request.Limit == 0 ? MaxEvents : request.Limit);
         var toSeq = request.ToSeq == 0 ? long.MaxValue : request.ToSeq;
-        var log = await store.ReadEventsAsync(request.RoomId, request.FromSeq, toSeq, ReadLimit.Of(limit), context.CancellationToken)
+        var log = await gate.RunAsync(
+            () => store.ReadEventsAsync(request.RoomId, request.FromSeq, toSeq, limit, CancellationToken.None), context.CancellationToken)
             ?? throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
-        var reply = new GetEventsReply { Events = new RoomEvents { RoomId = request.RoomId, Epoch = log.Epoch }, LastSeq = log.LastSeq };
+        var reply = new GetEventsReply
+        {
+            Events = new RoomEvents { RoomId = request.RoomId, Epoch = log.Epoch },
+            LastSeq = log.LastSeq,
+            CoveredToSeq = log.Events is [.., var last] ? last.Seq : request.FromSeq - 1, // A room's log has no gaps.
+        };
         reply.Events.Events.AddRange(log.Events);
         return reply;
     }
@@ -41,10 +48,15 @@ internal sealed class MessageGrpc(Snapshots snapshots, HistoryPages pages, IMess
             throw RpcErrors.Refuse(ErrorCode.BadRequest, $"actor is needed, limit is 1 to {MaxRooms}");
         }
 
-        var reply = new ListRoomsReply();
-        var page = await store.ListRoomsAsync(actor.UserId, request.AfterRoomId, request.Limit == 0 ? MaxRooms : request.Limit, context.CancellationToken);
-        reply.HasMore = page.HasMore;
-        reply.Rooms.AddRange(page.Rooms.Select(room => new RoomSummary { RoomId = room.RoomId, Epoch = page.Epoch, Seq = room.LastSeq, Role = room.Role }));
+        var limit = request.Limit == 0 ? MaxRooms : request.Limit;
+        var page = await gate.RunAsync(
+            () => store.ListRoomsAsync(actor.UserId, request.AfterRoomId, limit, CancellationToken.None), context.CancellationToken);
+        var reply = new ListRoomsReply { HasMore = page.HasMore };
+        foreach (var room in page.Rooms)
+        {
+            reply.Rooms.Add(new RoomSummary { RoomId = room.RoomId, Epoch = page.Epoch, Seq = room.LastSeq, Role = room.Role });
+        }
+
         return reply;
     }
 }

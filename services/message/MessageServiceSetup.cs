@@ -1,12 +1,15 @@
 using Microsoft.Extensions.Options;
 using Tertulia.Bus;
 using Tertulia.Hosting;
+using Tertulia.Messages.Flushing;
 using Tertulia.Messages.History;
+using Tertulia.Messages.Joining;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Storage.Sql;
+using Tertulia.Messages.Verbs;
 
 namespace Tertulia.Messages;
 
@@ -23,7 +26,8 @@ public static class MessageServiceSetup
         services.AddStore();
         services.AddRooms();
         services.AddHistory();
-        services.AddSending();
+        services.AddVerbs();
+        services.AddFlushing();
         services.AddPartitions(); // Last: what starts last stops first, so the partitions are given up while everything they need still runs.
         return services;
     }
@@ -53,33 +57,26 @@ public static class MessageServiceSetup
     {
         services.AddSingleton<IValidateOptions<RoomOptions>, RoomOptionsValidator>();
         services.AddOptions<RoomOptions>().BindConfiguration(RoomOptions.Section).ValidateOnStart();
-        services.AddSingleton(provider =>
-        {
-            var rooms = provider.GetRequiredService<IOptions<RoomOptions>>().Value;
-            return new RoomCache(provider.GetRequiredService<IOptions<LiveBusOptions>>().Value.Partitions, rooms.CachedRooms, rooms.CachedMembers);
-        });
-        services.AddSingleton<JoinHandler>();
     }
 
     private static void AddHistory(this IServiceCollection services)
     {
+        services.AddSingleton<IValidateOptions<ReadOptions>, ReadOptionsValidator>();
+        services.AddOptions<ReadOptions>().BindConfiguration(ReadOptions.Section).ValidateOnStart();
+        services.AddSingleton<ReadGate>();
         services.AddSingleton<Snapshots>();
         services.AddSingleton<HistoryPages>();
         services.AddGrpc().AddServiceOptions<MessageGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
     }
 
-    private static void AddSending(this IServiceCollection services)
+    private static void AddFlushing(this IServiceCollection services)
     {
         services.AddLimitOptions();
         services.AddSingleton<IValidateOptions<SendOptions>, SendOptionsValidator>();
         services.AddOptions<SendOptions>().BindConfiguration(SendOptions.Section).ValidateOnStart();
-        services.AddSingleton(provider => new RecentKeys(provider.GetRequiredService<IOptions<SendOptions>>().Value.RecentKeys));
-        services.AddSingleton<SendHandler>();
         services.AddSingleton<FlushDecider>();
-        services.AddSingleton<Publisher>();
-        services.AddSingleton<SubmitConsumer>();
-        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<Publisher>());
-        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<SubmitConsumer>());
+        services.AddSingleton<FlushLoops>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<FlushLoops>());
     }
 
     private static void AddPartitions(this IServiceCollection services)
@@ -92,6 +89,7 @@ public static class MessageServiceSetup
         services.AddSingleton<OwnedPartitions>();
         services.AddSingleton<PartitionOwnership>();
         services.AddSingleton<IHostedService, OwnerAnnouncer>();
+        services.AddSingleton<IHostedService, EpochWatch>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<PartitionOwnership>());
     }
 }

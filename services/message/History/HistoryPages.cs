@@ -5,7 +5,7 @@ using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.History;
 
-/// <summary>One page of a room's messages, before or after a seq.</summary>
+/// <summary>One page of a room's messages, before or after a seq: as many as asked for, or as many as fit into one reply.</summary>
 internal sealed class HistoryPages(IMessageStore store)
 {
     private const int MaxLimit = 100;

@@ -14,8 +14,8 @@ internal sealed class Snapshots(IMessageStore store)
     private const int DefaultHistory = 50;
     private const int MaxHistory = 100;
 
-    /// <returns>Everything that changed after the client's position, when it is one of this store and not too long ago; else the newest page,
-    /// with the hole before it when there is one.</returns>
+    /// <returns>Everything that changed after the client's position, when it is one of this store and not too long ago, as far as it fits into one reply; else the
+    /// newest page, with the hole before it when there is one.</returns>
     public async Task<Snapshot> GetAsync(GetSnapshotRequest request, CancellationToken cancellationToken)
     {
         if (request is not { RoomId.Length: > 0, Actor.UserId.Length: > 0, History: >= 0 and <= MaxHistory })
@@ -27,18 +27,20 @@ internal sealed class Snapshots(IMessageStore store)
         long? since = request.Since is { } position && position.Epoch == store.Epoch && position.Seq >= 0 ? position.Seq : null;
         if (since is { } sinceSeq)
         {
-            var changes = Allowed(request.Actor, await store.ReadChangesAsync(reader, sinceSeq, ReadLimit.Of(MaxChanges), cancellationToken));
-            if (sinceSeq <= changes.Head.LastSeq && !changes.HasMore)
+            var changes = Allowed(request.Actor, await store.ReadChangesAsync(reader, sinceSeq, ReadLimit.Of(MaxChanges + 1), cancellationToken));
+            var isKnown = sinceSeq <= changes.Head.LastSeq && changes.Epoch == request.Since.Epoch;
+            if (isKnown && (request.Continued || !await IsTooMuchAsync(changes, sinceSeq, cancellationToken)))
             {
-                return ToSnapshot(changes, recovered: true);
+                return Recovered(changes);
             }
 
-            since = sinceSeq <= changes.Head.LastSeq ? sinceSeq : null; // A position that was never given: the client knows nothing.
+            since = isKnown ? sinceSeq : null; // A position that was never given: the client knows nothing.
         }
 
-        // Who held a position gets a page in any case. A page of nothing still needs the room.
+        // A client that held a position gets a page in any case. A page of nothing still needs the room.
         var history = request.History > 0 || request.Since is null ? request.History : DefaultHistory;
-        var view = Allowed(request.Actor, await store.ReadPageAsync(reader, HistoryRange.Newest, ReadLimit.Of(Math.Max(history, 1)), cancellationToken));
+        var view = Allowed(
+            request.Actor, await store.ReadPageAsync(reader, HistoryRange.Newest, ReadLimit.Of(Math.Max(history, 1)), cancellationToken));
         if (history == 0)
         {
             view.Messages.Clear();
@@ -62,6 +64,30 @@ internal sealed class Snapshots(IMessageStore store)
 
         var refusal = RoomRules.MayRead(actor, view.Reader);
         return refusal == ErrorCode.Unspecified ? view : throw RpcErrors.Refuse(refusal);
+    }
+
+    // A read that was cut by its bytes does not tell how many there are in all: the messages are counted.
+    private async Task<bool> IsTooMuchAsync(RoomView changes, long sinceSeq, CancellationToken cancellationToken)
+    {
+        if (changes.Messages.Count > MaxChanges || !changes.HasMore)
+        {
+            return changes.Messages.Count > MaxChanges;
+        }
+
+        var position = new RoomSeq(changes.Head.RoomId, sinceSeq);
+        var before = await store.CountMessagesAsync([position], cancellationToken);
+        return changes.Head.Messages - before.GetValueOrDefault(position) > MaxChanges;
+    }
+
+    private static Snapshot Recovered(RoomView changes)
+    {
+        var snapshot = ToSnapshot(changes, recovered: true);
+        if (changes.HasMore)
+        {
+            (snapshot.HasMore, snapshot.Seq) = (true, changes.Messages[^1].UpdatedSeq);
+        }
+
+        return snapshot;
     }
 
     private static Snapshot ToSnapshot(RoomView view, bool recovered)

@@ -4,7 +4,7 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Partitions;
 
-/// <summary>The partitions whose writer this replica is, and since when. Changed by the flush loop, read by anybody.</summary>
+/// <summary>The partitions whose writer this replica is, and since when. Each is changed by its flush loop and read by any thread.</summary>
 internal sealed class OwnedPartitions(IOptions<LiveBusOptions> options, TimeProvider time)
 {
     /// <summary>How long a new owner sends the partition's events to all nodes: those that hold its rooms subscribe again meanwhile.</summary>
@@ -14,11 +14,17 @@ internal sealed class OwnedPartitions(IOptions<LiveBusOptions> options, TimeProv
     private readonly long[] _latest = new long[options.Value.Partitions];
     private readonly long[] _takenAt = new long[options.Value.Partitions];
 
+    /// <summary>A partition was lost to another replica. Raised by a flush loop: return quickly.</summary>
+    public event Action<int>? Lost;
+
     /// <summary>Partitions of the cluster.</summary>
     public int Count => _epochs.Length;
 
     /// <summary>Under which epoch this replica owns the partition; 0 when it does not.</summary>
     public long EpochOf(int partition) => Volatile.Read(ref _epochs[partition]);
+
+    /// <summary>The latest epoch under which this replica took the partition; 0 when it never did.</summary>
+    public long LatestOf(int partition) => Volatile.Read(ref _latest[partition]);
 
     /// <summary>It was taken a moment ago: its events go to all nodes.</summary>
     public bool InWindow(int partition) => time.GetElapsedTime(_takenAt[partition]) < TakeoverWindow;
@@ -31,6 +37,13 @@ internal sealed class OwnedPartitions(IOptions<LiveBusOptions> options, TimeProv
     }
 
     public void Release(int partition) => Volatile.Write(ref _epochs[partition], 0);
+
+    /// <summary>The store knows a newer owner, so that this replica is none any more. Raises <see cref="Lost"/>.</summary>
+    public void Lose(int partition)
+    {
+        Release(partition);
+        Lost?.Invoke(partition);
+    }
 
     /// <summary>The latest epoch of each partition that this replica ever took, those it has given up since included.</summary>
     /// <remarks>A replica that starts takes partitions before it has heard of the others, and gives them up again: nodes that heard of it look

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
-using Tertulia.Messages.Sending;
+using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.Partitions;
@@ -10,24 +10,36 @@ namespace Tertulia.Messages.Partitions;
 /// <summary>Receives the commands of the nodes and decides which partitions this replica writes: those that rendezvous hashing gives to it.</summary>
 /// <remarks>
 /// Nodes follow the largest owner epoch, which the store gives out. So a replica that took a partition gets its commands, and whoever still holds it
-/// under an older epoch gets none; what was on the way to them is sent again by the nodes. While two replicas write the same room
-/// for a moment, the log's primary key keeps one order.
+/// under an older epoch gets none; what was on the way to them is sent again by the nodes. While two replicas think that they own a partition,
+/// the store refuses the append of the older owner epoch, and the log's primary key keeps one order in any case.
 /// </remarks>
 internal sealed partial class PartitionOwnership(
-    [FromKeyedServices(MessageServiceSetup.Service)] Replicas replicas, ISubmitQueue queue, SubmitConsumer consumer, OwnedPartitions owned,
+    [FromKeyedServices(MessageServiceSetup.Service)] Replicas replicas, ISubmitQueue queue, FlushLoops loops, OwnedPartitions owned,
     StoreStart store, ProcessIdentity identity, TimeProvider time, ILogger<PartitionOwnership> logger) : BackgroundService
 {
     /// <summary>How often the replicas are looked at when nothing is said to have changed.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    private readonly bool[] _held = new bool[owned.Count]; // As the flush loop was asked.
+    /// <summary>How long stopping waits at most until what waits is written and published. What is not then is left to the nodes, which send it again.</summary>
+    public static readonly TimeSpan SettleDeadline = TimeSpan.FromSeconds(5);
+
+    private readonly bool[] _held = new bool[owned.Count]; // As the flush loops were asked.
     private readonly ConcurrentQueue<int> _superseded = [];
+    private CancellationToken _hostGivesUp;
+
+    /// <inheritdoc />
+    public override Task StopAsync(CancellationToken cancellationToken)
+    {
+        _hostGivesUp = cancellationToken;
+        return base.StopAsync(cancellationToken);
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var pulse = new Pulse(time, Interval);
         replicas.Changed += pulse.Signal;
         replicas.Heard += OnHeard;
+        owned.Lost += _superseded.Enqueue;
         IAsyncDisposable? reception = null;
         try
         {
@@ -35,7 +47,8 @@ internal sealed partial class PartitionOwnership(
             reception = await queue.ReceiveAsync(identity.Id, ReceiveAsync, RestoredAsync, stoppingToken);
             while (true)
             {
-                await ReconcileAsync();
+                Reconcile();
+                loops.Tick();
                 await pulse.WaitAsync(stoppingToken);
             }
         }
@@ -47,6 +60,7 @@ internal sealed partial class PartitionOwnership(
         {
             replicas.Changed -= pulse.Signal;
             replicas.Heard -= OnHeard;
+            owned.Lost -= _superseded.Enqueue;
             if (reception is not null)
             {
                 await reception.DisposeAsync();
@@ -54,19 +68,21 @@ internal sealed partial class PartitionOwnership(
         }
     }
 
-    private ValueTask ReceiveAsync(SubmitBatch batch) => consumer.Work.WriteAsync(new FlushWork(batch));
+    private ValueTask ReceiveAsync(SubmitBatch batch) => loops.AddAsync(batch);
 
     // What waited in the queue is lost. Under a newer epoch the nodes send it again, before anything that comes after it.
-    private async ValueTask RestoredAsync()
+    private ValueTask RestoredAsync()
     {
         LogRestored();
         for (var partition = 0; partition < _held.Length; partition++)
         {
             if (Volatile.Read(ref _held[partition]))
             {
-                await MoveAsync(partition, take: true);
+                loops.Move(partition, take: true);
             }
         }
+
+        return ValueTask.CompletedTask;
     }
 
     // Another replica has taken what this one still holds, because it took it for dead or had not heard of it yet: nodes follow that one now.
@@ -81,7 +97,7 @@ internal sealed partial class PartitionOwnership(
         }
     }
 
-    private async Task ReconcileAsync()
+    private void Reconcile()
     {
         HashSet<int> superseded = [];
         while (_superseded.TryDequeue(out var partition))
@@ -96,7 +112,7 @@ internal sealed partial class PartitionOwnership(
             if (mine != _held[partition] || (mine && superseded.Contains(partition)))
             {
                 Volatile.Write(ref _held[partition], mine);
-                await MoveAsync(partition, mine);
+                loops.Move(partition, mine);
             }
         }
     }
@@ -108,18 +124,25 @@ internal sealed partial class PartitionOwnership(
             if (_held[partition])
             {
                 Volatile.Write(ref _held[partition], false);
-                await MoveAsync(partition, take: false);
+                loops.Move(partition, take: false);
             }
         }
 
-        var settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await consumer.Work.WriteAsync(new FlushWork(Batch: null, Settled: settled));
-        await settled.Task;
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(_hostGivesUp);
+        deadline.CancelAfter(SettleDeadline);
+        try
+        {
+            await loops.SettleAsync(deadline.Token);
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        {
+            LogNotSettled();
+        }
     }
-
-    private ValueTask MoveAsync(int partition, bool take) =>
-        consumer.Work.WriteAsync(new FlushWork(Batch: null, new PartitionMove(partition, take)), CancellationToken.None);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The replica's queue was lost and is there again: its partitions are taken again")]
     private partial void LogRestored();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Stopped before everything was written and published: the store or the broker does not answer. The nodes send it again")]
+    private partial void LogNotSettled();
 }

@@ -37,5 +37,6 @@ internal static class RoomRules
         _ => membership.IsMember ? ErrorCode.Unspecified : ErrorCode.NotMember,
     };
 
-    private static bool IsPrivileged(Actor actor) => actor.Role is "admin" or "service";
+    /// <summary>Admins and services are not limited by a room's rules.</summary>
+    public static bool IsPrivileged(Actor actor) => actor.Role is "admin" or "service";
 }

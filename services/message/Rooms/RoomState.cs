@@ -7,6 +7,7 @@ namespace Tertulia.Messages.Rooms;
 internal sealed class RoomState(string roomId, int partition)
 {
     private readonly Dictionary<string, MemberState> _members = new(StringComparer.Ordinal);
+    private bool _wasLoaded;
 
     public string RoomId { get; } = roomId;
 
@@ -26,6 +27,13 @@ internal sealed class RoomState(string roomId, int partition)
     /// <summary>The newest entry's seq, those of the present flush included.</summary>
     public long LastSeq { get; set; }
 
+    /// <summary>The newest entry's seq when the room was last read.</summary>
+    public long StoredSeq { get; private set; }
+
+    /// <summary>Up to this seq the subscribers have been told: by events, or by the answer to their subscription.</summary>
+    /// <remarks>A store that holds less than this went back in time. What it holds beyond it was written by another owner, and is told.</remarks>
+    public long ToldSeq { get; set; }
+
     /// <summary>Nodes that receive the room's events. The array is replaced, never changed: a flush that is being published keeps its own.</summary>
     public string[] Subscribers { get; private set; } = [];
 
@@ -35,8 +43,14 @@ internal sealed class RoomState(string roomId, int partition)
     /// <summary>The present flush's events; null when it has none.</summary>
     public RoomEvents? Pending { get; set; }
 
+    /// <summary>What the present flush appends; null when it is nothing.</summary>
+    public List<LogEntry>? Entries { get; set; }
+
     /// <summary>The present flush has events or a changed topology of this room.</summary>
     public bool IsTouched { get; set; }
+
+    /// <summary>Its append did not succeed, so that its commands are decided again, or left to their nodes.</summary>
+    public bool IsUndone { get; set; }
 
     /// <summary>Users whose membership is known.</summary>
     public int CachedMembers => _members.Count;
@@ -74,12 +88,21 @@ internal sealed class RoomState(string roomId, int partition)
     /// <param name="head">Null when there is no such room.</param>
     public void Load(RoomHead? head)
     {
+        if (!_wasLoaded)
+        {
+            // Nothing was told before: nodes that subscribe learn from here on.
+            (_wasLoaded, ToldSeq) = (true, head?.LastSeq ?? 0);
+        }
+
         IsLoaded = true;
         Exists = head is not null;
         Kind = head?.Kind ?? "";
         Members = (uint)(head?.Members ?? 0);
-        LastSeq = head?.LastSeq ?? 0;
+        LastSeq = StoredSeq = head?.LastSeq ?? 0;
     }
+
+    /// <summary>The flush that decided about it is over.</summary>
+    public void EndFlush() => (Pending, Entries, IsTouched, IsUndone) = (null, null, false, false);
 
     /// <returns>False when the node was subscribed already.</returns>
     public bool Subscribe(string nodeId)

@@ -7,6 +7,7 @@ namespace Tertulia.Messages.Sending;
 public sealed class SendOptions
 {
     internal const string Section = "Messages";
+    internal const int MaxFlushLoops = 64;
 
     /// <summary>Commands that one write takes together at most. A batch of a node is never divided, so that a flush may exceed it by one batch.</summary>
     /// <value>1 to 10 000; default 1 000.</value>
@@ -18,6 +19,12 @@ public sealed class SendOptions
     /// <value>0 to 100 milliseconds; default 12 milliseconds.</value>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:00.1")]
     public TimeSpan FlushPace { get; set; } = TimeSpan.FromMilliseconds(12);
+
+    /// <summary>Loops that write, each for its part of the partitions: one that waits for the store holds up no other. On SQLite, which has one writer, more
+    /// than one brings nothing.</summary>
+    /// <value>0 to 64; default 0: one for every four processors, at least one.</value>
+    [Range(0, MaxFlushLoops)]
+    public int FlushLoops { get; set; }
 
     /// <summary>Commands whose result is kept in memory, so that a client that sends one again is answered without the store.</summary>
     /// <value>0 to 10 000 000; default 20 000, about 6 MB.</value>

@@ -51,7 +51,7 @@ public sealed class OwnershipTests : IAsyncLifetime
         const int Rooms = 24;
         const int Rounds = 120;
         var rooms = Enumerable.Range(0, Rooms).Select(i => $"room-{i}").ToArray();
-        await using var first = await MessageReplica.StartAsync(_backbone);
+        await using var first = await MessageReplica.StartAsync(_backbone, settings: new() { ["Limits:RoomsCreatedPerHour"] = "0" });
         foreach (var room in rooms)
         {
             await _node.AskAsync(Commands.Join(room, "ana"));

@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Tests;
@@ -17,7 +18,19 @@ internal static class Commands
         Send = new SendMessage { MessageId = Guid.CreateVersion7().ToString(), ClientMsgId = clientMsgId, Content = content },
     });
 
-    public static Command Subscribe(string roomId) => New(roomId, actor: null, new Command { Subscribe = new Subscribe() });
+    public static Command Subscribe(string roomId, long lastSeq = 0, string epoch = "") =>
+        New(roomId, actor: null, new Command { Subscribe = new Subscribe { LastSeq = lastSeq, Epoch = epoch } });
+
+    public static Command Extension(string roomId, string userId, string verb, string body) => New(roomId, User(userId), new Command
+    {
+        Extension = new Contracts.Extension { Verb = verb, Body = ByteString.CopyFromUtf8(body) },
+    });
+
+    /// <summary>Names of rooms, so many of each partition, that begin with <paramref name="prefix"/>.</summary>
+    public static string[] RoomsOf(int partition, int count, string prefix = "room") => [.. Enumerable.Range(0, int.MaxValue)
+        .Select(number => $"{prefix}-{number}")
+        .Where(roomId => Partitioner.PartitionOf(roomId, Partitioner.DefaultPartitions) == partition)
+        .Take(count)];
 
     public static Command Unsubscribe(string roomId) => New(roomId, actor: null, new Command { Unsubscribe = new Unsubscribe() });
 

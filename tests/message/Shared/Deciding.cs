@@ -1,10 +1,15 @@
 using Microsoft.Extensions.Options;
 using Tertulia.Bus;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Flushing;
+using Tertulia.Messages.Joining;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Storage;
+using Tertulia.Messages.Subscribing;
+using Tertulia.Messages.Verbs;
 
 namespace Tertulia.Messages.Tests;
 
@@ -18,19 +23,25 @@ internal static class Deciding
         return room;
     }
 
-    public static Flush NewFlush() => new("epoch", new OwnedPartitions(Options.Create(new LiveBusOptions()), TimeProvider.System));
+    public static SendVerb Sends { get; } = new(Options.Create(new LimitOptions()));
+
+    public static VerbRegistry Verbs { get; } = new(
+    [
+        Sends, new JoinVerb(Options.Create(new RoomOptions()), Options.Create(new LimitOptions())), new SubscribeVerb(), new UnsubscribeVerb(),
+    ]);
+
+    public static Flush NewFlush()
+    {
+        var flush = new Flush(new OwnedPartitions(Options.Create(new LiveBusOptions()), TimeProvider.System), new RecentKeys(capacity: 10));
+        flush.Begin("epoch");
+        return flush;
+    }
 
     public static RoomState Nowhere(string roomId = "lobby")
     {
         var room = new RoomState(roomId, partition: 0);
         room.Load(head: null);
         return room;
-    }
-
-    extension(Flush flush)
-    {
-        /// <summary>What is to be appended, room after room.</summary>
-        public List<LogEntry> Entries => [.. flush.Appends.SelectMany(append => append.Entries)];
     }
 
     public static Submitted By(this Command command, RoomState room, string role = "member", bool banned = false, string nodeId = "node-1")
@@ -42,6 +53,6 @@ internal static class Deciding
             member.IsLoaded = true;
         }
 
-        return new Submitted(command, nodeId, room, member, Batch: 0, OwnerEpoch: 77);
+        return new Submitted(command, Verbs.Find(command), nodeId, room, member, Batch: 0, OwnerEpoch: 77);
     }
 }

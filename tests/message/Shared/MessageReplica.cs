@@ -53,7 +53,8 @@ internal sealed class MessageReplica : IAsyncDisposable
     public T Get<T>() where T : notnull => _host.Services.GetRequiredService<T>();
 
     public static async Task<MessageReplica> StartAsync(
-        Backbone backbone, TimeProvider? time = null, Dictionary<string, string?>? settings = null, Func<IMessageStore, IMessageStore>? store = null)
+        Backbone backbone, TimeProvider? time = null, Dictionary<string, string?>? settings = null, Func<IMessageStore, IMessageStore>? store = null,
+        Action<IServiceCollection>? services = null, Func<ILiveBus, ILiveBus>? bus = null)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
@@ -70,7 +71,8 @@ internal sealed class MessageReplica : IAsyncDisposable
         builder.Services.AddSingleton(new ProcessIdentity("message"));
         builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Services.AddLiveBus().AddMessageService();
-        builder.Services.AddSingleton(backbone.Bus);
+        builder.Services.AddSingleton(bus is null ? backbone.Bus : bus(backbone.Bus));
+        services?.Invoke(builder.Services);
         builder.Services.AddSingleton(backbone.Queue);
         if (store is not null)
         {

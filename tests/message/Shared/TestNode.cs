@@ -12,6 +12,7 @@ internal sealed class TestNode : IAsyncDisposable
     private readonly Channel<NodeBatch> _batches = Channel.CreateUnbounded<NodeBatch>();
     private readonly List<CommandReply> _replies = [];
     private readonly Dictionary<string, SortedDictionary<long, RoomEvent>> _events = [];
+    private readonly Dictionary<string, string> _epochs = [];
     private readonly List<RoomTopology> _topologies = [];
     private readonly List<PartitionOwner> _owners = [];
     private readonly Dictionary<int, (string ReplicaId, long Epoch)> _routes = [];
@@ -30,6 +31,9 @@ internal sealed class TestNode : IAsyncDisposable
     public int EventsReceived { get; private set; }
 
     public IReadOnlyList<PartitionOwner> Owners => _owners;
+
+    /// <summary>Epoch of the room's latest events; empty when there were none. Under another epoch nothing of before counts.</summary>
+    public string EpochOf(string roomId) => _epochs.GetValueOrDefault(roomId, "");
 
     public static async Task<TestNode> StartAsync(string id, ILiveBus bus, ISubmitQueue queue)
     {
@@ -50,6 +54,17 @@ internal sealed class TestNode : IAsyncDisposable
 
         _underWay.AddRange(commands);
         await SendAsync(partition, commands, again: false);
+    }
+
+    /// <summary>One batch for several partitions that one replica owns.</summary>
+    public async Task SubmitTogetherAsync(params Command[] commands)
+    {
+        await ReceiveUntilAsync(() => commands.All(command => _routes.ContainsKey(PartitionOf(command))), "the owners of the partitions");
+        _underWay.AddRange(commands);
+        var batch = new SubmitBatch { NodeId = Id };
+        batch.Commands.AddRange(commands);
+        batch.Owners.AddRange(_routes.Select(route => new PartitionOwner { Partition = (uint)route.Key, OwnerEpoch = route.Value.Epoch }));
+        await _queue.PublishAsync(Assert.Single(_routes.Values.Select(route => route.ReplicaId).Distinct()), batch, CancellationToken.None);
     }
 
     public async Task<CommandReply> AskAsync(Command command)
@@ -74,6 +89,10 @@ internal sealed class TestNode : IAsyncDisposable
             $"events {from} to {to} of {roomId}");
         return [.. _events[roomId].Values.Where(found => found.Seq >= from && found.Seq <= to)];
     }
+
+    /// <summary>Events of the room come under another epoch.</summary>
+    public Task EpochChangesAsync(string roomId, string before) =>
+        ReceiveUntilAsync(() => EpochOf(roomId) is { Length: > 0 } now && now != before, $"events of {roomId} under another epoch than {before}");
 
     public async Task<RoomTopology> TopologyAsync(string roomId, int nodes)
     {
@@ -142,8 +161,9 @@ internal sealed class TestNode : IAsyncDisposable
         _owners.AddRange(batch.Owners);
         foreach (var room in batch.Rooms)
         {
-            if (!_events.TryGetValue(room.RoomId, out var events))
+            if (!_events.TryGetValue(room.RoomId, out var events) || EpochOf(room.RoomId) != room.Epoch)
             {
+                _epochs[room.RoomId] = room.Epoch;
                 _events[room.RoomId] = events = [];
             }
 

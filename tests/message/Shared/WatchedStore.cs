@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Tertulia.Contracts;
 using Tertulia.Messages.Storage;
 
@@ -17,6 +18,18 @@ internal sealed class WatchedStore(IMessageStore store) : IMessageStore
     /// <summary>An append with this content is refused for ever.</summary>
     public string? Reject { get; init; }
 
+    /// <summary>Called before every append; the append waits for what it returns.</summary>
+    public Func<IReadOnlyList<RoomAppend>, Task>? Appending { get; set; }
+
+    /// <summary>Called before rooms are loaded; the load waits for what it returns.</summary>
+    public Func<IReadOnlyCollection<string>, Task>? Loading { get; set; }
+
+    /// <summary>What reaches the store instead: a store without locks lets an older owner's append through.</summary>
+    public Func<RoomAppend, RoomAppend>? Instead { get; set; }
+
+    /// <summary>Rooms of each append that was tried.</summary>
+    public ConcurrentQueue<string[]> Tried { get; } = [];
+
     public string Epoch => store.Epoch;
 
     public async Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends, CancellationToken cancellationToken)
@@ -26,16 +39,27 @@ internal sealed class WatchedStore(IMessageStore store) : IMessageStore
             throw new StoreRejectedException("refused by the test");
         }
 
+        Tried.Enqueue([.. appends.Select(append => append.RoomId)]);
+        if (Appending is { } appending)
+        {
+            await appending(appends);
+        }
+
+        if (Instead is { } instead)
+        {
+            appends = [.. appends.Select(instead)];
+        }
+
         try
         {
-            var outcomes = await store.AppendAsync(appends, cancellationToken);
+            var outcome = await store.AppendAsync(appends, cancellationToken);
             if (!_answerWasLost && LoseAnswerOf is not null && Has(appends, LoseAnswerOf))
             {
                 _answerWasLost = true;
                 throw new StoreUnavailableException("the answer was lost by the test");
             }
 
-            return outcomes;
+            return outcome;
         }
         catch (StoreUnavailableException)
         {
@@ -45,21 +69,28 @@ internal sealed class WatchedStore(IMessageStore store) : IMessageStore
         }
     }
 
+    public async Task<LoadedRooms> LoadAsync(
+        IReadOnlyCollection<string> roomIds, IReadOnlyCollection<MemberKey> members, CancellationToken cancellationToken)
+    {
+        if (Loading is { } loading)
+        {
+            await loading(roomIds);
+        }
+
+        return await store.LoadAsync(roomIds, members, cancellationToken);
+    }
+
     public Task InitializeAsync(CancellationToken cancellationToken) => store.InitializeAsync(cancellationToken);
 
     public Task CheckAsync(CancellationToken cancellationToken) => store.CheckAsync(cancellationToken);
+
+    public Task<string> RenewEpochAsync(string knownEpoch, CancellationToken cancellationToken) => store.RenewEpochAsync(knownEpoch, cancellationToken);
 
     public Task<long> TakePartitionAsync(int partition, long nowMs, CancellationToken cancellationToken) =>
         store.TakePartitionAsync(partition, nowMs, cancellationToken);
 
     public Task<Dictionary<EntryKey, RoomEvent>> FindByKeysAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken) =>
         store.FindByKeysAsync(keys, cancellationToken);
-
-    public Task<LoadedRooms> LoadAsync(
-        IReadOnlyCollection<string> roomIds, IReadOnlyCollection<MemberKey> members, CancellationToken cancellationToken) =>
-        store.LoadAsync(roomIds, members, cancellationToken);
-
-    public Task<string> RenewEpochAsync(string knownEpoch, CancellationToken cancellationToken) => store.RenewEpochAsync(knownEpoch, cancellationToken);
 
     public Task<IReadOnlyList<FoundMessage>> FindMessagesAsync(IReadOnlyCollection<string> messageIds, CancellationToken cancellationToken) =>
         store.FindMessagesAsync(messageIds, cancellationToken);

@@ -1,0 +1,39 @@
+using Tertulia.Contracts;
+
+namespace Tertulia.Messages.Flushing;
+
+/// <summary>What one flush has for the nodes. Not changed any more.</summary>
+/// <param name="number">Number of the flush.</param>
+internal sealed class Outgoing(long number)
+{
+    /// <summary>Number of the flush.</summary>
+    public long Number { get; } = number;
+
+    public List<RoomSend> Rooms { get; } = [];
+
+    public List<TopologySend> Topologies { get; } = [];
+
+    public NodeReply[] Replies { get; init; } = [];
+
+    /// <summary>Batches that go to the dead-letter queue, with the reason.</summary>
+    public (SubmitBatch Batch, string Reason)[] Poison { get; init; } = [];
+
+    /// <summary>Completed when this and all before it is published; null when nobody waits for that.</summary>
+    public TaskCompletionSource? Settled { get; init; }
+
+    public bool IsEmpty => Rooms.Count == 0 && Topologies.Count == 0 && Replies.Length == 0 && Poison.Length == 0 && Settled is null;
+}
+
+/// <summary>A node whose queue did not exist.</summary>
+/// <param name="NodeId">The node.</param>
+/// <param name="FlushNumber">The latest flush that was published then.</param>
+internal readonly record struct GoneNode(string NodeId, long FlushNumber);
+
+/// <summary>A room's events and who receives them.</summary>
+/// <param name="Events">In the order of seq.</param>
+/// <param name="Subscribers">Ids of the nodes that hold the room.</param>
+/// <param name="ToAll">The partition was just taken over, so that not all subscribers are known: to all nodes.</param>
+internal readonly record struct RoomSend(RoomEvents Events, string[] Subscribers, bool ToAll);
+
+/// <summary>The nodes that hold a room, for these nodes.</summary>
+internal readonly record struct TopologySend(RoomTopology Topology, string[] Receivers);

@@ -1,0 +1,61 @@
+using System.ComponentModel.DataAnnotations;
+using System.Runtime.ExceptionServices;
+using Microsoft.Extensions.Options;
+
+namespace Tertulia.Messages.History;
+
+/// <summary>Lets so many reads at the store at the same time; the others wait for their turn.</summary>
+/// <remarks>
+/// A read that has begun is never cancelled, because cancelling a command costs the store a connection and the caller's thread a wait: it ends by the store's own
+/// time-out, and keeps its place until then. A caller that gives up is let go at once. A caller that gave up before its turn starts nothing, so that a starved
+/// service does not work for callers that are gone.
+/// </remarks>
+internal sealed class ReadGate(IOptions<ReadOptions> options) : IDisposable
+{
+    private readonly SemaphoreSlim _places = new(options.Value.Concurrency);
+
+    /// <summary>Reads when it is its turn.</summary>
+    /// <param name="read">Reads from the store, to its own end.</param>
+    /// <param name="caller">Ends the caller's waiting.</param>
+    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    public async Task<T> RunAsync<T>(Func<Task<T>> read, CancellationToken caller)
+    {
+        await _places.WaitAsync(caller);
+        var outcome = await RunToEndAsync(read).WaitAsync(caller);
+        outcome.Failure?.Throw();
+        return outcome.Result!;
+    }
+
+    public void Dispose() => _places.Dispose();
+
+    // Never fails, so that the failure of a read that its caller left is not an unobserved one.
+    private async Task<(T? Result, ExceptionDispatchInfo? Failure)> RunToEndAsync<T>(Func<Task<T>> read)
+    {
+        try
+        {
+            return (await read(), null);
+        }
+        catch (Exception exception)
+        {
+            return (default, ExceptionDispatchInfo.Capture(exception));
+        }
+        finally
+        {
+            _places.Release();
+        }
+    }
+}
+
+/// <summary>Reads of rooms and histories over gRPC.</summary>
+public sealed class ReadOptions
+{
+    internal const string Section = "Messages:Reads";
+
+    /// <summary>Reads that are at the store at the same time; more wait for their turn.</summary>
+    /// <value>1 to 1 000; default 16.</value>
+    [Range(1, 1_000)]
+    public int Concurrency { get; set; } = 16;
+}
+
+[OptionsValidator]
+internal sealed partial class ReadOptionsValidator : IValidateOptions<ReadOptions>;

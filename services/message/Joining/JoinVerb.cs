@@ -1,0 +1,97 @@
+using System.Globalization;
+using Microsoft.Extensions.Options;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+using Tertulia.Messages.Flushing;
+using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Storage;
+using Tertulia.Messages.Verbs;
+
+namespace Tertulia.Messages.Joining;
+
+/// <summary>A user enters a room: it is created when it may be, the user becomes a member where the room allows it, and the node is subscribed.</summary>
+/// <remarks>A member who enters again writes nothing. A token that lets its bearer into a private room makes no member of them.</remarks>
+internal sealed class JoinVerb(IOptions<RoomOptions> options, IOptions<LimitOptions> limits) : IVerb
+{
+    private readonly bool _createOnJoin = options.Value.CreateOnJoin;
+    private readonly LimitOptions _limits = limits.Value;
+
+    public Command.BodyOneofCase Body => Command.BodyOneofCase.Join;
+
+    public void AddCreators(in Submitted submitted, ISet<string> userIds)
+    {
+        if (!submitted.Room.Exists && _createOnJoin)
+        {
+            userIds.Add(submitted.Command.Actor.UserId);
+        }
+    }
+
+    public void AddKeys(in Submitted submitted, ICollection<EntryKey> keys)
+    {
+        keys.Add(CreationKey(submitted));
+        keys.Add(MemberKey(submitted));
+    }
+
+    public void Decide(in Submitted submitted, Flush flush)
+    {
+        var room = submitted.Room;
+        var actor = submitted.Command.Actor;
+        var member = submitted.Member!;
+        if (flush.Known.Count > 0)
+        {
+            flush.RepublishKnown(submitted, CreationKey(submitted));
+            flush.RepublishKnown(submitted, MemberKey(submitted));
+        }
+
+        var refusal = room.Exists ? Refused(RoomRules.MayEnter(actor, room.Kind, member.Membership)) : MayCreate(submitted, flush);
+        if (refusal is not null)
+        {
+            flush.Refuse(submitted, refusal);
+            return;
+        }
+
+        var role = RoomRules.Member;
+        if (!room.Exists)
+        {
+            (room.Exists, room.Kind, role) = (true, RoomRules.Open, RoomRules.Owner);
+            flush.Append(submitted, CreationKey(submitted), new RoomEvent { Room = new RoomCreated { Kind = room.Kind } });
+            flush.Creations.Add(actor.UserId, flush.NowMs);
+        }
+
+        if (!member.Membership.IsMember && !member.Membership.Banned && room.Kind == RoomRules.Open)
+        {
+            member.Membership = new Membership(role, Banned: false);
+            var changed = new MemberChanged { UserId = actor.UserId, Username = actor.Username, Role = role, Members = ++room.Members };
+            flush.Append(submitted, MemberKey(submitted), new RoomEvent { Member = changed });
+        }
+
+        flush.Subscribe(submitted);
+        flush.Reply(submitted, new CommandReply
+        {
+            Joined = new Joined { Epoch = flush.Epoch, Seq = room.LastSeq, OwnerEpoch = submitted.OwnerEpoch, Members = room.Members, Role = member.Membership.Role },
+        });
+    }
+
+    private Refusal? MayCreate(in Submitted submitted, Flush flush)
+    {
+        if (!_createOnJoin)
+        {
+            return Refused(ErrorCode.RoomNotFound);
+        }
+
+        var actor = submitted.Command.Actor;
+        return Refused(RoomRules.MayEnter(actor, RoomRules.Open, submitted.Member!.Membership))
+            ?? (RoomRules.IsPrivileged(actor) ? null : flush.Creations.Check(actor.UserId, flush.NowMs, _limits));
+    }
+
+    private static Refusal? Refused(ErrorCode code) => code == ErrorCode.Unspecified ? null : new Refusal { Code = code };
+
+    // Both keys are the command's own, so that the same ones are found when it is delivered again.
+    private static EntryKey CreationKey(in Submitted submitted) => Key("+room:", submitted);
+
+    private static EntryKey MemberKey(in Submitted submitted) => Key("+join:", submitted);
+
+    private static EntryKey Key(string prefix, in Submitted submitted) => new(
+        submitted.Room.RoomId, submitted.Command.Actor.UserId,
+        string.Create(CultureInfo.InvariantCulture, $"{prefix}{submitted.NodeId}:{submitted.Command.CommandId}"));
+}

@@ -1,0 +1,82 @@
+using Microsoft.Extensions.Options;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+using Tertulia.Messages.Flushing;
+using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Storage;
+using Tertulia.Messages.Verbs;
+
+namespace Tertulia.Messages.Sending;
+
+/// <summary>A user writes a message.</summary>
+internal sealed class SendVerb(IOptions<LimitOptions> limits) : EntryVerb
+{
+    /// <summary>UTF-8 bytes of a message's metadata at most (PROTOCOL §6).</summary>
+    public const int MaxMetadataBytes = 4 * 1024;
+
+    private const int MaxClientMsgIdLength = 64;
+    private readonly LimitOptions _limits = limits.Value;
+
+    public override Command.BodyOneofCase Body => Command.BodyOneofCase.Send;
+
+    /// <summary>The client's own id, or the node's when it chose none. The two cannot be taken for each other, nor for the keys of other verbs.</summary>
+    public override string KeyOf(Command command) => command.Send.ClientMsgId switch
+    {
+        "" => "~" + command.Send.MessageId,
+        ['~' or '+' or '=', ..] => "=" + command.Send.ClientMsgId,
+        var chosen => chosen,
+    };
+
+    public override string IdOf(Command command) => command.Send.MessageId;
+
+    public override string IdOf(RoomEvent written) => written.Message.MessageId;
+
+    public override string ClientKeyOf(Command command) => command.Send.ClientMsgId;
+
+    public override Stored Describe(Command command, in StoredEntry stored) => new()
+    {
+        MessageId = stored.Id, ClientMsgId = command.Send.ClientMsgId, Seq = stored.Seq, CreatedAtMs = stored.CreatedAtMs,
+    };
+
+    protected override ErrorCode Check(in Submitted submitted)
+    {
+        if (!submitted.Room.Exists)
+        {
+            return ErrorCode.RoomNotFound;
+        }
+
+        var refusal = RoomRules.MayWrite(submitted.Command.Actor, submitted.Member!.Membership);
+        if (refusal != ErrorCode.Unspecified)
+        {
+            return refusal;
+        }
+
+        var send = submitted.Command.Send;
+        if (send.Metadata.Length > MaxMetadataBytes)
+        {
+            return ErrorCode.TooLarge;
+        }
+
+        return send.MessageId.Length == 0 || send.ClientMsgId.Length > MaxClientMsgIdLength || !HasContent(send.Content)
+            || !IsStorable(send.MessageId) || !IsStorable(send.ClientMsgId) || !IsStorable(send.ReplyTo)
+            ? ErrorCode.InvalidMessage
+            : ErrorCode.Unspecified;
+    }
+
+    protected override RoomEvent Write(Command command)
+    {
+        var send = command.Send;
+        return new RoomEvent
+        {
+            Message = new MessageCreated
+            {
+                MessageId = send.MessageId, ClientMsgId = send.ClientMsgId, Content = send.Content, ReplyTo = send.ReplyTo, Metadata = send.Metadata,
+            },
+        };
+    }
+
+    private bool HasContent(string content) => _limits.AllowsContent(content) && IsStorable(content);
+
+    /// <summary>PostgreSQL's text cannot hold U+0000.</summary>
+    private static bool IsStorable(string text) => !text.Contains('\0');
+}

@@ -1,0 +1,22 @@
+using Tertulia.Messages.Joining;
+using Tertulia.Messages.Sending;
+using Tertulia.Messages.Subscribing;
+
+namespace Tertulia.Messages.Verbs;
+
+/// <summary>The verbs of this service, one line each.</summary>
+internal static class VerbSetup
+{
+    public static IServiceCollection AddVerbs(this IServiceCollection services)
+    {
+        services.AddSingleton<VerbRegistry>();
+        services.AddVerb<SendVerb>();
+        services.AddVerb<JoinVerb>();
+        services.AddVerb<SubscribeVerb>();
+        services.AddVerb<UnsubscribeVerb>();
+        return services;
+    }
+
+    /// <summary>Adds a verb.</summary>
+    public static IServiceCollection AddVerb<TVerb>(this IServiceCollection services) where TVerb : class, IVerb => services.AddSingleton<IVerb, TVerb>();
+}
