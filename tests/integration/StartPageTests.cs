@@ -14,6 +14,7 @@ public sealed class StartPageTests(AllInOneFixture fixture) : IClassFixture<AllI
     public void Dispose() => _http.Dispose();
 
     [Fact]
+    [Trait(Needs.Trait, Needs.Chromium)]
     public async Task The_page_is_a_chat_that_shows_what_people_write_as_text()
     {
         const string Hostile = "<img src=x onerror=console.log('owned')>";
@@ -31,6 +32,7 @@ public sealed class StartPageTests(AllInOneFixture fixture) : IClassFixture<AllI
     }
 
     [Fact]
+    [Trait(Needs.Trait, Needs.Chromium)]
     public async Task The_page_comes_back_after_a_loss_and_shows_what_it_missed_once()
     {
         await using var maria = await ChatClient.JoinAsync(fixture.Product.Url, _room, "maria");
