@@ -13,6 +13,12 @@ internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
     /// <summary>Reports that get lost on the way.</summary>
     public Func<PresenceReport, bool> Loses { get; set; } = _ => false;
 
+    /// <summary>Bytes of the largest batch that was sent to a node.</summary>
+    public int LargestBatch { get; private set; }
+
+    /// <summary>What is sent to nodes does not get there, and the sender knows it.</summary>
+    public bool RefusesSends { get; set; }
+
     /// <summary>Sends that wait until the broker confirms; null: it does at once.</summary>
     public TaskCompletionSource? Confirms { get; set; }
 
@@ -28,11 +34,12 @@ internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
 
     public async Task<IReadOnlyCollection<string>> SendToNodesAsync(IReadOnlyCollection<NodeSend> sends, CancellationToken cancellationToken)
     {
-        if (!IsConnected)
+        if (!IsConnected || RefusesSends)
         {
             throw new BusUnavailableException("no broker");
         }
 
+        LargestBatch = sends.Select(send => send.Batch.CalculateSize()).Append(LargestBatch).Max();
         var returned = await bus.SendToNodesAsync(sends, cancellationToken);
         await (Confirms?.Task.WaitAsync(cancellationToken) ?? Task.CompletedTask);
         return returned;

@@ -47,7 +47,7 @@ public sealed class NodeTimeoutTests : IAsyncLifetime
 
         await _b.HeartbeatAsync();
 
-        Assert.Equal("lobby 2 +bruno", await _a.NextChangeAsync());
+        Assert.Equal("lobby 2 +ana +bruno all", await _a.NextChangeAsync());
     }
 
     [Fact]

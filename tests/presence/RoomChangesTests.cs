@@ -118,7 +118,7 @@ public sealed class RoomChangesTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_room_that_is_no_longer_large_is_told_its_count_once_more_and_then_names()
+    public async Task A_room_that_is_no_longer_large_is_told_all_of_its_users_and_then_who_comes_and_goes()
     {
         for (var i = 1; i <= 6; i++)
         {
@@ -139,10 +139,46 @@ public sealed class RoomChangesTests : IAsyncLifetime
         await _a.CloseAsync("a5");
         await _presence.KnowsAsync(stats => stats.TotalConnections == 4, "two left");
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal("stadium 4 counts", await _a.NextChangeAsync());
+        Assert.Equal("stadium 4 +user-1 +user-2 +user-3 +user-4 all", await _a.NextChangeAsync());
 
         await _a.CloseAsync("a4");
         Assert.Equal("stadium 3 -user-4", await _a.NextChangeAsync());
+    }
+
+    [Fact]
+    public async Task What_the_broker_did_not_take_is_made_good_with_the_whole_list_a_second_later()
+    {
+        await _a.OpenAsync("a1", "ana", "lobby");
+        Assert.Equal("lobby 1 +ana", await _a.NextChangeAsync());
+
+        _bus.RefusesSends = true;
+        await _a.OpenAsync("a2", "bruno", "lobby");
+        await _a.OpenAsync("a3", "carla", "lobby");
+        await _a.CloseAsync("a3");
+        await _presence.KnowsAsync(stats => stats.Rooms["lobby"].Connections == 2, "carla came and went");
+        Assert.Empty(_a.Unread());
+        _bus.RefusesSends = false;
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.Equal("lobby 2 +ana +bruno all", await _a.NextChangeAsync());
+    }
+
+    [Fact]
+    public async Task What_is_told_of_many_rooms_at_once_goes_to_a_node_in_batches_of_a_mebibyte()
+    {
+        var rooms = Enumerable.Range(0, 4_000).Select(index => $"{index:D4}{new string('r', 120)}").ToArray();
+        foreach (var some in rooms.Chunk(1_000))
+        {
+            await _b.OpenAsync($"b{some[0]}", new string('漢', 128), some);
+        }
+
+        var told = new HashSet<string>(StringComparer.Ordinal);
+        while (told.Count < rooms.Length)
+        {
+            told.Add(await _b.NextChangeAsync());
+        }
+
+        Assert.InRange(_bus.LargestBatch, 1, 1024 * 1024);
     }
 
     [Fact]

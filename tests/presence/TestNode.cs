@@ -144,6 +144,7 @@ internal sealed class TestNode : IAsyncDisposable
         change.Online,
         .. change.Joined.Select(user => $"+{user.UserId}").Order(StringComparer.Ordinal),
         .. change.Left.Select(user => $"-{user.UserId}").Order(StringComparer.Ordinal),
+        .. change.Complete ? ["all"] : Array.Empty<string>(),
         .. change.CountsOnly ? ["counts"] : Array.Empty<string>()]);
 
     private void Apply(PresenceChange change)

@@ -13,8 +13,8 @@ internal sealed partial class PresenceReporter(
     /// <summary>Time between heartbeats. A node that was silent three times as long counts as dead.</summary>
     public static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(5);
 
-    private const int MaxChangesInReport = 2000;
-    private const int MaxConnectionsInPart = 1000;
+    private const int MaxInReport = 1000; // A replica handles one report at a time: the others should not wait long.
+    private const int MaxReportBytes = 512 * 1024; // One entry may go above it; a report stays far below a mebibyte.
     private static readonly TimeSpan LastReportDeadline = TimeSpan.FromSeconds(5);
 
     private readonly HeldConnections _held = new();
@@ -152,10 +152,9 @@ internal sealed partial class PresenceReporter(
             _version++; // A replica that does not get what follows must notice the hole.
         }
 
-        for (var start = 0; start < taken.Changes.Count; start += MaxChangesInReport)
+        foreach (var part in Cut(taken.Changes, change => change.CalculateSize()))
         {
-            var delta = new PresenceDelta();
-            delta.Changes.Add(taken.Changes.GetRange(start, Math.Min(MaxChangesInReport, taken.Changes.Count - start)));
+            var delta = new PresenceDelta { Changes = { part } };
             Telemetry.BatchSize.Record(delta.Changes.Count, Telemetry.PresenceStage);
             await bus.PublishPresenceAsync(NewReport(changes: true, report => report.Delta = delta), cancellationToken);
         }
@@ -168,14 +167,51 @@ internal sealed partial class PresenceReporter(
             return;
         }
 
-        var parts = Math.Max(1, (connections.Count + MaxConnectionsInPart - 1) / MaxConnectionsInPart);
-        for (var part = 0; part < parts; part++)
+        var parts = Cut(connections.SelectMany(SplitRooms), connection => connection.CalculateSize()).DefaultIfEmpty([]).ToList();
+        for (var part = 0; part < parts.Count; part++)
         {
-            var snapshot = new PresenceSnapshot { Part = (uint)part, Parts = (uint)parts };
-            var start = part * MaxConnectionsInPart;
-            snapshot.Connections.Add(connections.GetRange(start, Math.Min(MaxConnectionsInPart, connections.Count - start)));
+            var snapshot = new PresenceSnapshot { Part = (uint)part, Parts = (uint)parts.Count, Connections = { parts[part] } };
             await bus.PublishPresenceAsync(NewReport(changes: false, report => report.Snapshot = snapshot), cancellationToken);
         }
+    }
+
+    /// <summary>Consecutive runs whose bytes stay within a report.</summary>
+    private static IEnumerable<List<T>> Cut<T>(IEnumerable<T> all, Func<T, int> sizeOf)
+    {
+        const int Framing = 8; // Tag and length of an element.
+        var (run, bytes) = (new List<T>(), 0);
+        foreach (var one in all)
+        {
+            var size = sizeOf(one) + Framing;
+            if (run.Count == MaxInReport || (run.Count > 0 && bytes + size > MaxReportBytes))
+            {
+                yield return run;
+                (run, bytes) = ([], 0);
+            }
+
+            run.Add(one);
+            bytes += size;
+        }
+
+        if (run.Count > 0)
+        {
+            yield return run;
+        }
+    }
+
+    /// <summary>A connection in very many rooms, as several that are each in some of them.</summary>
+    private static IEnumerable<PresentConnection> SplitRooms(PresentConnection connection)
+    {
+        const int MaxRooms = 2_000; // Room ids have 128 characters at most: a quarter of a mebibyte.
+        if (connection.RoomIds.Count <= MaxRooms)
+        {
+            return [connection];
+        }
+
+        return connection.RoomIds.Chunk(MaxRooms).Select(rooms => new PresentConnection
+        {
+            ConnectionId = connection.ConnectionId, UserId = connection.UserId, Username = connection.Username, RoomIds = { rooms },
+        });
     }
 
     private PresenceReport NewReport(bool changes, Action<PresenceReport> body)

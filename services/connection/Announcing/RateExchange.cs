@@ -9,6 +9,7 @@ namespace Tertulia.Connections.Announcing;
 /// <summary>Nodes that share a user tell each other what the user did, so that all of the user's sockets share one limit.</summary>
 internal sealed class RateExchange(ILiveBus bus, ProcessIdentity node, UserRates rates, PresenceReporter reporter, TimeProvider time) : BackgroundService
 {
+    private const int MaxUsagesInBatch = 1_000; // User ids have 128 characters at most: less than half a mebibyte.
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     // User id to the user's other nodes; only users who have some.
@@ -57,6 +58,11 @@ internal sealed class RateExchange(ILiveBus bus, ProcessIdentity node, UserRates
                     }
 
                     batch.RateUsage.Add(usage);
+                    if (batch.RateUsage.Count == MaxUsagesInBatch)
+                    {
+                        batches.Remove(other);
+                        bus.TrySendToNode(other, batch);
+                    }
                 }
             }
         }

@@ -87,6 +87,31 @@ internal sealed record UserLeftEvent(string RoomId, PresentUser User) : ServerEv
 /// <param name="IsTyping">False: stopped.</param>
 internal sealed record TypingEvent(string RoomId, string UserId, string Username, bool IsTyping) : ServerEvent(DeliveryClass.Ephemeral);
 
+/// <summary>All users of a room: a list that the client has of it is void.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Users">Those that fit.</param>
+/// <param name="HasMore">The next event of the room has more; the list counts when the last part has come.</param>
+internal sealed record PresenceStateEvent(string RoomId, IReadOnlyList<PresentUser> Users, bool HasMore) : ServerEvent(DeliveryClass.Control)
+{
+    /// <summary>As many events as it takes.</summary>
+    public static IEnumerable<PresenceStateEvent> Cut(string roomId, IReadOnlyList<PresentUser> users)
+    {
+        var start = 0;
+        do
+        {
+            var (end, bytes) = (start, 0);
+            while (end < users.Count && (bytes += EventSize.Of([users[end]])) <= MaxBytes - EventSize.Overhead)
+            {
+                end++;
+            }
+
+            yield return new PresenceStateEvent(roomId, [.. users.Skip(start).Take(end - start)], end < users.Count);
+            start = end;
+        }
+        while (start < users.Count);
+    }
+}
+
 /// <summary>How many users are in a large room.</summary>
 /// <param name="RoomId">The room.</param>
 /// <param name="Online">Users who are there.</param>

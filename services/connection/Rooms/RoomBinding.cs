@@ -87,7 +87,7 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, long 
         }
     }
 
-    /// <summary>Somebody came or went, or the count of a large room changed.</summary>
+    /// <summary>Somebody came or went, the count of a large room changed, or all users of the room are told anew.</summary>
     public void OnPresence(RoomPresenceChange change)
     {
         lock (Gate)
@@ -95,6 +95,16 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, long 
             if (change.CountsOnly)
             {
                 OfferPassing(new OnlineCountEvent(RoomId, change.Online, MemberCount), exceptUser: null);
+                return;
+            }
+
+            if (change.Complete)
+            {
+                foreach (var part in PresenceStateEvent.Cut(RoomId, change.Joined))
+                {
+                    OfferPassing(part, exceptUser: null);
+                }
+
                 return;
             }
 

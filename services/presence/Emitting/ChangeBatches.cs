@@ -7,16 +7,22 @@ namespace Tertulia.Presence.Emitting;
 /// <summary>Collects what one flush has to tell: one batch per node.</summary>
 internal sealed class ChangeBatches(string replicaId)
 {
-    private readonly Dictionary<string, NodeBatch> _batches = new(StringComparer.Ordinal);
+    /// <summary>Bytes of one batch at most: what does not fit goes into the node's next one.</summary>
+    public const int MaxBytes = 1024 * 1024;
 
-    public IReadOnlyCollection<NodeSend> ToSends() => [.. _batches.Select(batch => new NodeSend(batch.Key, batch.Value))];
+    private readonly Dictionary<string, (NodeBatch Batch, int Bytes)> _batches = new(StringComparer.Ordinal);
+    private readonly List<NodeSend> _full = [];
+
+    /// <summary>The batches; those of one node in the order of what they tell.</summary>
+    public IReadOnlyCollection<NodeSend> ToSends() => [.. _full, .. _batches.Select(batch => new NodeSend(batch.Key, batch.Value.Batch))];
 
     /// <summary>To the nodes that have members in the room. A node whose last member left has nobody to tell.</summary>
     public void AddRoom(RoomEntry room, RoomPresenceChange change)
     {
+        var bytes = change.CalculateSize();
         foreach (var node in room.Nodes.ToArray())
         {
-            Of(node.NodeId).Presence.Add(change); // The same object for all nodes: nobody changes it any more.
+            Of(node.NodeId, bytes).Presence.Add(change); // The same object for all nodes: nobody changes it any more.
         }
     }
 
@@ -25,19 +31,27 @@ internal sealed class ChangeBatches(string replicaId)
     {
         var nodes = new UserNodes { UserId = user.UserId };
         nodes.NodeIds.AddRange(user.Nodes.ToArray().Select(node => node.NodeId).Order(StringComparer.Ordinal));
+        var bytes = nodes.CalculateSize();
         foreach (var nodeId in nodes.NodeIds)
         {
-            Of(nodeId).UserNodes.Add(nodes);
+            Of(nodeId, bytes).UserNodes.Add(nodes);
         }
     }
 
-    private NodeBatch Of(string nodeId)
+    private NodeBatch Of(string nodeId, int bytes)
     {
-        if (!_batches.TryGetValue(nodeId, out var batch))
+        const int Framing = 8; // Tag and length of an element.
+        if (!_batches.TryGetValue(nodeId, out var open))
         {
-            _batches[nodeId] = batch = new NodeBatch { From = replicaId };
+            open = (new NodeBatch { From = replicaId }, 0);
+        }
+        else if (open.Bytes + bytes + Framing > MaxBytes)
+        {
+            _full.Add(new NodeSend(nodeId, open.Batch));
+            open = (new NodeBatch { From = replicaId }, 0);
         }
 
-        return batch;
+        _batches[nodeId] = (open.Batch, open.Bytes + bytes + Framing);
+        return open.Batch;
     }
 }

@@ -7,9 +7,8 @@ namespace Tertulia.Presence.Emitting;
 
 /// <summary>Tells the nodes what changed. The next flush fills while this one waits for the broker: no timer, no linger.</summary>
 /// <remarks>
-/// Presence is told at most once. A flush that the broker did not confirm is not sent again: whoever enters the room next gets the
-/// whole list. Each room and each user has one emitting replica; while replicas come and go two of them may see different sets for
-/// about a second, and a change in this time is told twice or not at all. Both are harmless to a client, which keeps a set of users.
+/// A flush that the broker did not confirm is not sent again: its rooms are told all of their users instead, a second later. Each room and each user has one emitting replica; while replicas come and go two of them may see different sets for
+/// about a second, and a change in this time is told twice or not at all. Told twice is harmless to a client, which keeps a set of users.
 /// </remarks>
 internal sealed partial class ChangeSender(
     ILiveBus bus, ProcessIdentity identity, PendingChanges changes, PresenceMap map, RoomCounts counts,
@@ -23,6 +22,19 @@ internal sealed partial class ChangeSender(
     public IReadOnlyCollection<NodeSend> Take(bool withCounts)
     {
         var batches = new ChangeBatches(identity.Id);
+        if (withCounts)
+        {
+            counts.AddTo(batches, replicas.Owns);
+        }
+
+        foreach (var roomId in changes.TakeWhole(MaxPerFlush))
+        {
+            if (map.Rooms.TryGetValue(roomId, out var room) && replicas.Owns(roomId))
+            {
+                AddWhole(batches, room);
+            }
+        }
+
         foreach (var (roomId, pending) in changes.TakeRooms(MaxPerFlush))
         {
             if (map.Rooms.TryGetValue(roomId, out var room) && replicas.Owns(roomId) && Difference(room, pending) is { } change)
@@ -39,21 +51,35 @@ internal sealed partial class ChangeSender(
             }
         }
 
-        if (withCounts)
-        {
-            counts.AddTo(batches, replicas.Owns);
-        }
-
         return batches.ToSends();
     }
 
+    /// <summary>A flush may not have reached the nodes: its rooms are told whole, its users' nodes again.</summary>
+    public void TellAgain(IEnumerable<NodeSend> sends)
+    {
+        foreach (var send in sends)
+        {
+            foreach (var change in send.Batch.Presence)
+            {
+                changes.TellWhole(change.RoomId);
+            }
+
+            foreach (var user in send.Batch.UserNodes)
+            {
+                changes.ForgetNodesOf(user.UserId);
+            }
+        }
+    }
+
     /// <summary>Sends one flush. Does not throw.</summary>
-    public async Task SendAsync(IReadOnlyCollection<NodeSend> sends, CancellationToken cancellationToken)
+    /// <returns>False when the broker did not confirm it.</returns>
+    public async Task<bool> SendAsync(IReadOnlyCollection<NodeSend> sends, CancellationToken cancellationToken)
     {
         try
         {
             await bus.SendToNodesAsync(sends, cancellationToken);
             telemetry.Told(sends.Sum(send => send.Batch.Presence.Count + send.Batch.UserNodes.Count));
+            return true;
         }
         catch (BusUnavailableException exception)
         {
@@ -63,6 +89,21 @@ internal sealed partial class ChangeSender(
         {
             LogNotSent(sends.Count, "the process stops");
         }
+
+        return false;
+    }
+
+    private void AddWhole(ChangeBatches batches, RoomEntry room)
+    {
+        if (room.Users.Count > changes.LargeRoomUsers)
+        {
+            counts.Forget(room.RoomId); // The next tick tells how many there are.
+            return;
+        }
+
+        var whole = new RoomPresenceChange { RoomId = room.RoomId, Online = (uint)room.Users.Count, Complete = true };
+        whole.Joined.AddRange(room.Users.ToArray().Select(user => PresenceMap.Online(user.UserId, user.Username)));
+        batches.AddRoom(room, whole);
     }
 
     private RoomPresenceChange? Difference(RoomEntry room, PendingRoom pending)
@@ -72,7 +113,7 @@ internal sealed partial class ChangeSender(
         {
             var user = map.Users.GetValueOrDefault(userId);
             var present = user is not null && room.Users.Times(user) > 0;
-            if (present && !before.Present)
+            if (present && (!before.Present || before.Username != user!.Username))
             {
                 change.Joined.Add(PresenceMap.Online(userId, user!.Username));
             }

@@ -10,6 +10,7 @@ internal sealed class PendingChanges(int largeRoomUsers)
 {
     private readonly Dictionary<string, PendingRoom> _rooms = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string[]> _users = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _whole = new(StringComparer.Ordinal);
 
     /// <summary>Changes are taken as what was always there: a node is met for the first time, its rooms know its users already.</summary>
     public bool Muted { get; set; }
@@ -20,9 +21,16 @@ internal sealed class PendingChanges(int largeRoomUsers)
     /// <summary>Users above which a room gets counts only.</summary>
     public int LargeRoomUsers { get; } = largeRoomUsers;
 
-    public bool IsEmpty => _rooms.Count == 0 && _users.Count == 0;
+    public bool IsEmpty => _rooms.Count == 0 && _users.Count == 0 && _whole.Count == 0;
 
-    /// <summary>The user is about to enter the room with a first device, or to leave it with the last.</summary>
+    /// <summary>Differences say nothing to the members of this room any more: they are told all of its users.</summary>
+    public void TellWhole(string roomId)
+    {
+        _whole.Add(roomId);
+        _rooms.Remove(roomId);
+    }
+
+    /// <summary>The user is about to enter the room with a first device, to leave it with the last, or to get another name.</summary>
     public void TouchRoom(RoomEntry room, UserEntry user)
     {
         if (room.Users.Count >= LargeRoomUsers && (room.Users.Count > LargeRoomUsers || room.Users.Times(user) == 0))
@@ -30,7 +38,7 @@ internal sealed class PendingChanges(int largeRoomUsers)
             LargeRooms.Add(room.RoomId); // It is large, or becomes large by this.
             _rooms.Remove(room.RoomId);
         }
-        else if (!Muted && !LargeRooms.Contains(room.RoomId))
+        else if (!Muted && !LargeRooms.Contains(room.RoomId) && !_whole.Contains(room.RoomId))
         {
             if (!_rooms.TryGetValue(room.RoomId, out var pending))
             {
@@ -57,11 +65,20 @@ internal sealed class PendingChanges(int largeRoomUsers)
     {
         _rooms.Clear();
         _users.Clear();
+        _whole.Clear();
         LargeRooms.Clear();
     }
 
     /// <summary>Takes up to <paramref name="limit"/> rooms out.</summary>
     public List<KeyValuePair<string, PendingRoom>> TakeRooms(int limit) => Take(_rooms, limit);
+
+    /// <summary>Takes up to <paramref name="limit"/> rooms out whose users are all to be told.</summary>
+    public List<string> TakeWhole(int limit)
+    {
+        var taken = _whole.Take(limit).ToList();
+        _whole.ExceptWith(taken);
+        return taken;
+    }
 
     /// <summary>Takes up to <paramref name="limit"/> users out, each with the nodes it had.</summary>
     public List<KeyValuePair<string, string[]>> TakeUsers(int limit) => Take(_users, limit);

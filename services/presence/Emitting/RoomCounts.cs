@@ -8,7 +8,14 @@ internal sealed class RoomCounts(PendingChanges changes, PresenceMap map)
 {
     private readonly Dictionary<string, uint> _told = new(StringComparer.Ordinal);
 
-    /// <summary>Called once a second.</summary>
+    /// <summary>A count may not have reached the members: the next one is told even if it is the same.</summary>
+    public void Forget(string roomId)
+    {
+        _told.Remove(roomId);
+        changes.LargeRooms.Add(roomId);
+    }
+
+    /// <summary>Called once a second, before the other changes are taken.</summary>
     public void AddTo(ChangeBatches batches, Func<string, bool> owns)
     {
         foreach (var roomId in changes.LargeRooms)
@@ -20,15 +27,15 @@ internal sealed class RoomCounts(PendingChanges changes, PresenceMap map)
             }
 
             var online = (uint)room.Users.Count;
-            if (_told.GetValueOrDefault(roomId) != online)
+            if (online <= changes.LargeRoomUsers)
+            {
+                _told.Remove(roomId);
+                changes.TellWhole(roomId); // No longer large: its members were not told who came and went meanwhile.
+            }
+            else if (_told.GetValueOrDefault(roomId) != online)
             {
                 _told[roomId] = online;
                 batches.AddRoom(room, new RoomPresenceChange { RoomId = roomId, Online = online, CountsOnly = true });
-            }
-
-            if (online <= changes.LargeRoomUsers)
-            {
-                _told.Remove(roomId); // No longer large: the next changes are told one by one.
             }
         }
 

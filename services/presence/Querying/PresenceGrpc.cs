@@ -11,7 +11,7 @@ namespace Tertulia.Presence.Querying;
 internal sealed class PresenceGrpc(PresenceLoop loop, IOptions<PresenceOptions> options) : PresenceService.PresenceServiceBase
 {
     public override Task<RoomPresence> GetRoom(GetRoomRequest request, ServerCallContext context) =>
-        AskAsync(map => Room(map, request.RoomId, request.Limit), context);
+        AskAsync(map => Room(map, request.RoomId, Math.Min(request.Limit, (uint)options.Value.LargeRoomUsers)), context);
 
     public override Task<UserPresence> GetUser(GetUserRequest request, ServerCallContext context) =>
         AskAsync(map => User(map, request.UserId), context);
@@ -24,7 +24,8 @@ internal sealed class PresenceGrpc(PresenceLoop loop, IOptions<PresenceOptions> 
             ? loop.AskAsync(question, context.CancellationToken)
             : throw RpcErrors.Refuse(ErrorCode.Unavailable, "presence is waiting for the nodes to announce themselves");
 
-    private static RoomPresence Room(PresenceMap map, string roomId, uint limit)
+    /// <summary>The users of a room; above the limit only how many there are.</summary>
+    internal static RoomPresence Room(PresenceMap map, string roomId, uint limit)
     {
         var reply = new RoomPresence { RoomId = roomId };
         if (map.Rooms.TryGetValue(roomId, out var room))

@@ -5,8 +5,11 @@ internal sealed class UserEntry(string userId, string username)
 {
     public string UserId { get; } = userId;
 
-    /// <summary>As the newest connection gave it.</summary>
+    /// <summary>The one that the user is shown with everywhere: the newest connection's, so that all replicas show the same.</summary>
     public string Username { get; set; } = username;
+
+    /// <summary>The user's connections, on all nodes.</summary>
+    public Tally<ConnectionEntry> Connections;
 
     /// <summary>Connections by node.</summary>
     public Tally<NodeEntry> Nodes;
@@ -24,10 +27,16 @@ internal sealed class RoomEntry(string roomId)
     public Tally<NodeEntry> Nodes;
 }
 
-/// <summary>One device. There are as many as open sockets in the cluster, so it holds no more than two references.</summary>
-internal sealed class ConnectionEntry(UserEntry user)
+/// <summary>One device. There are as many as open sockets in the cluster, so it holds no more than references.</summary>
+internal sealed class ConnectionEntry(string connectionId, UserEntry user, string username)
 {
+    /// <summary>Grows with the time at which the connection was opened (UUIDv7).</summary>
+    public string ConnectionId { get; } = connectionId;
+
     public UserEntry User { get; } = user;
+
+    /// <summary>As this connection's token gave it.</summary>
+    public string Username { get; set; } = username;
 
     /// <summary>Exactly as long as there are rooms: most connections are in one.</summary>
     public RoomEntry[] Rooms { get; set; } = [];

@@ -172,12 +172,26 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
         changes.Muted = wasMuted || (!node.Known && !node.Expired);
         map.Replace(node, complete.Connections);
         changes.Muted = wasMuted;
+        if (!wasMuted && !node.Known)
+        {
+            TellRoomsOf(node);
+        }
+
         (node.Version, node.Known, node.Expired) = (version, true, false);
         (node.NeedsSnapshot, node.AskedAt, node.Assembly) = (false, null, null);
         LastAddition = time.GetTimestamp();
         foreach (var (later, delta) in complete.Meanwhile)
         {
             OnDelta(node, later, delta);
+        }
+    }
+
+    // While the node was not in the picture, nobody told it who came and went in its rooms.
+    private void TellRoomsOf(NodeEntry node)
+    {
+        foreach (var room in node.Connections.Values.SelectMany(connection => connection.Rooms))
+        {
+            changes.TellWhole(room.RoomId);
         }
     }
 

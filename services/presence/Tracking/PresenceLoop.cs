@@ -28,6 +28,7 @@ internal sealed partial class PresenceLoop(
     private long? _announcedAt;
     private long _lastTick;
     private bool _countsDue;
+    private volatile IReadOnlyCollection<NodeSend>? _unsent; // Set by the sending task while _confirming keeps the loop from taking the next flush.
 
     /// <summary>The picture is complete enough to answer and to emit.</summary>
     public bool Settled { get; private set; }
@@ -265,6 +266,12 @@ internal sealed partial class PresenceLoop(
             return;
         }
 
+        if (_countsDue && _unsent is { } unsent) // With the second's tick: a broker that is away is not asked without end.
+        {
+            sender.TellAgain(unsent);
+            _unsent = null;
+        }
+
         var sends = sender.Take(_countsDue);
         _countsDue = false;
         if (sends.Count > 0)
@@ -278,7 +285,10 @@ internal sealed partial class PresenceLoop(
     {
         try
         {
-            await sender.SendAsync(sends, cancellationToken);
+            if (!await sender.SendAsync(sends, cancellationToken))
+            {
+                _unsent = [.. _unsent ?? [], .. sends];
+            }
         }
         finally
         {

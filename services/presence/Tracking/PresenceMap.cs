@@ -21,8 +21,10 @@ internal sealed class PresenceMap(PendingChanges changes)
 
     public void Open(NodeEntry node, string connectionId, string userId, string username)
     {
-        if (node.Connections.ContainsKey(connectionId))
+        if (node.Connections.TryGetValue(connectionId, out var known))
         {
+            known.Username = username;
+            Rename(known.User);
             return;
         }
 
@@ -31,14 +33,16 @@ internal sealed class PresenceMap(PendingChanges changes)
             _users[userId] = user = new UserEntry(userId, username);
         }
 
-        user.Username = username;
         if (user.Nodes.Times(node) == 0)
         {
             changes.TouchUser(user);
         }
 
         user.Nodes.Add(node);
-        node.Connections[connectionId] = new ConnectionEntry(user);
+        var connection = new ConnectionEntry(connectionId, user, username);
+        user.Connections.Add(connection);
+        node.Connections[connectionId] = connection;
+        Rename(user);
         node.Digest += Digest.Of(connectionId, "");
         ConnectionCount++;
     }
@@ -62,9 +66,14 @@ internal sealed class PresenceMap(PendingChanges changes)
         }
 
         user.Nodes.Remove(node);
+        user.Connections.Remove(connection);
         if (user.Nodes.Count == 0)
         {
             _users.Remove(user.UserId);
+        }
+        else
+        {
+            Rename(user);
         }
 
         node.Digest -= Digest.Of(connectionId, "");
@@ -147,6 +156,29 @@ internal sealed class PresenceMap(PendingChanges changes)
         {
             Close(node, connectionId);
         }
+    }
+
+    // The newest connection gives the name. All rooms of the user are told when it is another one.
+    private void Rename(UserEntry user)
+    {
+        var connections = user.Connections.ToArray();
+        var newest = connections[0];
+        foreach (var connection in connections)
+        {
+            newest = string.CompareOrdinal(connection.ConnectionId, newest.ConnectionId) > 0 ? connection : newest;
+        }
+
+        if (newest.Username == user.Username)
+        {
+            return;
+        }
+
+        foreach (var room in connections.SelectMany(connection => connection.Rooms).Distinct())
+        {
+            changes.TouchRoom(room, user);
+        }
+
+        user.Username = newest.Username;
     }
 
     private void Leave(NodeEntry node, string connectionId, UserEntry user, RoomEntry room)

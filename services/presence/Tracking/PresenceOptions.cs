@@ -9,8 +9,8 @@ public sealed class PresenceOptions
     internal const string Section = "Presence";
 
     /// <summary>Users in a room above which its members are told a count, at most once a second, instead of who came and went.</summary>
-    /// <value>Users, 1 to 10,000; default 100.</value>
-    [Range(1, 10_000)]
+    /// <value>Users, 1 to 100 (more are not listed to who enters); default 100.</value>
+    [Range(1, 100)]
     public int LargeRoomUsers { get; set; } = 100;
 
     /// <summary>Silence after which a node counts as dead and its connections as closed: three missed heartbeats.</summary>
@@ -34,9 +34,9 @@ public sealed class PresenceOptions
     public int QueueLength { get; set; } = 1_024;
 
     /// <summary>Rooms in one <c>GetStats</c> answer at most; the ones with the most connections are listed.</summary>
-    /// <value>Rooms, 1 to 50,000 (a gRPC message has 4 MiB); default 10,000.</value>
-    [Range(1, 50_000)]
-    public int StatsRooms { get; set; } = 10_000;
+    /// <value>Rooms, 1 to 6,500 (an answer has 1 MiB); default 5,000.</value>
+    [Range(1, 6_500)]
+    public int StatsRooms { get; set; } = 5_000;
 }
 
 [OptionsValidator]

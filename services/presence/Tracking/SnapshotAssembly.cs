@@ -9,6 +9,7 @@ internal sealed class SnapshotAssembly(ulong version)
 
     private readonly HashSet<uint> _parts = [];
     private readonly List<PresentConnection> _connections = [];
+    private readonly Dictionary<string, PresentConnection> _byId = new(StringComparer.Ordinal);
     private readonly List<(ulong Version, PresenceDelta Delta)> _meanwhile = [];
     private int _waitingChanges;
 
@@ -25,7 +26,17 @@ internal sealed class SnapshotAssembly(ulong version)
         // Two replicas that asked at the same time make the node send the same version twice.
         if (_parts.Add(snapshot.Part))
         {
-            _connections.AddRange(snapshot.Connections);
+            foreach (var connection in snapshot.Connections)
+            {
+                if (_byId.TryAdd(connection.ConnectionId, connection))
+                {
+                    _connections.Add(connection);
+                }
+                else
+                {
+                    _byId[connection.ConnectionId].RoomIds.AddRange(connection.RoomIds); // Of one with very many rooms each part has some.
+                }
+            }
         }
 
         return _parts.Count >= snapshot.Parts;

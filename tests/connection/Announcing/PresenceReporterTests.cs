@@ -108,6 +108,32 @@ public sealed class PresenceReporterTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_connection_in_very_many_rooms_is_reported_in_parts_of_less_than_a_mebibyte()
+    {
+        var rooms = Enumerable.Range(0, 9_000).Select(index => $"{index:D4}{new string('r', 120)}").ToArray();
+        _reporter.Open("c1", "ana", "Ana");
+        foreach (var room in rooms)
+        {
+            _reporter.Enter("c1", room);
+        }
+
+        await _node.TellAsync(new NodeBatch { Announce = new AnnounceRequest { ReplicaId = "presence-1" } });
+        var (told, parts) = (new HashSet<string>(StringComparer.Ordinal), 0u);
+        for (var part = 0; parts == 0 || part < parts;)
+        {
+            var report = await Eventually.CompletesAsync(_node.Reports.ReadAsync().AsTask(), "a report");
+            Assert.InRange(report.CalculateSize(), 1, 1024 * 1024);
+            if (report.Snapshot is { } snapshot)
+            {
+                (parts, part) = (snapshot.Parts, part + 1);
+                told.UnionWith(snapshot.Connections.Where(connection => connection.ConnectionId == "c1").SelectMany(connection => connection.RoomIds));
+            }
+        }
+
+        Assert.Equal(rooms.Length, told.Count);
+    }
+
+    [Fact]
     public void More_changes_than_may_wait_become_one_picture()
     {
         var held = new HeldConnections();

@@ -1,5 +1,6 @@
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Contracts;
+using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Rooms;
 
@@ -39,6 +40,24 @@ public sealed class PresenceTests : IAsyncLifetime
 
         var count = await _ana.NextAsync("online_count", "the count");
         Assert.Equal(("lobby", 150L, 1L), (count.Text("room_id"), count.Number("online"), count.Number("members")));
+    }
+
+    [Fact]
+    public async Task When_a_room_is_no_longer_large_all_are_told_who_is_there_in_frames_that_are_not_too_large()
+    {
+        var users = Enumerable.Range(0, 100).Select(index => new PresentUser { UserId = $"user-{index}", Username = new string('漢', 256), Status = "online" }).ToArray();
+        await TellAsync(new RoomPresenceChange { RoomId = "lobby", Online = 100, Complete = true, Joined = { users } });
+
+        var told = new List<string>();
+        Frame state;
+        do
+        {
+            state = await _ana.NextAsync("presence_state", "a part of the users");
+            Assert.InRange(System.Text.Encoding.UTF8.GetByteCount(state.Root.GetRawText()), 1, 64 * 1024);
+            told.AddRange(state.Root.GetProperty("data").GetProperty("users").EnumerateArray().Select(user => user.GetProperty("user_id").GetString()!));
+        }
+        while (state.Flag("has_more"));
+        Assert.Equal(users.Select(user => user.UserId), told);
     }
 
     [Fact]

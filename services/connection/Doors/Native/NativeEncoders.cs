@@ -23,6 +23,7 @@ internal static class NativeEncoders
         NativeEncoder.Json<UserLeftEvent>(left => UserChange("user_left"u8, left.RoomId, left.User)),
         NativeEncoder.Json<TypingEvent>(Typing),
         NativeEncoder.Json<OnlineCountEvent>(OnlineCount),
+        NativeEncoder.Json<PresenceStateEvent>(PresenceState),
         NativeEncoder.Json<GapEvent>(Gap),
         NativeEncoder.Json<PongEvent>(Pong),
         NativeEncoder.Json<AuthOkEvent>(AuthOk),
@@ -155,6 +156,14 @@ internal static class NativeEncoders
         json.WriteString("room_id"u8, count.RoomId);
         json.WriteNumber("online"u8, count.Online);
         json.WriteNumber("members"u8, count.Members);
+        return json;
+    }
+
+    private static Utf8JsonWriter PresenceState(PresenceStateEvent state)
+    {
+        var json = FrameJson.BeginData("presence_state"u8, state.RoomId);
+        FrameJson.WriteUsers(json, "users"u8, state.Users);
+        json.WriteBoolean("has_more"u8, state.HasMore);
         return json;
     }
 

@@ -71,6 +71,9 @@ public sealed class NativeFormatTests
         Assert.Equal("""{"type":"user_left","room_id":"1","data":{"user_id":"u1","username":"Ana"}}""", Text(new UserLeftEvent("1", Ana)));
         Assert.Equal("""{"type":"typing","room_id":"1","data":{"user_id":"u1","username":"Ana","is_typing":true}}""", Text(new TypingEvent("1", "u1", "Ana", true)));
         Assert.Equal("""{"type":"online_count","room_id":"1","data":{"room_id":"1","online":3,"members":9}}""", Text(new OnlineCountEvent("1", 3, 9)));
+        Assert.Equal(
+            """{"type":"presence_state","room_id":"1","data":{"users":[{"user_id":"u1","username":"Ana","status":"online"}],"has_more":false}}""",
+            Text(new PresenceStateEvent("1", [Ana], HasMore: false)));
         Assert.Equal("""{"type":"gap","room_id":"1","epoch":"e","data":{"room_id":"1","from_seq":3,"to_seq":9}}""", Text(new GapEvent("1", "e", 3, 9)));
         Assert.Equal("""{"type":"pong","ref":"r","data":{"server_time":"2030-01-01T12:00:00.007Z"}}""", Text(new PongEvent("r", NoonTime)));
         Assert.Equal("""{"type":"auth_ok","data":{"expires_at":"2030-01-01T12:00:00.007Z"}}""", Text(new AuthOkEvent(NoonTime, null)));
