@@ -65,7 +65,7 @@ internal static class GatewayRoutes
     /// <summary>One handler for the cluster: how it notices a node that vanished without a word.</summary>
     public static void Configure(ForwarderHttpClientContext context, SocketsHttpHandler handler)
     {
-        handler.ConnectTimeout = TimeSpan.FromSeconds(2);
+        handler.ConnectTimeout = TimeSpan.FromSeconds(5);
         handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
         handler.KeepAlivePingDelay = TimeSpan.FromSeconds(10);
         handler.KeepAlivePingTimeout = TimeSpan.FromSeconds(30); // A gateway that gets no CPU reads the answer late.

@@ -12,7 +12,8 @@ internal sealed class LinkLostException(string message, Exception? innerExceptio
 /// <summary>The gateway's side of one link: hands what the node sends to its clients.</summary>
 internal sealed partial class NodeLink : ILinkRecords
 {
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
+    /// <summary>For connection and preface. A node whose process is gone refuses at once; this is for a machine that is, and long enough for one that gets little CPU.</summary>
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>Looks without a word of the node after which it is taken for dead.</summary>
     private const int SilentLooks = 4;

@@ -6,6 +6,8 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -217,6 +219,36 @@ public sealed class InternalAuthTests : IAsyncLifetime
             var refused = Assert.Throws<OptionsValidationException>(services.GetRequiredService<IStartupValidator>().Validate);
             Assert.StartsWith(problem, refused.Message, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task All_bad_keys_are_named_at_once()
+    {
+        var builder = WebApplication.CreateBuilder(["--urls=http://127.0.0.1:0", "--Services:message=http://message:5201"]);
+        builder.AddDefaults("connection");
+        builder.Logging.ClearProviders();
+        builder.Services.AddHostedService<Caller>();
+        builder.Services.AddOptions<HostOptions>("another").Validate(_ => false, "Another:Key is bad").ValidateOnStart();
+        await using var app = builder.Build();
+
+        var refused = await Assert.ThrowsAnyAsync<Exception>(() => app.StartAsync());
+
+        Assert.Contains("Internal:Secret", refused.ToString(), StringComparison.Ordinal);
+        Assert.Contains("Another:Key", refused.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>A service that calls another one.</summary>
+    private sealed class Caller(InternalAuth auth) : BackgroundService
+    {
+        private readonly DelegatingHandler _handler = auth.Around(new SocketsHttpHandler());
+
+        public override void Dispose()
+        {
+            _handler.Dispose();
+            base.Dispose();
+        }
+
+        protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.CompletedTask;
     }
 
     private static async Task<HttpResponseMessage> AskAsync(string address, string path, string header, string? proof, Version? version = null)

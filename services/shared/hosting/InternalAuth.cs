@@ -22,28 +22,30 @@ public sealed class InternalAuth
     private const int GeneratedBytes = 32;
     private const int MaxProofBytes = 1024;
 
-    private readonly byte[][] _accepted;
+    private readonly IOptions<InternalAuthOptions> _options;
+    private readonly Lazy<string> _proof;
+    private readonly Lazy<byte[][]> _accepted;
 
-    /// <summary>Takes the configured secret, or makes one that only this process knows.</summary>
+    /// <summary>Takes the configured secret, or makes one that only this process knows. When it is first needed: the start checks all options together, and says
+    /// all bad keys at once.</summary>
     public InternalAuth(IOptions<InternalAuthOptions> options)
     {
-        var secret = options.Value.Secret.Length > 0 ? options.Value.Secret : RandomNumberGenerator.GetHexString(GeneratedBytes * 2);
-        Proof = Scheme + secret;
-        OpenMetrics = options.Value.OpenMetrics;
-        _accepted = options.Value.AlsoAccepted.Length > 0 ? [Bytes(Proof), Bytes(Scheme + options.Value.AlsoAccepted)] : [Bytes(Proof)];
+        _options = options;
+        _proof = new(() => Scheme + (options.Value.Secret.Length > 0 ? options.Value.Secret : RandomNumberGenerator.GetHexString(GeneratedBytes * 2)));
+        _accepted = new(() => options.Value.AlsoAccepted.Length > 0 ? [Bytes(Proof), Bytes(Scheme + options.Value.AlsoAccepted)] : [Bytes(Proof)]);
     }
 
     /// <summary>What this process sends.</summary>
-    public string Proof { get; }
+    public string Proof => _proof.Value;
 
     /// <summary>As in <see cref="InternalAuthOptions.OpenMetrics"/>.</summary>
-    internal bool OpenMetrics { get; }
+    internal bool OpenMetrics => _options.Value.OpenMetrics;
 
     /// <summary>Whether the caller knows the secret. The time it takes says nothing about how much of it is right.</summary>
     public bool Accepts(ReadOnlySpan<byte> proof)
     {
         var accepted = false;
-        foreach (var expected in _accepted)
+        foreach (var expected in _accepted.Value)
         {
             accepted |= CryptographicOperations.FixedTimeEquals(proof, expected);
         }
@@ -55,7 +57,7 @@ public sealed class InternalAuth
     public bool Accepts(HttpRequest request) => Accepts(request.Headers[Header].ToString()) || Accepts(request.Headers.Authorization.ToString());
 
     /// <summary>A handler for calls to other processes of the cluster, around another one.</summary>
-    public DelegatingHandler Around(HttpMessageHandler inner) => new SendingHandler(Proof) { InnerHandler = inner };
+    public DelegatingHandler Around(HttpMessageHandler inner) => new SendingHandler(this) { InnerHandler = inner };
 
     private bool Accepts(string proof)
     {
@@ -70,13 +72,13 @@ public sealed class InternalAuth
 
     private static byte[] Bytes(string proof) => Encoding.UTF8.GetBytes(proof);
 
-    private sealed class SendingHandler(string proof) : DelegatingHandler
+    private sealed class SendingHandler(InternalAuth auth) : DelegatingHandler
     {
-        private readonly AuthenticationHeaderValue _proof = AuthenticationHeaderValue.Parse(proof);
+        private AuthenticationHeaderValue? _proof;
 
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            request.Headers.Authorization = _proof;
+            request.Headers.Authorization = _proof ??= AuthenticationHeaderValue.Parse(auth.Proof);
             return base.SendAsync(request, cancellationToken);
         }
     }
