@@ -58,14 +58,21 @@ internal sealed class HistoryRun(Contender contender, CrowdShape shape, Pace pac
         var options = new ParallelOptions { MaxDegreeOfParallelism = ReadersAtOnce, CancellationToken = cancellationToken };
         var reading = Parallel.ForAsync(0, observed.Length, options, async (number, _) =>
         {
-            // The first and the last member read it, each on a connection of its own; the others are held against the first one's.
+            // The first and the last member read it, each on a connection of its own, whose greeting is checked, too; the others are held against the first
+            // one's. Their own greetings were of an empty room.
             var room = crowd.Rooms[number];
             var first = await ReadAsync(room, room.Members[0]);
             var last = await ReadAsync(room, room.Members[^1]);
             observed[number] = (room.Name,
             [
-                .. room.Members.Select(client => new Observation(
-                    $"user-{client.Number}", client.Since, client.Shown.ReadGaps(first), client.Acknowledged, client == room.Members[^1] ? last : first)),
+                .. room.Members.Select(client =>
+                {
+                    var read = client == room.Members[^1] ? last : first;
+                    return new Observation($"user-{client.Number}", client.Since, client.Shown.ReadGaps(first.History), client.Acknowledged, read.History)
+                    {
+                        Views = client == room.Members[0] || client == room.Members[^1] ? read.Views : [],
+                    };
+                }),
             ]);
         });
 
@@ -79,10 +86,10 @@ internal sealed class HistoryRun(Contender contender, CrowdShape shape, Pace pac
         return observed;
     }
 
-    private async Task<IReadOnlyList<ShownMessage>> ReadAsync(Room room, Traffic.ChatClient member)
+    private async Task<Observation> ReadAsync(Room room, Traffic.ChatClient member)
     {
         await using var reader = new ResumingClient([contender.Url], room.Name, $"user-{member.Number}", new Random(member.Number));
         await reader.StartAsync();
-        return await reader.ReadHistoryAsync();
+        return await reader.ObserveAsync();
     }
 }
