@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Testing;
 
 namespace Tertulia.Presence.Tests;
@@ -16,7 +17,7 @@ public sealed class ConvergenceTests
     public async Task Random_changes_on_three_nodes_with_lost_reports_end_in_the_truth(int seed)
     {
         var random = new Random(seed);
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         var bus = TestPresence.NewBus();
         await using var watcher = await TestNode.StartAsync(bus, "watcher");
         await using var presence = await TestPresence.StartAsync(bus, time);

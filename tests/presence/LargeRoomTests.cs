@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Contracts;
 using Tertulia.Testing;
 
@@ -10,7 +11,7 @@ public sealed class LargeRoomTests
     private const int Large = 5;
     private const int Steps = 315; // The last phase is one of going.
 
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly FaultyBus _bus = TestPresence.NewBus();
 
     [Theory]

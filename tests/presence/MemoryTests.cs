@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Contracts;
 using Tertulia.Presence.Emitting;
 using Tertulia.Presence.Tracking;
@@ -16,7 +17,7 @@ public sealed class MemoryTests
     {
         var changes = new PendingChanges(100) { Muted = true };
         var map = new PresenceMap(changes);
-        var reports = new NodeReports(map, changes, Options.Create(new PresenceOptions()), new ManualTime());
+        var reports = new NodeReports(map, changes, Options.Create(new PresenceOptions()), new FakeTimeProvider());
         PresenceReport[] all = [.. Enumerable.Range(0, Connections).Select(i => new PresenceReport
         {
             NodeId = "node-a",

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Testing;
 
 namespace Tertulia.Presence.Tests;
@@ -5,7 +6,7 @@ namespace Tertulia.Presence.Tests;
 /// <summary>What becomes of the connections of a node that is not heard any more.</summary>
 public sealed class NodeTimeoutTests : IAsyncLifetime
 {
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly FaultyBus _bus = TestPresence.NewBus();
     private TestNode _a = null!;
     private TestNode _b = null!;

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Contracts;
 using Tertulia.Testing;
 
@@ -6,7 +7,7 @@ namespace Tertulia.Presence.Tests;
 /// <summary>How the picture is found again from the nodes.</summary>
 public sealed class RebuildTests : IAsyncLifetime
 {
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly FaultyBus _bus = TestPresence.NewBus();
     private TestNode _a = null!;
     private TestNode _b = null!;

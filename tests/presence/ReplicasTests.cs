@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Testing;
 
 namespace Tertulia.Presence.Tests;
@@ -7,7 +8,7 @@ public sealed class ReplicasTests : IAsyncLifetime
 {
     private const int Rooms = 40;
 
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly FaultyBus _bus = TestPresence.NewBus();
     private TestNode _node = null!;
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -16,9 +17,9 @@ internal sealed class TestPresence : IAsyncDisposable
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
 
     private readonly ServiceProvider _services;
-    private readonly ManualTime _time;
+    private readonly FakeTimeProvider _time;
 
-    private TestPresence(FaultyBus bus, ManualTime time, string[] settings)
+    private TestPresence(FaultyBus bus, FakeTimeProvider time, string[] settings)
     {
         _time = time;
         var configuration = settings.Select(setting => setting.Split('=', 2)).ToDictionary(pair => pair[0], pair => (string?)pair[1]);
@@ -47,14 +48,14 @@ internal sealed class TestPresence : IAsyncDisposable
     }
 
     /// <summary>Starts a replica and lets time pass until its picture is complete.</summary>
-    public static async Task<TestPresence> StartAsync(FaultyBus bus, ManualTime time, params string[] settings)
+    public static async Task<TestPresence> StartAsync(FaultyBus bus, FakeTimeProvider time, params string[] settings)
     {
         var presence = await StartUnsettledAsync(bus, time, settings);
         await presence.SettleAsync();
         return presence;
     }
 
-    public static async Task<TestPresence> StartUnsettledAsync(FaultyBus bus, ManualTime time, params string[] settings)
+    public static async Task<TestPresence> StartUnsettledAsync(FaultyBus bus, FakeTimeProvider time, params string[] settings)
     {
         var presence = new TestPresence(bus, time, settings);
         await presence.Loop.StartAsync(CancellationToken.None);

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Tests.Doors.Native;
 using Tertulia.Contracts;
@@ -63,14 +64,14 @@ public sealed class AuthOptionsTests : IDisposable
     [Fact]
     public async Task In_development_a_token_is_minted_that_is_accepted()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         using var services = Services("Development", time, ("Auth:Mode", "Development"), ("Auth:Issuer", "i"), ("Auth:Audience", "a"));
 
         var result = await IssueAsync(services, time, """{"user_id":7,"username":"Ana"}""");
 
         var issued = Assert.IsType<Ok<DevelopmentTokens.IssuedToken>>(result.Result).Value!;
         var (caller, _) = await services.GetRequiredService<TokenValidator>().ValidateAsync(issued.Token, CancellationToken.None);
-        Assert.Equal("2030-01-01T12:00:00.000Z", issued.ExpiresAt);
+        Assert.Equal("2000-01-01T12:00:00.000Z", issued.ExpiresAt);
         Assert.Equal(("7", "Ana", "user", time.GetUtcNow().AddHours(12)), (caller!.UserId, caller.Username, caller.Role, caller.ExpiresAt!.Value));
     }
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Connections.Auth;
 using Tertulia.Contracts;
 using Tertulia.Testing;
@@ -14,7 +15,7 @@ namespace Tertulia.Connections.Tests.Auth;
 /// <summary>Keys that the issuer publishes, fetched from a real server.</summary>
 public sealed class JwksTests : IAsyncLifetime
 {
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly RSA _rsa = RSA.Create(2048);
     private readonly ECDsa _ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
     private WebApplication _issuer = null!;

@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Connections.Auth;
 using Tertulia.Contracts;
 using Tertulia.Testing;
@@ -14,7 +15,7 @@ public sealed class TokenValidatorTests
     private static readonly RSA Rsa = RSA.Create(2048);
     private static readonly ECDsa Ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
 
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     private long Now => _time.GetUtcNow().ToUnixTimeSeconds();
 

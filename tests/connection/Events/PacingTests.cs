@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Testing;
@@ -9,7 +10,7 @@ namespace Tertulia.Connections.Tests.Events;
 public sealed class PacingTests
 {
     private readonly GatedStream _socket = new();
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Fact]
     public async Task Answers_come_as_fast_as_the_client_reads_and_do_not_close_it()

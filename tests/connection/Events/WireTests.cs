@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Connections.Events;
 using Tertulia.Testing;
 
@@ -10,7 +11,7 @@ public sealed class WireTests
     private readonly LineFormat _format = new();
     private readonly Outbox _outbox;
 
-    public WireTests() => _outbox = new Outbox(_format, new OutboxOptions(), new ManualTime());
+    public WireTests() => _outbox = new Outbox(_format, new OutboxOptions(), new FakeTimeProvider());
 
     [Fact]
     public async Task What_is_sent_while_there_is_no_wire_leaves_on_the_next_one_in_order()

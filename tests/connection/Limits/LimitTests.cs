@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Connections.Limits;
 using Tertulia.Connections.Sessions;
 using Tertulia.Hosting;
@@ -11,7 +12,7 @@ namespace Tertulia.Connections.Tests.Limits;
 
 public sealed class LimitTests
 {
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Fact]
     public void A_user_may_send_a_burst_and_then_at_the_steady_rate()

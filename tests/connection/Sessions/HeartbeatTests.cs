@@ -95,7 +95,7 @@ public sealed class HeartbeatTests : IAsyncLifetime
         Assert.False(ana.Stream.Closed.IsCompleted);
     }
 
-    // The loop of the node itself stands still in manual time unless it is advanced; each second is one round.
+    // The loop of the node itself stands still unless time is advanced; each second is one round.
     private void Look(int seconds)
     {
         for (var second = 0; second < seconds; second++)

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Hosting;
 using Tertulia.Testing;
 
@@ -5,7 +6,7 @@ namespace Tertulia.Connections.Tests.Submitting;
 
 public sealed class CpuGaugeTests
 {
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private CpuTimes _times;
 
     [Fact]

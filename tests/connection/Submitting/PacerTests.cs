@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Hosting;
 using Tertulia.Testing;
 
@@ -7,7 +8,7 @@ public sealed class PacerTests
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(12);
 
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Theory]
     [InlineData(20)] // 50 a second

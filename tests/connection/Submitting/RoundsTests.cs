@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Connections.Submitting;
 using Tertulia.Testing;
 
@@ -9,7 +10,7 @@ public sealed class RoundsTests
     [Fact]
     public async Task After_a_round_that_throws_the_next_one_follows()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         using var stop = new CancellationTokenSource();
         var rounds = 0;
         var running = Rounds.RunAsync(Round, TimeSpan.FromSeconds(1), time, NullLogger.Instance, stop.Token);

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Bus;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Events;
@@ -15,7 +16,7 @@ using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Support;
 
-/// <summary>A connection service without its doors: on the bus of the process, in manual time, with a test in the place of the other services.</summary>
+/// <summary>A connection service without its doors: on the bus of the process, in time that a test lets pass, with a test in the place of the other services.</summary>
 internal sealed class TestNode : IAsyncDisposable
 {
     public const string Epoch = "e1";
@@ -32,13 +33,13 @@ internal sealed class TestNode : IAsyncDisposable
     private readonly List<IAsyncDisposable> _receptions = [];
     private readonly List<TestClient> _clients = [];
 
-    private TestNode(IHost host, ManualTime time, ScriptedCalls calls)
+    private TestNode(IHost host, FakeTimeProvider time, ScriptedCalls calls)
     {
         (_host, Time, Calls) = (host, time, calls);
         Queue = (HeldQueue)Of<ISubmitQueue>();
     }
 
-    public ManualTime Time { get; }
+    public FakeTimeProvider Time { get; }
 
     public ScriptedCalls Calls { get; }
 
@@ -65,7 +66,7 @@ internal sealed class TestNode : IAsyncDisposable
     /// <param name="settings">Configuration.</param>
     public static async Task<TestNode> StartAsync(Action<IServiceCollection> configure, params (string Key, string Value)[] settings)
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         var calls = new ScriptedCalls();
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Configuration.AddInMemoryCollection(

@@ -9,7 +9,7 @@ public sealed class LinkPaceTests : IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(24);
 
-    private readonly ManualTime _time = new();
+    private readonly CountedTimers _time = new();
     private readonly LinkPace _pace;
     private readonly MemoryStream[] _bytes = [new(), new()];
     private readonly LinkOutput[] _outputs;
@@ -71,7 +71,7 @@ public sealed class LinkPaceTests : IDisposable
             Clear();
         }
 
-        Assert.Equal(0, _time.Pending);
+        Assert.Equal(0, _time.Set);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Link;
 using Tertulia.Testing;
 
@@ -8,7 +9,7 @@ public sealed class LinkSilenceTests
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Fact]
     public void A_silent_peer_is_gone_after_the_looks()

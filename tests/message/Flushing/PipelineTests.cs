@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Contracts;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Storage;
@@ -9,7 +10,7 @@ namespace Tertulia.Messages.Tests.Flushing;
 public sealed class PipelineTests : IAsyncLifetime
 {
     private readonly Backbone _backbone = new();
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private MessageReplica _replica = null!;
     private TestNode _node = null!;
 

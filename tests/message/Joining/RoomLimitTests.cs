@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Contracts;
 using Tertulia.Testing;
 
@@ -7,7 +8,7 @@ namespace Tertulia.Messages.Tests.Joining;
 public sealed class RoomLimitTests : IAsyncLifetime
 {
     private readonly Backbone _backbone = new();
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private MessageReplica _replica = null!;
     private TestNode _node = null!;
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Partitions;
@@ -10,7 +11,7 @@ namespace Tertulia.Messages.Tests.Partitions;
 public sealed class TakeoverTests : IAsyncLifetime
 {
     private readonly Backbone _backbone = new();
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly TaskCompletionSource _mayAppend = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _isAppending = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string[] _rooms = [.. Enumerable.Range(0, Partitioner.DefaultPartitions).Select(partition => Commands.RoomsOf(partition, count: 1)[0])];

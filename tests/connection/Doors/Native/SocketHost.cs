@@ -4,6 +4,7 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Doors;
 using Tertulia.Connections.Doors.Native;
@@ -26,7 +27,7 @@ internal sealed class SocketHost : IAsyncDisposable
     private readonly SocketsHttpHandler _handler = new();
     private readonly HttpMessageInvoker _invoker;
 
-    private SocketHost(WebApplication app, EchoFlow flow, ManualTime time, ConcurrentQueue<string> log)
+    private SocketHost(WebApplication app, EchoFlow flow, FakeTimeProvider time, ConcurrentQueue<string> log)
     {
         (_app, Flow, Time, Log) = (app, flow, time, log);
         _invoker = new HttpMessageInvoker(_handler, disposeHandler: false);
@@ -34,7 +35,7 @@ internal sealed class SocketHost : IAsyncDisposable
 
     public EchoFlow Flow { get; }
 
-    public ManualTime Time { get; }
+    public FakeTimeProvider Time { get; }
 
     public ConcurrentQueue<string> Log { get; }
 
@@ -60,7 +61,7 @@ internal sealed class SocketHost : IAsyncDisposable
         builder.Configuration["Internal:Secret"] = InternalSecret;
         builder.AddDefaults("connection");
         builder.Logging.ClearProviders();
-        var (flow, time, log) = (new EchoFlow(), new ManualTime(), new ConcurrentQueue<string>());
+        var (flow, time, log) = (new EchoFlow(), new FakeTimeProvider(), new ConcurrentQueue<string>());
         builder.Logging.AddProvider(new QueueLoggerProvider(log)).SetMinimumLevel(LogLevel.Trace);
         builder.Services.AddAuth().AddLimits().AddSockets();
         builder.Services.AddSingleton<ISessionFlow>(flow);
