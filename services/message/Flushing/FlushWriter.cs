@@ -15,7 +15,7 @@ internal sealed partial class FlushWriter(
     private const int PatientConflicts = 5; // Then it waits: two writers take the same room from each other.
     private const int MissedEntries = 100; // Told to the subscribers: when more are missing they see the hole before these and read it.
 
-    private readonly List<RoomAppend> _appends = [];
+    private List<RoomAppend> _appends = [];
     private readonly List<RoomState> _missed = [];
 
     /// <summary>Writes the flush.</summary>
@@ -110,7 +110,17 @@ internal sealed partial class FlushWriter(
         }
 
         var started = time.GetTimestamp();
-        var outcomes = await store.AppendAsync(_appends, CancellationToken.None).WaitAsync(cancellationToken);
+        AppendOutcome[] outcomes;
+        try
+        {
+            outcomes = await store.AppendAsync(_appends, CancellationToken.None).WaitAsync(cancellationToken);
+        }
+        catch (StoreUnavailableException)
+        {
+            LeaveToStore(flush);
+            throw;
+        }
+
         var entries = 0;
         var isDone = true;
         for (var i = 0; i < _appends.Count; i++)
@@ -137,6 +147,16 @@ internal sealed partial class FlushWriter(
 
         await UndoAsync(flush, outcomes, cancellationToken);
         return flush.Commands.Count == 0;
+    }
+
+    // An append that was given up may still be under way: it keeps the lists that it was given, and the flush goes on with copies.
+    private void LeaveToStore(Flush flush)
+    {
+        _appends = [];
+        foreach (var room in flush.Touched)
+        {
+            room.Entries = room.Entries is { } entries ? [.. entries] : null;
+        }
     }
 
     private bool GatherAppends(Flush flush)
@@ -254,11 +274,23 @@ internal sealed partial class FlushWriter(
         foreach (var room in _missed)
         {
             var from = Math.Max(room.ToldSeq + 1, room.StoredSeq - MissedEntries + 1);
-            var stored = await store.ReadEventsAsync(room.RoomId, from, room.StoredSeq, ReadLimit.Of(MissedEntries), CancellationToken.None).WaitAsync(cancellationToken);
-            foreach (var missed in stored?.Events ?? [])
+            var stored = await store.ReadEventsAsync(
+                room.RoomId, from, room.StoredSeq, ReadLimit.Of(MissedEntries), CancellationToken.None).WaitAsync(cancellationToken);
+            Publish(flush, room, stored);
+            if (stored is { HasMore: true })
             {
-                flush.PublishMissed(room, missed);
+                // Cut by its bytes: the newest entry shows the subscribers the hole before it, which they read.
+                Publish(flush, room, await store.ReadEventsAsync(
+                    room.RoomId, room.StoredSeq, room.StoredSeq, ReadLimit.Of(1), CancellationToken.None).WaitAsync(cancellationToken));
             }
+        }
+    }
+
+    private static void Publish(Flush flush, RoomState room, LogView? log)
+    {
+        foreach (var missed in log?.Events ?? [])
+        {
+            flush.PublishMissed(room, missed);
         }
     }
 

@@ -63,6 +63,34 @@ public sealed class OutageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_append_that_was_given_up_keeps_what_it_was_given()
+    {
+        IReadOnlyList<RoomAppend>? givenUp = null;
+        WatchedStore watched = null!;
+        await using var replica = await MessageReplica.StartAsync(_backbone, store: store => watched = new WatchedStore(store));
+        await _node.AskAsync(Commands.Join("lobby", "ana"));
+        await _node.AskAsync(Commands.Join("other", "ana"));
+        watched.Appending = appends =>
+        {
+            watched.Appending = null;
+            givenUp = appends;
+            throw new StoreUnavailableException("it goes on without us");
+        };
+
+        await _node.SubmitAsync(Commands.Send("lobby", "ana", "late"));
+        await _node.EventsAsync("lobby", 3, 3);
+        for (var seq = 3; seq < 6; seq++)
+        {
+            await _node.SubmitAsync(Commands.Send("other", "ana", "later"));
+            await _node.EventsAsync("other", seq, seq);
+        }
+
+        // Else it would write one room's messages into another one when it goes on.
+        var append = Assert.Single(givenUp!);
+        Assert.Equal(("lobby", "late"), (append.RoomId, Assert.Single(append.Entries).Event.Message.Content));
+    }
+
+    [Fact]
     public async Task A_batch_that_the_store_can_never_hold_goes_to_the_dead_letter_queue_and_the_others_are_written()
     {
         var dead = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -83,6 +83,23 @@ public sealed class TakeoverTests : IAsyncLifetime
         Assert.Equal(["late", "after it"], (await _other.EventsAsync(room, 3, 4)).Select(found => found.Message.Content));
     }
 
+    [Fact]
+    public async Task A_node_is_told_of_the_newest_entry_when_what_it_missed_is_too_much_for_one_read()
+    {
+        var room = _rooms[0];
+        _oldStore.Instead = null;
+        var entries = Enumerable.Range(3, 40).Select(seq => new LogEntry("zoe", $"key-{seq}", new RoomEvent
+        {
+            Seq = seq, CreatedAtMs = 1, UserId = "zoe", Message = new MessageCreated { MessageId = $"id-{seq}", Content = new string('x', 60_000) },
+        })).ToArray();
+        _mayAppend.SetResult();
+        await _old.Store.AppendAsync([new RoomAppend(PartitionOf(room), room, EpochOf(_old, room), entries)], CancellationToken.None);
+
+        await _other.AskAsync(Commands.Subscribe(room, lastSeq: 42, _old.Store.Epoch)); // The replica reads the room again.
+
+        Assert.Equal("id-42", Assert.Single(await _node.EventsAsync(room, 42, 42)).Message.MessageId);
+    }
+
     /// <returns>A room that the new owner has taken, while an append of the old owner is under way.</returns>
     private async Task<string> TakeOverAsync()
     {
