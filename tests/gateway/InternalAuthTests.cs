@@ -78,6 +78,22 @@ public sealed class InternalAuthTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(32)]
+    [InlineData(512)]
+    public async Task The_shortest_and_the_longest_secret_that_may_be_configured_open(int length)
+    {
+        var secret = new string('s', length);
+        await using var node = await TestNode.StartAsync("b", settings: [$"--Internal:Secret={secret}"]);
+
+        foreach (var header in new[] { InternalAuth.Header, "Authorization" })
+        {
+            using var answer = await AskAsync(node.Address, "/api/v1/rooms", header, $"Bearer {secret}");
+
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
+    }
+
+    [Theory]
     [InlineData(null)]
     [InlineData(Wrong)]
     public async Task A_grpc_call_of_a_stranger_reaches_no_service(string? secret)

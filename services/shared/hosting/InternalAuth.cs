@@ -20,7 +20,7 @@ public sealed class InternalAuth
 
     private const string Scheme = "Bearer ";
     private const int GeneratedBytes = 32;
-    private const int MaxProofBytes = 1024;
+    private static readonly int MaxProofChars = Scheme.Length + InternalAuthOptionsRules.MaxChars;
 
     private readonly IOptions<InternalAuthOptions> _options;
     private readonly Lazy<string> _proof;
@@ -61,12 +61,12 @@ public sealed class InternalAuth
 
     private bool Accepts(string proof)
     {
-        if (proof.Length is 0 or > MaxProofBytes / 2)
+        if (proof.Length == 0 || proof.Length > MaxProofChars)
         {
             return false;
         }
 
-        Span<byte> bytes = stackalloc byte[MaxProofBytes / 2 * 3]; // UTF-8: at most three bytes for each character.
+        Span<byte> bytes = stackalloc byte[MaxProofChars * 3]; // UTF-8: at most three bytes for each character.
         return Accepts(bytes[..Encoding.UTF8.GetBytes(proof, bytes)]);
     }
 

@@ -27,8 +27,9 @@ public sealed class InternalAuthOptions
 /// <summary>A secret is there where one is needed, and can be sent.</summary>
 internal sealed class InternalAuthOptionsRules(IConfiguration configuration) : IValidateOptions<InternalAuthOptions>
 {
+    internal const int MaxChars = 512;
+
     private const int MinChars = 32;
-    private const int MaxChars = 512;
 
     private static readonly SearchValues<char> Allowed = SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(code => (char)code)]);
 
