@@ -23,7 +23,9 @@ internal sealed class OutboxBudget(IOptions<OutboxOptions> options) : IThreadPoo
     public long Used => Interlocked.Read(ref _used);
 
     /// <summary>Three quarters are used: slow clients get no more than they must.</summary>
-    public bool IsTight => Used > _budget / 4 * 3;
+    public bool IsTight => Used > TightBytes;
+
+    private long TightBytes => _budget / 4 * 3;
 
     /// <summary>What waits in an outbox has changed. Called with the outbox's lock held.</summary>
     public void Report(Outbox outbox, long before, long after)
@@ -46,14 +48,29 @@ internal sealed class OutboxBudget(IOptions<OutboxOptions> options) : IThreadPoo
     void IThreadPoolWorkItem.Execute()
     {
         Volatile.Write(ref _relieving, 0); // What is reported from now on is looked at again.
-        var bySize = _slow.Select(slow => (Outbox: slow.Key, Bytes: slow.Key.WaitingBytes)).OrderByDescending(slow => slow.Bytes).ToList();
-        foreach (var (outbox, _) in bySize)
+        var above = Used - TightBytes;
+        var open = new List<(Outbox Outbox, long Bytes)>();
+        foreach (var (outbox, _) in _slow)
         {
-            if (!IsTight)
+            var bytes = outbox.WaitingBytes;
+            if (outbox.IsClosing)
+            {
+                above -= bytes; // What its wire holds comes back when the wire takes it or is cut.
+            }
+            else
+            {
+                open.Add((outbox, bytes));
+            }
+        }
+
+        foreach (var (outbox, bytes) in open.OrderByDescending(slow => slow.Bytes))
+        {
+            if (above <= 0)
             {
                 return;
             }
 
+            above -= bytes;
             outbox.Close(CloseCode.SlowConsumer, "too far behind");
         }
     }

@@ -155,6 +155,33 @@ public sealed class PacingTests
     }
 
     [Fact]
+    public async Task No_more_outboxes_are_closed_than_needed_although_wires_give_their_bytes_back_late()
+    {
+        var options = new OutboxOptions { BudgetBytes = 1024 * 1024 };
+        var budget = new OutboxBudget(Options.Create(options));
+        var sockets = Enumerable.Range(0, 8).Select(_ => new GatedStream()).ToArray();
+        var outboxes = sockets.Select(socket => NewOutbox(socket, options, budget)).ToArray();
+        for (var index = 0; index < outboxes.Length; index++)
+        {
+            sockets[index].Hold();
+            outboxes[index].TryEnqueue(Bytes(150_000)); // All of it is being written, and stays with the wire.
+            await sockets[index].StartedAsync();
+        }
+
+        await Eventually.HoldsAsync(() => budget.Used > 1_200_000, "what is being written is counted");
+        ((IThreadPoolWorkItem)budget).Execute();
+        ((IThreadPoolWorkItem)budget).Execute();
+
+        Assert.Equal(3, outboxes.Count(outbox => outbox.IsClosing)); // 450 of 1,200 kB: three quarters of the budget are left.
+        foreach (var socket in sockets)
+        {
+            socket.Release();
+        }
+
+        await Eventually.HoldsAsync(() => budget.Used == 0, "nothing waits");
+    }
+
+    [Fact]
     public async Task Near_the_budget_a_slow_client_is_moved_to_catch_up_early_and_a_fast_one_is_not()
     {
         var options = new OutboxOptions { BudgetBytes = 1024 * 1024 };
