@@ -87,7 +87,7 @@ internal sealed partial class Outbox
         }
     }
 
-    /// <summary>Writes what waits. Called once by whoever the outbox was noted with, holding no lock; never throws, never waits.</summary>
+    /// <summary>Writes what waits. Called once, by the delivery batch or by the thread pool, with no lock held. Never throws, never waits.</summary>
     /// <returns>What the caller has to flush.</returns>
     public ISharedWay? Flush()
     {

@@ -6,7 +6,11 @@ namespace Tertulia.Connections.Events;
 /// <param name="RoomId">The room.</param>
 /// <param name="Epoch">Epoch of the seq.</param>
 /// <param name="Entry">An entry whose body is a message.</param>
-internal sealed record MessageEvent(string RoomId, string Epoch, RoomEvent Entry) : ServerEvent(DeliveryClass.Durable);
+internal sealed record MessageEvent(string RoomId, string Epoch, RoomEvent Entry) : ServerEvent(DeliveryClass.Durable)
+{
+    /// <inheritdoc />
+    public override int HeldBytes => base.HeldBytes + Entry.CalculateSize();
+}
 
 /// <summary>A message in its current state, for a client that catches up.</summary>
 /// <param name="RoomId">The room.</param>
@@ -87,12 +91,21 @@ internal sealed record UserLeftEvent(string RoomId, PresentUser User) : ServerEv
 /// <param name="IsTyping">False: stopped.</param>
 internal sealed record TypingEvent(string RoomId, string UserId, string Username, bool IsTyping) : ServerEvent(DeliveryClass.Ephemeral);
 
+/// <summary>The answer to a <c>typing</c> that had a <c>ref</c>. It names no user: the others are told by <see cref="TypingEvent"/>, the sender never is.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="IsTyping">As in the command.</param>
+/// <param name="Ref">The command's <c>ref</c>.</param>
+internal sealed record TypingTakenEvent(string RoomId, bool IsTyping, string Ref) : ServerEvent(DeliveryClass.Control);
+
 /// <summary>All users of a room: a list that the client has of it is void.</summary>
 /// <param name="RoomId">The room.</param>
 /// <param name="Users">Those that fit.</param>
 /// <param name="HasMore">The next event of the room has more; the list counts when the last part has come.</param>
 internal sealed record PresenceStateEvent(string RoomId, IReadOnlyList<PresentUser> Users, bool HasMore) : ServerEvent(DeliveryClass.Control)
 {
+    /// <inheritdoc />
+    public override int HeldBytes => base.HeldBytes + EventSize.Of(Users);
+
     /// <summary>As many events as it takes.</summary>
     public static IEnumerable<PresenceStateEvent> Cut(string roomId, IReadOnlyList<PresentUser> users)
     {

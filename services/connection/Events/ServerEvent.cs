@@ -26,6 +26,9 @@ internal abstract record ServerEvent(DeliveryClass Class)
     /// <summary>A changed copy has other bytes.</summary>
     protected ServerEvent(ServerEvent other) => Class = other.Class;
 
+    /// <summary>Bytes that the event holds in memory while it waits, about, without what is encoded. An event that carries a text of a client or a list adds it.</summary>
+    public virtual int HeldBytes => 128;
+
     /// <summary>The bytes in a wire format: the same ones for everybody.</summary>
     public ReadOnlyMemory<byte> In(IWireFormat format)
     {

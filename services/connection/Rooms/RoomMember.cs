@@ -310,7 +310,7 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     private bool Keep(ServerEvent serverEvent, long seq)
     {
         _waiting ??= [];
-        var bytes = SizeOf(serverEvent);
+        var bytes = serverEvent.HeldBytes; // Shared by all members who wait for it: together they hold less.
         if ((_waitingBytes == 0 || _waitingBytes + bytes <= WaitingCapacityBytes) && (seq == 0 || _missedFrom == 0))
         {
             _waiting.Add((serverEvent, seq));
@@ -325,9 +325,6 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
 
         return false;
     }
-
-    // An entry is shared by all who wait for it: what it takes in memory is less.
-    private static int SizeOf(ServerEvent serverEvent) => 128 + (serverEvent is MessageEvent message ? message.Entry.CalculateSize() : 0);
 
     private void Miss(long seq)
     {

@@ -63,7 +63,7 @@ internal sealed class AuthFlow(TokenValidator validator, ConnectionCounts counts
         rooms.Review(session, known, caller);
     }
 
-    // A session that is somebody keeps what it has until it ends; one that is nobody has nothing to lose.
+    // An authenticated session survives a rejected token until its own one ends; an unauthenticated session is closed.
     private static void Refuse(Session session, ErrorCode error, string? reference)
     {
         session.Send(new ErrorEvent(error, Ref: reference));

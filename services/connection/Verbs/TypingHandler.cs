@@ -1,4 +1,5 @@
 using Tertulia.Connections.Auth;
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
@@ -14,10 +15,20 @@ internal sealed class TypingHandler(TypingTracker typing) : MemberHandler<Typing
         if (caller.Grants?.For(member.Room.RoomId) is { Write: false } && caller.Role == "user")
         {
             Refuse(member.Session, command, ErrorCode.Forbidden, roomId: member.Room.RoomId);
+            return;
         }
-        else if (member.State == MemberState.Live)
+
+        if (member.State == MemberState.Live)
         {
             typing.OnMember(member, command.IsTyping);
+        }
+
+        if (command.Ref is { } reference)
+        {
+            lock (member.Room.Gate)
+            {
+                member.Reply(new TypingTakenEvent(member.Room.RoomId, command.IsTyping, reference));
+            }
         }
     }
 }

@@ -2,6 +2,7 @@ using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Tests.Support;
+using Tertulia.Contracts;
 using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Rooms;
@@ -69,6 +70,25 @@ public sealed class RoomMemberTests : IAsyncLifetime
         {
             Assert.True(Offer(seq));
         }
+    }
+
+    [Fact]
+    public async Task Lists_that_wait_are_bounded_in_bytes()
+    {
+        var users = Enumerable.Range(0, 100).Select(number => new PresentUser { UserId = $"user-{number}".PadRight(400, 'x'), Username = "x", Status = "online" }).ToArray();
+        lock (_member.Room.Gate)
+        {
+            for (var sent = 0; sent < 100; sent++)
+            {
+                _member.OfferPassing(new PresenceStateEvent("lobby", users, HasMore: false)); // About 50 kB.
+            }
+        }
+
+        GoLive(seq: 0);
+
+        await _client.NextAsync("presence_state", "the first list");
+        await _client.NextAsync("presence_state", "the second list");
+        await _client.HasNothingMoreAsync();
     }
 
     [Fact]

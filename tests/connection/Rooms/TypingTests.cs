@@ -41,6 +41,37 @@ public sealed class TypingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task With_a_ref_it_is_answered_each_time_and_names_no_user()
+    {
+        await _ana.SendAsync(new TypingCommand { RoomId = "lobby", IsTyping = true, Ref = "t1" });
+        await _ana.SendAsync(new TypingCommand { RoomId = "lobby", IsTyping = true, Ref = "t2" });
+
+        foreach (var reference in new[] { "t1", "t2" })
+        {
+            var answer = await _ana.NextAsync("typing", "the answer");
+            Assert.Equal((reference, "lobby"), (answer.Ref, answer.Root.GetProperty("room_id").GetString()));
+            Assert.Equal("""{"is_typing":true}""", answer.Root.GetProperty("data").GetRawText());
+        }
+
+        Assert.True(await TypingAsync());
+        await _bruno.HasNothingMoreAsync();
+    }
+
+    [Fact]
+    public async Task With_a_ref_it_is_answered_while_the_room_is_entered()
+    {
+        var zoe = await _node.ConnectAsync("zoe");
+        await zoe.JoinAsync("lobby");
+        await zoe.SendAsync(new TypingCommand { RoomId = "lobby", IsTyping = true, Ref = "t1" });
+
+        await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 5);
+
+        await zoe.NextAsync("joined", "the join");
+        Assert.Equal("t1", (await zoe.NextAsync("typing", "the answer")).Ref);
+        await _bruno.HasNothingMoreAsync();
+    }
+
+    [Fact]
     public async Task It_ends_by_itself()
     {
         await _ana.TypeAsync("lobby", true);

@@ -22,6 +22,7 @@ internal static class NativeEncoders
         NativeEncoder.Json<UserJoinedEvent>(joined => UserChange("user_joined"u8, joined.RoomId, joined.User)),
         NativeEncoder.Json<UserLeftEvent>(left => UserChange("user_left"u8, left.RoomId, left.User)),
         NativeEncoder.Json<TypingEvent>(Typing),
+        NativeEncoder.Json<TypingTakenEvent>(TypingTaken),
         NativeEncoder.Json<OnlineCountEvent>(OnlineCount),
         NativeEncoder.Json<PresenceStateEvent>(PresenceState),
         NativeEncoder.Json<GapEvent>(Gap),
@@ -147,6 +148,13 @@ internal static class NativeEncoders
         json.WriteString("user_id"u8, typing.UserId);
         json.WriteString("username"u8, typing.Username);
         json.WriteBoolean("is_typing"u8, typing.IsTyping);
+        return json;
+    }
+
+    private static Utf8JsonWriter TypingTaken(TypingTakenEvent taken)
+    {
+        var json = FrameJson.BeginData("typing"u8, taken.RoomId, reference: taken.Ref);
+        json.WriteBoolean("is_typing"u8, taken.IsTyping);
         return json;
     }
 
