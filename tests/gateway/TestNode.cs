@@ -125,6 +125,12 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
         }
 
         await using var stream = await connect.AcceptAsync();
+        if (context.Request.Query.ContainsKey("bytes"))
+        {
+            await EchoBytesAsync(stream, context);
+            return;
+        }
+
         using var socket = WebSocket.CreateFromStream(stream, isServer: true, protocol, TimeSpan.Zero);
         _sockets[context.TraceIdentifier] = socket;
         try
@@ -139,6 +145,20 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
         finally
         {
             _sockets.TryRemove(context.TraceIdentifier, out _);
+        }
+    }
+
+    /// <summary>Every byte as it comes, whether it is a frame or a part of one.</summary>
+    private async Task EchoBytesAsync(Stream stream, HttpContext context)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(_killed.Token, context.RequestAborted);
+        try
+        {
+            await stream.CopyToAsync(stream, ended.Token);
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
+        {
+            context.Abort();
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using Tertulia.Testing;
 
@@ -34,6 +35,31 @@ public sealed class WebSocketWaysTests : IAsyncLifetime
         await ana.CloseOutputAsync((WebSocketCloseStatus)4242, "bye", CancellationToken.None);
         Assert.Equal("closed 4242", await ana.ReceiveTextAsync());
         await Eventually.HoldsAsync(() => gateway.OpenSockets == 0, "it is counted out", () => $"{gateway.OpenSockets} are open");
+    }
+
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public async Task What_has_come_of_a_frame_reaches_the_node_before_the_rest(WebSocketWay way)
+    {
+        await using var gateway = await StartAsync(way, [_a]);
+        using var socket = new TcpClient();
+        await socket.ConnectAsync("127.0.0.1", gateway.Url.Port);
+        var stream = socket.GetStream();
+        await stream.WriteAsync(
+            "GET /ws?bytes HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"u8.ToArray());
+        var answer = "";
+        while (!answer.EndsWith("\r\n\r\n", StringComparison.Ordinal))
+        {
+            answer += (char)await ReadByteAsync(stream);
+        }
+
+        Assert.StartsWith("HTTP/1.1 101", answer, StringComparison.Ordinal);
+        foreach (var part in new byte[] { 0x81, 0xfe, 0x10, 0x00, 1, 2, 3, 4, 42, 43 }) // Of a frame of 4 KiB, which never becomes whole.
+        {
+            await stream.WriteAsync(new[] { part });
+
+            Assert.Equal(part, await ReadByteAsync(stream));
+        }
     }
 
     [Theory]
@@ -150,6 +176,13 @@ public sealed class WebSocketWaysTests : IAsyncLifetime
         await Assert.ThrowsAsync<WebSocketException>(() => refused.ConnectAsync(new Uri($"ws://{gateway.Url.Authority}/ws?refuse"), CancellationToken.None));
 
         Assert.Equal((HttpStatusCode)418, refused.HttpStatusCode);
+    }
+
+    private static async Task<byte> ReadByteAsync(Stream stream)
+    {
+        var buffer = new byte[1];
+        Assert.Equal(1, await Eventually.CompletesAsync(stream.ReadAsync(buffer, CancellationToken.None).AsTask(), "a byte"));
+        return buffer[0];
     }
 
     private static Task<TestGateway> StartAsync(WebSocketWay way, IReadOnlyList<TestNode> nodes, params string[] settings) =>

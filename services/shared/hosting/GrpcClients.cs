@@ -16,6 +16,10 @@ namespace Tertulia.Hosting;
 /// </remarks>
 public static class GrpcClients
 {
+    // Replies are cut at 1 MiB, but a single log entry goes whole: as large as the command that made it, 8 MiB at most. gRPC's default of 4 MiB would make a room
+    // with such an entry unreadable.
+    private const int MaxReplyBytes = 16 * 1024 * 1024;
+
     // What fails because a replica has just gone is tried on another one. Deadlines are the callers', and bound all attempts together.
     private static readonly MethodConfig Retry = new()
     {
@@ -61,6 +65,7 @@ public static class GrpcClients
     private static void Configure(GrpcChannelOptions channel, string address)
     {
         channel.Credentials = ChannelCredentials.Insecure;
+        channel.MaxReceiveMessageSize = MaxReplyBytes;
         channel.ServiceConfig = new ServiceConfig { MethodConfigs = { Retry } };
         if (!Listeners.IsUnix(address))
         {

@@ -1,6 +1,7 @@
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Tests.Support;
+using Tertulia.Contracts;
 using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Sessions;
@@ -41,6 +42,28 @@ public sealed class HeartbeatTests : IAsyncLifetime
 
         Assert.Equal(0, ana.Stream.Pings);
         Assert.False(ana.Stream.Closed.IsCompleted);
+    }
+
+    [Fact]
+    public async Task A_client_that_is_not_listened_to_is_not_taken_for_gone()
+    {
+        var ana = await _node.ConnectAsync("ana");
+        ana.Stream.Stall();
+        for (var sent = 0; sent < 6; sent++)
+        {
+            ana.Session.Send(new ErrorEvent(ErrorCode.Internal, new string('x', 60_000)));
+        }
+
+        await Eventually.HoldsAsync(() => ana.Session.Outbox.WhenRoomAsync() is { IsCompleted: false }, "its outbox is full, so that its frames wait");
+        Look(seconds: 100);
+        Assert.False(ana.Session.Outbox.IsClosing);
+
+        ana.Stream.Resume();
+        await Eventually.HoldsAsync(() => !ana.Session.Outbox.HoldsClientBack, "it is listened to again");
+        Look(seconds: 24);
+        Assert.Equal(0, ana.Stream.Pings); // Its silence begins now.
+        Look(seconds: 2);
+        await Eventually.HoldsAsync(() => ana.Stream.Pings == 1, "a ping");
     }
 
     [Fact]
