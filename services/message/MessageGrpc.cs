@@ -21,12 +21,12 @@ internal sealed class MessageGrpc(ReadGate gate, Snapshots snapshots, HistoryPag
 
     public override async Task<GetEventsReply> GetEvents(GetEventsRequest request, ServerCallContext context)
     {
-        if (request.FromSeq < 1 || request.Limit is < 0 or > MaxEvents)
+        if (request.FromSeq < 1 || request.Limit is < 1 or > MaxEvents)
         {
             throw RpcErrors.Refuse(ErrorCode.BadRequest, $"from_seq is at least 1, limit 1 to {MaxEvents}");
         }
 
-        var limit = ReadLimit.Of(request.Limit == 0 ? MaxEvents : request.Limit);
+        var limit = ReadLimit.Of(request.Limit);
         var toSeq = request.ToSeq == 0 ? long.MaxValue : request.ToSeq;
         var log = await gate.RunAsync(
             () => store.ReadEventsAsync(request.RoomId, request.FromSeq, toSeq, limit, CancellationToken.None), context.CancellationToken)
@@ -45,7 +45,7 @@ internal sealed class MessageGrpc(ReadGate gate, Snapshots snapshots, HistoryPag
     {
         if (request is not { Actor: { UserId.Length: > 0 } actor, Limit: >= 0 and <= MaxRooms })
         {
-            throw RpcErrors.Refuse(ErrorCode.BadRequest, $"actor is needed, limit is 1 to {MaxRooms}");
+            throw RpcErrors.Refuse(ErrorCode.BadRequest, $"actor is needed, limit is 0 (as many as go) to {MaxRooms}");
         }
 
         var limit = request.Limit == 0 ? MaxRooms : request.Limit;

@@ -18,8 +18,12 @@ namespace Tertulia.Messages.Flushing;
 /// </remarks>
 internal sealed partial class FlushLoop : IDisposable
 {
-    /// <summary>Batches that wait at most. When there are more the replica's queue waits, and when that is full nodes are refused.</summary>
-    public const int WaitingBatches = 512;
+    /// <summary>Places for batches that wait: one for each batch, and one more for every <see cref="PlaceBytes"/> of it, so that 64 MiB wait at most. When there
+    /// is none the replica's queue waits, and when that is full nodes are refused.</summary>
+    public const int WaitingPlaces = 512;
+
+    /// <summary>Bytes of a batch that take a place.</summary>
+    public const int PlaceBytes = 128 * 1024;
 
     /// <summary>How long the replica's queue waits for a loop that takes nothing, because its store call hangs. Then what comes for this loop is dropped, so that the
     /// other loops go on; it is sent again when the loop has taken its partitions again.</summary>
@@ -47,9 +51,9 @@ internal sealed partial class FlushLoop : IDisposable
     private readonly Flush _flush;
     private readonly List<RoomState> _lostANode = [];
     private readonly List<RoomState> _due = [];
-    private readonly SemaphoreSlim _places = new(WaitingBatches);
+    private readonly SemaphoreSlim _places = new(WaitingPlaces);
 
-    // Unbounded, because only batches are many, and each of them holds a place. The loop never continues on the thread that adds: that one receives for all loops.
+    // Unbounded, because only batches are many, and each of them holds places. The loop never continues on the thread that adds: that one receives for all loops.
     private readonly Channel<FlushWork> _work = Channel.CreateUnbounded<FlushWork>(new UnboundedChannelOptions { SingleReader = true });
     private string _epoch = "";
     private long _trimmedAt;
@@ -80,12 +84,16 @@ internal sealed partial class FlushLoop : IDisposable
             return ValueTask.CompletedTask; // Nothing may come before what was dropped.
         }
 
-        if (!_places.Wait(0, CancellationToken.None))
+        var places = Math.Min(WaitingPlaces, 1 + (batch.CalculateSize() / PlaceBytes)); // More than there are would never come.
+        for (var taken = 0; taken < places; taken++)
         {
-            return new ValueTask(WaitAsync(batch));
+            if (!_places.Wait(0, CancellationToken.None))
+            {
+                return new ValueTask(WaitAsync(batch, places, taken));
+            }
         }
 
-        _work.Writer.TryWrite(new FlushWork(batch));
+        _work.Writer.TryWrite(new FlushWork(batch, places));
         return ValueTask.CompletedTask;
     }
 
@@ -123,16 +131,24 @@ internal sealed partial class FlushLoop : IDisposable
 
     public void Dispose() => _places.Dispose();
 
-    private async Task WaitAsync(SubmitBatch batch)
+    private async Task WaitAsync(SubmitBatch batch, int places, int taken)
     {
-        if (await _places.WaitAsync(Patience, CancellationToken.None))
+        for (; taken < places; taken++)
         {
-            _work.Writer.TryWrite(new FlushWork(batch));
-            return;
+            if (!await _places.WaitAsync(Patience, CancellationToken.None))
+            {
+                _hasDropped = true;
+                if (taken > 0)
+                {
+                    _places.Release(taken);
+                }
+
+                LogDropped(Patience);
+                return;
+            }
         }
 
-        _hasDropped = true;
-        LogDropped(Patience);
+        _work.Writer.TryWrite(new FlushWork(batch, places));
     }
 
     /// <summary>Takes what waits, up to a change of what this replica owns.</summary>
@@ -149,7 +165,7 @@ internal sealed partial class FlushLoop : IDisposable
                 return work;
             }
 
-            _places.Release();
+            _places.Release(work.Places);
             _flush.Batches.Add(batch);
             commands += batch.Commands.Count;
         }

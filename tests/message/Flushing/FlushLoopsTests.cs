@@ -48,7 +48,7 @@ public sealed class FlushLoopsTests : IAsyncLifetime
     [Fact]
     public async Task When_no_more_can_wait_for_it_the_others_go_on_and_afterwards_nothing_is_missing()
     {
-        const int Count = FlushLoop.WaitingBatches + 100;
+        const int Count = FlushLoop.WaitingPlaces + 100;
         for (var i = 0; i < Count; i++)
         {
             await _node.SubmitAsync(Commands.Send(_stuck, "ana", $"{i}", $"c{i}"));
@@ -61,6 +61,36 @@ public sealed class FlushLoopsTests : IAsyncLifetime
         _hangs.SetResult();
         var events = await _node.EventsAsync(_stuck, 3, Count + 2);
         Assert.Equal(Enumerable.Range(0, Count).Select(i => $"{i}"), events.Select(found => found.Message.Content));
+    }
+
+    [Fact]
+    public async Task What_waits_is_bounded_in_bytes()
+    {
+        var isHanging = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _store.Appending = _ =>
+        {
+            isHanging.TrySetResult();
+            return _hangs.Task;
+        };
+        await _node.SubmitAsync(Commands.Send(_stuck, "ana", "waits"));
+        await Eventually.CompletesAsync(isHanging.Task, "the append hangs");
+        var loops = _replica.Get<FlushLoops>();
+        var large = new SubmitBatch
+        {
+            NodeId = "node-2",
+            Owners = { new PartitionOwner { Partition = 2, OwnerEpoch = 1 } },
+            Commands = { Commands.Send(_stuck, "ana", new string('x', 8 * 1024 * 1024)) },
+        };
+
+        for (var taken = 0; taken < 7; taken++)
+        {
+            Assert.True(loops.AddAsync(large).IsCompletedSuccessfully);
+        }
+
+        var eighth = loops.AddAsync(large).AsTask();
+        Assert.False(eighth.IsCompleted); // 64 MiB would wait.
+        _hangs.SetResult();
+        await Eventually.CompletesAsync(eighth, "there is room again");
     }
 
     [Theory]
