@@ -108,5 +108,5 @@ internal sealed class SocketAdmission(
             : null;
 
     private static string? GatewayOf(HttpRequest request) =>
-        request.Headers["X-Gateway-Id"].ToString() is { Length: > 0 and <= MaxGatewayIdChars } gatewayId ? gatewayId : null;
+        request.Headers[InternalAuthSetup.GatewayIdHeader].ToString() is { Length: > 0 and <= MaxGatewayIdChars } gatewayId ? gatewayId : null;
 }

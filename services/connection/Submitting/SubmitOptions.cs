@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
+using Tertulia.Bus;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Submitting;
 
@@ -50,11 +52,25 @@ public sealed class SubmitOptions
 [OptionsValidator]
 internal sealed partial class SubmitOptionsValidator : IValidateOptions<SubmitOptions>;
 
-/// <summary>Rules across keys.</summary>
-internal sealed class SubmitOptionsRules : IValidateOptions<SubmitOptions>
+/// <summary>Rules across keys: what a client may send gets through, with what else is in its batch; else the process does not start.</summary>
+internal sealed class SubmitOptionsRules(IOptions<LimitOptions> limits, IOptions<LiveBusOptions> bus, IOptions<RabbitMqOptions> broker) : IValidateOptions<SubmitOptions>
 {
-    public ValidateOptionsResult Validate(string? name, SubmitOptions options) => options.ProcessBytes >= options.PartitionBytes
-        ? ValidateOptionsResult.Success
-        : ValidateOptionsResult.Fail(
-            $"Connections:Submit:ProcessBytes ({options.ProcessBytes}) must be at least Connections:Submit:PartitionBytes ({options.PartitionBytes}).");
+    private const int EnvelopeBytes = 16 * 1024; // Of a command besides its frame: actor, ids, trace context.
+
+    public ValidateOptionsResult Validate(string? name, SubmitOptions options)
+    {
+        if (options.ProcessBytes < options.PartitionBytes)
+        {
+            return ValidateOptionsResult.Fail(
+                $"Connections:Submit:ProcessBytes ({options.ProcessBytes}) must be at least Connections:Submit:PartitionBytes ({options.PartitionBytes}).");
+        }
+
+        var command = Math.Min(SubmitOptions.MaxCommandBytes, limits.Value.EffectiveFrameBytes + EnvelopeBytes);
+        var batch = options.BatchBytes + command;
+        return bus.Value.Kind == BusKind.RabbitMq && broker.Value.MaxMessageBytes < batch
+            ? ValidateOptionsResult.Fail(
+                $"Bus:RabbitMq:MaxMessageBytes is {broker.Value.MaxMessageBytes}: a batch of Connections:Submit:BatchBytes ({options.BatchBytes}) and one more command of "
+                + $"Limits:FrameBytes ({limits.Value.FrameBytes}) takes up to {batch} bytes.")
+            : ValidateOptionsResult.Success;
+    }
 }

@@ -1,7 +1,9 @@
+using Microsoft.Extensions.Options;
 using Tertulia.Bus;
 using Tertulia.Connections.Submitting;
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Submitting;
@@ -26,6 +28,24 @@ public sealed class SubmitBoundsTests : IAsyncLifetime
         _node.Queue.Release();
         _node.Queue.Fail(null);
         await _node.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(BusKind.RabbitMq, 1024 * 1024, 64 * 1024, false)]
+    [InlineData(BusKind.InProcess, 1024 * 1024, 64 * 1024, true)]
+    [InlineData(BusKind.RabbitMq, 2 * 1024 * 1024, 64 * 1024, true)]
+    [InlineData(BusKind.RabbitMq, 2 * 1024 * 1024, 2 * 1024 * 1024, false)]
+    [InlineData(BusKind.RabbitMq, 16 * 1024 * 1024, 0, true)] // Commands above 8 MiB are refused, whatever frames may be.
+    public void A_broker_that_would_not_take_what_clients_may_send_is_refused(BusKind kind, int messageBytes, int frameBytes, bool isTaken)
+    {
+        var rules = new SubmitOptionsRules(
+            Options.Create(new LimitOptions { FrameBytes = frameBytes }), Options.Create(new LiveBusOptions { Kind = kind }),
+            Options.Create(new RabbitMqOptions { MaxMessageBytes = messageBytes }));
+
+        var checkedBatch = rules.Validate(null, new SubmitOptions());
+
+        Assert.Equal(isTaken, checkedBatch.Succeeded);
+        Assert.Equal(!isTaken, checkedBatch.FailureMessage?.Contains("Bus:RabbitMq:MaxMessageBytes", StringComparison.Ordinal) ?? false);
     }
 
     [Fact]
