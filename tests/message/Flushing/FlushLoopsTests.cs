@@ -84,7 +84,7 @@ public sealed class FlushLoopsTests : IAsyncLifetime
 
         for (var taken = 0; taken < 7; taken++)
         {
-            Assert.True(loops.AddAsync(large).IsCompletedSuccessfully);
+            Assert.True(loops.AddAsync(large).AsTask().IsCompletedSuccessfully);
         }
 
         var eighth = loops.AddAsync(large).AsTask();
