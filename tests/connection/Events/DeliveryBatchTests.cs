@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Link;
@@ -10,7 +11,7 @@ namespace Tertulia.Connections.Tests.Events;
 public sealed class DeliveryBatchTests : IAsyncLifetime
 {
     private readonly GatedStream _socket = new();
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly OutboxOptions _options = new();
     private readonly Outbox _outbox;
     private Task _writing = Task.CompletedTask;
