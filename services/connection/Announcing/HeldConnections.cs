@@ -67,9 +67,8 @@ internal sealed class HeldConnections
     {
         lock (_lock)
         {
-            if (_connections.TryGetValue(connectionId, out var held) && !held.Rooms.Contains(roomId))
+            if (_connections.TryGetValue(connectionId, out var held) && held.TryAdd(roomId))
             {
-                held.Rooms.Add(roomId);
                 _digest += Digest.Of(connectionId, roomId);
                 Add(new PresenceChange { ConnectionId = connectionId, Entered = roomId });
             }
@@ -131,11 +130,30 @@ internal sealed class HeldConnections
 
     private sealed class Held(string userId, string username)
     {
+        private const int FewRooms = 16;
+
         public string UserId { get; } = userId;
 
         public string Username { get; set; } = username;
 
-        public List<string> Rooms { get; } = new(1);
+        /// <summary>A list while there are few, as almost always: it is small. With many a set, because all connections share the lock under which it is searched.</summary>
+        public ICollection<string> Rooms { get; private set; } = new List<string>(1);
+
+        public bool TryAdd(string roomId)
+        {
+            if (Rooms.Contains(roomId))
+            {
+                return false;
+            }
+
+            if (Rooms is List<string> { Count: FewRooms })
+            {
+                Rooms = new HashSet<string>(Rooms, StringComparer.Ordinal);
+            }
+
+            Rooms.Add(roomId);
+            return true;
+        }
 
         public PresentConnection ToPresent(string connectionId) =>
             new() { ConnectionId = connectionId, UserId = UserId, Username = Username, RoomIds = { Rooms } };
