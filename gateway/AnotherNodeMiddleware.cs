@@ -7,7 +7,7 @@ namespace Tertulia.Gateway;
 
 /// <summary>When a node cannot be reached, the next one is tried; when there is none, the client is told so in the common form.</summary>
 /// <remarks>A node that was killed has the fewest requests of all, so that until the probes notice, the choice of two prefers it, just
-/// when its clients come back. Only handshakes and reads are tried again: nobody knows what became of another request.</remarks>
+/// when its clients come back. Only handshakes and reads are tried again: any other request may have been carried out.</remarks>
 internal sealed class AnotherNodeMiddleware(RequestDelegate next, Telemetry telemetry)
 {
     private const long RetryAfterMs = 1_000;

@@ -37,7 +37,7 @@ internal sealed class TlsFilesValidator : IValidateOptions<TlsOptions>
             : ValidateOptionsResult.Fail($"{TlsOptions.Section}:Port needs the files CertificatePath and KeyPath");
 }
 
-/// <summary>The certificate of the files as they are now: whoever renews it replaces them, nobody restarts the gateway.</summary>
+/// <summary>The certificate of the files as they are now: to renew it, replace them; no restart is needed.</summary>
 internal sealed partial class TlsCertificate(IOptions<TlsOptions> options, TimeProvider time, ILogger<TlsCertificate> logger)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(1);

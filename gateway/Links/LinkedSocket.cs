@@ -120,7 +120,7 @@ internal sealed class LinkedSocket : LinkLane
             (_closed, _closedAborted) = (true, aborted);
             gone = _nodeClosed;
             sending = EndSending();
-            Output.Close(Client, aborted); // With the lock: whoever gets the number next opens after it.
+            Output.Close(Client, aborted); // With the lock: the next client with this number opens after it.
         }
 
         Fail(sending);

@@ -18,7 +18,7 @@ internal sealed partial class NodeLink : ILinkRecords
     /// <summary>Looks without a word of the node after which it is taken for dead.</summary>
     private const int SilentLooks = 4;
 
-    /// <summary>Waiting bytes above which the node is asked to take nobody: it does not read what it was asked before.</summary>
+    /// <summary>Waiting bytes above which the node is asked to take no client: it does not read what it was asked before.</summary>
     private const int MaxWaitingBytes = 4 * 1024 * 1024;
 
     private readonly string _node;

@@ -11,7 +11,7 @@ using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Auth;
 
-/// <summary><c>POST /api/v1/auth/token {user_id, username}</c>: a token for whoever asks. Only in mode Development.</summary>
+/// <summary><c>POST /api/v1/auth/token {user_id, username}</c>: a token for any caller. Only in mode Development.</summary>
 internal static class DevelopmentTokens
 {
     private const int MaxBodyBytes = 16 * 1024;

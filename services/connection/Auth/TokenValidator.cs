@@ -39,7 +39,7 @@ internal sealed class TokenValidator(IOptions<AuthOptions> options, SigningKeys 
     }
 
     /// <returns>Null for what is refused without looking further: what is no token, encrypted ones (they would be decompressed), other algorithms or none,
-    /// and critical extensions (RFC 7515, 4.1.11), which nobody here understands.</returns>
+    /// and critical extensions (RFC 7515, 4.1.11), none of which is understood here.</returns>
     private JsonWebToken? Read(string token)
     {
         if (token.Length > MaxTokenChars || token.AsSpan().Count('.') != 2)

@@ -59,7 +59,7 @@ internal static class EventSize
 
     /// <summary>The longest run of messages that fits.</summary>
     /// <param name="messages">All of them, ascending.</param>
-    /// <param name="maxBytes">For all; the first that is looked at is taken whatever its size, or nobody could ever get it.</param>
+    /// <param name="maxBytes">For all; the first that is looked at is taken whatever its size: else it could never be read.</param>
     /// <param name="fromEnd">The run ends with the last message; else it begins with the first.</param>
     public static IReadOnlyList<Message> Fit(IReadOnlyList<Message> messages, int maxBytes, bool fromEnd)
     {

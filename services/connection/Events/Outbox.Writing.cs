@@ -17,7 +17,7 @@ internal sealed partial class Outbox
     private bool _isSlow; // The wire did not take a write at once, or there is none.
     private ServerEvent? _large; // Is being written in slices.
     private int _largeOffset;
-    private TaskCompletionSource? _detached; // Somebody takes the wire away.
+    private TaskCompletionSource? _detached; // Completed when the wire is taken away; null while it stays.
 
     /// <summary>At most one at a time writes, or is about to.</summary>
     private enum Writer
@@ -125,7 +125,7 @@ internal sealed partial class Outbox
 
     void IThreadPoolWorkItem.Execute() => Flush()?.Flush();
 
-    /// <returns>Whether the caller has to note the outbox. Otherwise somebody else has, or writes and will look again.</returns>
+    /// <returns>Whether the caller has to note the outbox. Otherwise it is noted already, or a writer will look again.</returns>
     private bool TakeDue()
     {
         if (_writer != Writer.None || _wire is null)
@@ -334,7 +334,7 @@ internal sealed partial class Outbox
         ReportIfSlow();
         if (_state is State.Closing or State.CloseWritten)
         {
-            _state = State.Ended; // Nobody can be told.
+            _state = State.Ended; // There is no wire for the close event.
             Forget();
             CompleteEnded();
         }

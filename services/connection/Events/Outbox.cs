@@ -2,8 +2,8 @@ namespace Tertulia.Connections.Events;
 
 /// <summary>The events that wait for one client: a bounded queue, and what becomes of a client that does not read it. Its wire may change.</summary>
 /// <remarks>
-/// <para>All that waits goes out in one write, by whoever flushes: an outbox has no writer of its own. Any thread may enqueue and close; neither throws, waits
-/// for the wire, writes to it, or allocates for an event: the outbox is flushed at the end of the <see cref="DeliveryBatch"/>, or by the pool.</para>
+/// <para>All that waits goes out in one write of the thread that flushes: an outbox has no writer of its own. Any thread may enqueue and close; neither throws,
+/// waits for the wire, writes to it, or allocates for an event: the outbox is flushed at the end of the <see cref="DeliveryBatch"/>, or by the pool.</para>
 /// <para>An idle outbox holds no buffer. Lock order: room map, room, outbox. Nothing is called back with the outbox's lock held.</para>
 /// </remarks>
 internal sealed partial class Outbox : IThreadPoolWorkItem
@@ -23,7 +23,7 @@ internal sealed partial class Outbox : IThreadPoolWorkItem
     private long _largeEnd; // Position after the last event that was let in although it was an answer or alone above a limit.
     private int _largeBytes;
     private long _answerEnd; // Position after the last paced answer.
-    private bool _answerIsDue; // Somebody has the turn.
+    private bool _answerIsDue; // The turn is taken.
     private Queue<TaskCompletionSource>? _turns;
     private TaskCompletionSource? _room;
     private State _state;
@@ -31,20 +31,20 @@ internal sealed partial class Outbox : IThreadPoolWorkItem
     private bool _sendsWaiting; // While closing: what waits is sent before the close event.
     private long _since;        // Timestamp: start of the write under way; later of the closing; then of the wait for the client's answer.
     private CloseEvent? _close;
-    private TaskCompletionSource? _ended; // Somebody waits for the end.
+    private TaskCompletionSource? _ended; // Completed at the end; null while no caller waits for it.
     private Exception? _failure;
 
     /// <param name="format">How the client will read events, once there is a wire.</param>
     /// <param name="options">Limits.</param>
     /// <param name="time">Measures progress.</param>
-    /// <param name="budget">Of the process; null when nobody counts.</param>
+    /// <param name="budget">Of the process; null: not counted.</param>
     public Outbox(IWireFormat format, OutboxOptions options, TimeProvider time, OutboxBudget? budget = null) =>
         (_format, _isSlow, _options, _time, _budget) = (format, true, options, time, budget);
 
     /// <param name="wire">Where events leave at first.</param>
     /// <param name="options">Limits.</param>
     /// <param name="time">Measures progress.</param>
-    /// <param name="budget">Of the process; null when nobody counts.</param>
+    /// <param name="budget">Of the process; null: not counted.</param>
     public Outbox(IWire wire, OutboxOptions options, TimeProvider time, OutboxBudget? budget = null)
         : this(wire.Format, options, time, budget) => (_wire, _isSlow) = (wire, false);
 
@@ -299,7 +299,7 @@ internal sealed partial class Outbox : IThreadPoolWorkItem
         (_state, _close, _sendsWaiting, _since) = (State.Closing, new CloseEvent(code, reason), sendsWaiting, _time.GetTimestamp());
         if (_wire is null)
         {
-            _state = State.Ended; // Nobody can be told.
+            _state = State.Ended; // There is no wire for the close event.
             CompleteEnded();
         }
 

@@ -14,7 +14,7 @@ internal enum DeliveryClass
 }
 
 /// <summary>One thing that clients are told (PROTOCOL §3), in no dialect. Never changes.</summary>
-/// <remarks>The same object goes to everybody who is told. Its bytes are made once for each wire format that somebody needs, by whoever needs them first.</remarks>
+/// <remarks>The same object goes to everybody who is told. Its bytes are made once for each wire format, when the first receiver needs them.</remarks>
 /// <param name="Class">What may become of it when the client reads too slowly.</param>
 internal abstract record ServerEvent(DeliveryClass Class)
 {

@@ -5,7 +5,7 @@ namespace Tertulia.Connections.Events;
 
 /// <summary>The events that go out in one write. A single one is written from its own, shared bytes; several are copied into one rented buffer, unless
 /// the transport knows better (<see cref="ISharedTransport"/>).</summary>
-/// <remarks>Held by whoever writes, and only while something is written: each thread keeps one for the next time.</remarks>
+/// <remarks>Held by the outbox that writes, and only while something is written: each thread keeps one for the next time.</remarks>
 internal sealed class WriteBatch
 {
     private const int MaxBytes = 64 * 1024; // The server's default output buffer: more would only wait there.

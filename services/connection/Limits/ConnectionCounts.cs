@@ -6,7 +6,7 @@ using Tertulia.Hosting;
 namespace Tertulia.Connections.Limits;
 
 /// <summary>Sockets of this node: all, by address, by user.</summary>
-/// <remarks>The way in counts node and address before the session exists, and a user it knows by then. Whoever authenticates a session later
+/// <remarks>The way in counts node and address before the session exists, and a user it knows by then. What authenticates a session later
 /// (<c>auth</c>) calls <see cref="TryAddUser"/> before setting the caller; the way in removes the caller's count when the socket is gone.</remarks>
 internal sealed class ConnectionCounts(IOptions<LimitOptions> options)
 {

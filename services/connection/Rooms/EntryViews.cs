@@ -19,7 +19,7 @@ internal interface IEntryView
     ServerEvent Show(string roomId, string epoch, RoomEvent entry);
 }
 
-/// <summary>How members are shown the entries of a room's log. An entry of a kind that is not here changes the room and is shown to nobody.</summary>
+/// <summary>How members are shown the entries of a room's log. An entry of a kind that is not here changes the room and is not shown.</summary>
 internal sealed class EntryViews(IEnumerable<IEntryView> views)
 {
     private readonly FrozenDictionary<EntryKind, IEntryView> _views = views.ToFrozenDictionary(view => view.Entries);

@@ -152,7 +152,7 @@ internal sealed partial class GapRepair(
             case StatusCode.DeadlineExceeded:
                 return Outcome.Late;
             case StatusCode.Unavailable or StatusCode.Cancelled or StatusCode.Unauthenticated or StatusCode.PermissionDenied:
-                return Outcome.Later; // The last two: nobody may read until the processes have the same secret.
+                return Outcome.Later; // The last two: no process may read until all have the same secret.
             case StatusCode.NotFound:
                 room.OnDoubt(); // The present owner says whether there is such a room.
                 return Outcome.Later;

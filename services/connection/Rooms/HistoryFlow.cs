@@ -53,11 +53,11 @@ internal sealed partial class HistoryFlow(MessageService.MessageServiceClient me
         }
         catch (RpcException exception)
         {
-            refusal = RpcErrors.ToRefusal(exception); // Nobody hears it when the session has ended.
+            refusal = RpcErrors.ToRefusal(exception); // Not sent when the session has ended.
         }
         catch (OperationCanceledException) when (session.Ended.IsCancellationRequested)
         {
-            return; // Nobody waits for it any more.
+            return; // The client is gone.
         }
         catch (Exception exception)
         {

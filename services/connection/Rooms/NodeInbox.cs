@@ -15,7 +15,7 @@ internal sealed partial class NodeInbox(
 {
     private volatile bool _receiving;
 
-    /// <summary>The node's queue exists: before, nobody can answer a join.</summary>
+    /// <summary>The node's queue exists: before, no answer to a join can arrive.</summary>
     public bool IsReceiving => _receiving;
 
     Task<HealthCheckResult> IHealthCheck.CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
@@ -32,7 +32,7 @@ internal sealed partial class NodeInbox(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            return; // The queue is gone; whoever sends to it notices.
+            return; // The queue is gone; its senders notice.
         }
     }
 

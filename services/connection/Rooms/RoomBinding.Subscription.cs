@@ -25,7 +25,7 @@ internal sealed partial class RoomBinding
         }
     }
 
-    /// <summary>The node's queue was lost: whoever sent to it has forgotten the node.</summary>
+    /// <summary>The node's queue was lost: its senders have forgotten the node.</summary>
     public void OnQueueLost()
     {
         lock (Gate)
@@ -146,7 +146,7 @@ internal sealed partial class RoomBinding
         return _contradictions == 0;
     }
 
-    /// <summary>Gives the room up when nobody has been in it for some time.</summary>
+    /// <summary>Gives the room up when it has had no local member for some time.</summary>
     /// <returns>True when it was, and the command to unsubscribe is on its way, before any command of a later member.</returns>
     public bool TryGiveUp(SubmitBatcher batcher, TimeProvider time, TimeSpan after)
     {

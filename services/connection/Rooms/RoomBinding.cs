@@ -87,7 +87,7 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, long 
         }
     }
 
-    /// <summary>Somebody came or went, the count of a large room changed, or all users of the room are told anew.</summary>
+    /// <summary>A user came or went, the count of a large room changed, or all users of the room are told anew.</summary>
     public void OnPresence(RoomPresenceChange change)
     {
         lock (Gate)

@@ -38,7 +38,7 @@ internal sealed class RoomHub(EntryViews views, TimeProvider time)
                 return member;
             }
 
-            Forget(room); // Given up in this moment: whoever sees it first takes it out.
+            Forget(room); // Given up in this moment: the first to see it takes it out.
         }
     }
 

@@ -23,7 +23,7 @@ internal sealed partial class RoomPresent(
 
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
 
-    // The replicas send changes of the room to this node from the moment they know of the member; asking earlier could miss somebody.
+    // The replicas send changes of the room to this node from the moment they know of the member; asking earlier could miss a user.
     private static readonly TimeSpan ReportPatience = TimeSpan.FromMilliseconds(100);
 
     private readonly CancellationTokenSource _stopping = new();
@@ -49,7 +49,7 @@ internal sealed partial class RoomPresent(
         return new Question(room, time.GetTimestamp(), answer.Task);
     }
 
-    /// <returns>The users, the caller included, or nobody in a large room; and how many they are.</returns>
+    /// <returns>The users, the caller included, or an empty list in a large room; and how many they are.</returns>
     public async Task<(IReadOnlyList<PresentUser> Users, uint Online)> AnswerAsync(Question question, Caller caller, CancellationToken cancellationToken)
     {
         if (question.Answer is { } answer)

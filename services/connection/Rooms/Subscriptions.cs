@@ -8,7 +8,7 @@ namespace Tertulia.Connections.Rooms;
 /// the node's queue, compared with the owners while nothing happens, and no longer some time after the last member left.</summary>
 internal sealed class Subscriptions(RoomHub hub, SubmitBatcher batcher, TimeProvider time, ILogger<Subscriptions> logger) : BackgroundService
 {
-    /// <summary>Time for which a room without members is kept: whoever reconnects or looks in again finds it subscribed.</summary>
+    /// <summary>Time for which a room without members is kept: a client that reconnects finds it subscribed.</summary>
     public static readonly TimeSpan Linger = TimeSpan.FromSeconds(30);
 
     /// <summary>Time after which a room in which nothing happened is compared with its owner; longer when the node has very many rooms.</summary>
@@ -47,7 +47,7 @@ internal sealed class Subscriptions(RoomHub hub, SubmitBatcher batcher, TimeProv
         Continue();
     }
 
-    /// <summary>One round: gives up rooms that nobody came back to, tries again what did not succeed, and compares some of the quiet rooms.</summary>
+    /// <summary>One round: gives up rooms that stayed empty, tries again what did not succeed, and compares some of the quiet rooms.</summary>
     internal void Sweep()
     {
         var spread = TimeSpan.FromSeconds((double)hub.Count / ChecksPerSecond);

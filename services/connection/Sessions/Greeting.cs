@@ -62,7 +62,7 @@ internal sealed partial class Greeting(
         }
         catch (OperationCanceledException) when (session.Ended.IsCancellationRequested)
         {
-            return; // Nobody waits for it any more.
+            return; // The client is gone.
         }
     }
 

@@ -1,6 +1,6 @@
 namespace Tertulia.Connections.Sessions;
 
-/// <summary>Tasks that somebody started and does not wait for at once, but owns: it waits for all of them when it ends.</summary>
+/// <summary>Background tasks of one owner, which awaits all of them when it ends.</summary>
 internal sealed class RunningTasks
 {
     private readonly Lock _lock = new();
@@ -10,7 +10,7 @@ internal sealed class RunningTasks
     /// <summary>Tasks that run.</summary>
     public int Count => Volatile.Read(ref _count);
 
-    /// <summary>Starts one that nobody waits for before the end.</summary>
+    /// <summary>Starts one that is awaited at the end only.</summary>
     /// <param name="work">Deals with its own exceptions.</param>
     public void Start(Func<Task> work) => _ = Run(work);
 

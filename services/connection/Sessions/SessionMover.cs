@@ -17,7 +17,7 @@ internal sealed class SessionMover(Readiness readiness, TimeProvider time)
     /// <summary>Moves some sessions.</summary>
     /// <param name="sessions">Whom.</param>
     /// <param name="within">Time over which their turns are spread.</param>
-    /// <param name="cancellationToken">Ends the waiting: nobody is closed any more.</param>
+    /// <param name="cancellationToken">Ends the waiting: no more sessions are closed.</param>
     public async Task MoveAsync(IReadOnlyList<Session> sessions, TimeSpan within, CancellationToken cancellationToken)
     {
         if (sessions.Count == 0)
@@ -63,6 +63,6 @@ internal sealed class SessionMover(Readiness readiness, TimeProvider time)
         }
     }
 
-    /// <summary>Completes when nobody is being moved.</summary>
+    /// <summary>Completes when no session is being moved.</summary>
     public Task WhenIdleAsync() => _moves.WhenIdleAsync();
 }

@@ -5,7 +5,7 @@ using Tertulia.Contracts;
 namespace Tertulia.Connections.Submitting;
 
 /// <summary>The commands of this node that are under way, by command id.</summary>
-/// <remarks>Whoever takes a command out answers it, so that each is answered once whatever comes first: its event, its reply or the time-out.</remarks>
+/// <remarks>The caller that takes a command out answers it, so that each is answered once whatever comes first: its event, its reply or the time-out.</remarks>
 internal sealed class PendingAcks(IOptions<SubmitOptions> options, TimeProvider time)
 {
     private readonly ConcurrentDictionary<ulong, PendingCommand> _commands = [];
@@ -23,7 +23,7 @@ internal sealed class PendingAcks(IOptions<SubmitOptions> options, TimeProvider 
         return id;
     }
 
-    /// <summary>An id for a command that nobody waits for.</summary>
+    /// <summary>An id for a command without a waiter.</summary>
     public ulong NewId() => (ulong)Interlocked.Increment(ref _lastId);
 
     /// <summary>Whether the command still waits for its outcome.</summary>

@@ -108,7 +108,7 @@ internal sealed partial class ReplicaLane(
             }
         }
 
-        _pacer.Took(awaited); // What nobody waits for is no reason to let others wait for company.
+        _pacer.Took(awaited); // A command without a waiter is no reason to delay the others.
     }
 
     private bool TryTake(out RoutedCommand routed)

@@ -43,7 +43,7 @@ internal sealed class SubmitBatcher : BackgroundService
 
     /// <summary>Puts a command on the way to its room's partition; the room id, the actor and the body are the caller's.</summary>
     /// <param name="command">Not to be changed any more. Gets its id and its time here.</param>
-    /// <param name="waiter">Who is told the outcome; null when nobody is.</param>
+    /// <param name="waiter">Is told the outcome; null: not told.</param>
     /// <returns>False when as much waits as may: say <c>overloaded</c>. The waiter is then not called.</returns>
     public bool TrySubmit(Command command, PendingCommand? waiter)
     {

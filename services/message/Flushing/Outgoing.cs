@@ -18,7 +18,7 @@ internal sealed class Outgoing(long number)
     /// <summary>Batches that go to the dead-letter queue, with the reason.</summary>
     public (SubmitBatch Batch, string Reason)[] Poison { get; init; } = [];
 
-    /// <summary>Completed when this and all before it is published; null when nobody waits for that.</summary>
+    /// <summary>Completed when this and all before it is published; null when no caller waits for that.</summary>
     public TaskCompletionSource? Settled { get; init; }
 
     public bool IsEmpty => Rooms.Count == 0 && Topologies.Count == 0 && Replies.Length == 0 && Poison.Length == 0 && Settled is null;

@@ -9,7 +9,7 @@ namespace Tertulia.Messages.Partitions;
 
 /// <summary>Receives the commands of the nodes and decides which partitions this replica writes: those that rendezvous hashing gives to it.</summary>
 /// <remarks>
-/// Nodes follow the largest owner epoch, which the store gives out. So a replica that took a partition gets its commands, and whoever still holds it
+/// Nodes follow the largest owner epoch, which the store gives out. So a replica that took a partition gets its commands, and a replica that still holds it
 /// under an older epoch gets none; what was on the way to them is sent again by the nodes. While two replicas think that they own a partition,
 /// the store refuses the append of the older owner epoch, and the log's primary key keeps one order in any case.
 /// </remarks>

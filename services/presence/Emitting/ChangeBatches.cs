@@ -16,13 +16,13 @@ internal sealed class ChangeBatches(string replicaId)
     /// <summary>The batches; those of one node in the order of what they tell.</summary>
     public IReadOnlyCollection<NodeSend> ToSends() => [.. _full, .. _batches.Select(batch => new NodeSend(batch.Key, batch.Value.Batch))];
 
-    /// <summary>To the nodes that have members in the room. A node whose last member left has nobody to tell.</summary>
+    /// <summary>To the nodes that have members in the room. A node whose last member left is not told.</summary>
     public void AddRoom(RoomEntry room, RoomPresenceChange change)
     {
         var bytes = change.CalculateSize();
         foreach (var node in room.Nodes.ToArray())
         {
-            Of(node.NodeId, bytes).Presence.Add(change); // The same object for all nodes: nobody changes it any more.
+            Of(node.NodeId, bytes).Presence.Add(change); // The same object for all nodes: it never changes again.
         }
     }
 

@@ -3,7 +3,7 @@ using Tertulia.Presence.Tracking;
 namespace Tertulia.Presence.Emitting;
 
 /// <summary>What the nodes believed before the changes that they were not yet told of. Touched by <see cref="PresenceLoop"/> only.</summary>
-/// <remarks>It keeps the state before, not the changes: whoever came and went between two flushes, or moved from one node to
+/// <remarks>It keeps the state before, not the changes: a user who came and went between two flushes, or moved from one node to
 /// another, or is in a snapshot that says what was known, makes no event. Its size is bounded by the picture's own, not by the time a flush takes.</remarks>
 /// <param name="largeRoomUsers">Users above which a room gets counts only.</param>
 internal sealed class PendingChanges(int largeRoomUsers)
@@ -58,7 +58,7 @@ internal sealed class PendingChanges(int largeRoomUsers)
         }
     }
 
-    /// <summary>Nobody was told of this user's nodes yet, as far as is known here.</summary>
+    /// <summary>As far as is known here, no node was told of this user's nodes yet.</summary>
     public void ForgetNodesOf(string userId) => _users[userId] = [];
 
     public void Clear()

@@ -83,7 +83,7 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
         }
     }
 
-    /// <summary>The bus was away: nothing could be heard, so nobody was silent.</summary>
+    /// <summary>The bus was away: nothing could be heard, so that silence means nothing.</summary>
     public void KeepAlive()
     {
         foreach (var node in _nodes.Values.Where(node => !node.Expired))
@@ -186,7 +186,7 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
         }
     }
 
-    // While the node was not in the picture, nobody told it who came and went in its rooms.
+    // While the node was not in the picture, it was not told who came and went in its rooms.
     private void TellRoomsOf(NodeEntry node)
     {
         foreach (var room in node.Connections.Values.SelectMany(connection => connection.Rooms))

@@ -4,10 +4,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Tertulia.Hosting;
 
-/// <summary>A client that goes in the middle of its request is no failure: nobody reads the answer, and nobody is to read a stack in the log.</summary>
+/// <summary>A client that goes in the middle of its request is no failure: no answer is read, and the log gets no stack.</summary>
 internal sealed partial class ClientsThatLeave(RequestDelegate next, ILogger<ClientsThatLeave> logger)
 {
-    // Nobody sees it; what counts requests does. Of proxies that say so, too.
+    // For the metrics of requests only: the client is gone. Proxies use the same code.
     private const int ClientClosedRequest = 499;
 
     public async Task InvokeAsync(HttpContext context)

@@ -9,7 +9,7 @@ using OpenTelemetry.Trace;
 
 namespace Tertulia.Hosting;
 
-/// <summary>Metrics for whoever asks at <c>/metrics</c>; metrics and traces pushed by OTLP where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set.</summary>
+/// <summary>Metrics at <c>/metrics</c>; metrics and traces pushed by OTLP where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set.</summary>
 /// <remarks>Nothing runs for it between two scrapes. Without OTLP there are no spans, so that no request pays for one.</remarks>
 internal static class Observability
 {
@@ -62,7 +62,7 @@ internal static class Observability
         }
     }
 
-    // A WebSocket's request would be one span of hours, and probes and scrapes are nobody's question.
+    // A WebSocket's request would be one span of hours, and probes and scrapes tell nothing about a user's request.
     private static bool IsTraced(HttpContext context) =>
         context.Request.Headers.Upgrade.Count == 0
         && !context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal)

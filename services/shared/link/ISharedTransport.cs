@@ -15,6 +15,6 @@ public interface ISharedTransport
 /// <summary>What several <see cref="ISharedTransport"/> write to.</summary>
 public interface ISharedWay
 {
-    /// <summary>Nobody writes more in this stretch of work: what was written has to leave.</summary>
+    /// <summary>This stretch of work writes nothing more: what was written has to leave.</summary>
     void Flush();
 }

@@ -10,7 +10,7 @@ namespace Tertulia.Connections.Doors.Native;
 /// <remarks>Each thread has one writer: what <see cref="Begin"/> started on a thread must come to <see cref="End"/> on it, without another frame in between.</remarks>
 internal static class FrameJson
 {
-    /// <summary>Frames carry text as typed, without escapes for HTML: whoever shows it on a page escapes for the page.</summary>
+    /// <summary>Frames carry text as typed, without escapes for HTML: a page that shows it escapes it.</summary>
     internal static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     // A buffer that one large history has grown is not kept.

@@ -16,7 +16,7 @@ internal interface IReadProgress
 /// <param name="transport">Bytes of the client.</param>
 /// <param name="maxMessageBytes">Payload of a frame, of a message, and of an inflated message at most.</param>
 /// <param name="compressed"><c>permessage-deflate</c> was negotiated, without context takeover.</param>
-/// <param name="progress">Is told of every read that brought bytes; null when nobody wants to know.</param>
+/// <param name="progress">Is told of every read that brought bytes; null: not told.</param>
 internal sealed class WebSocketReader(Stream transport, int maxMessageBytes, bool compressed = false, IReadProgress? progress = null) : IDisposable
 {
     private const int FirstRentBytes = 4 * 1024;
@@ -49,7 +49,7 @@ internal sealed class WebSocketReader(Stream transport, int maxMessageBytes, boo
     }
 
     /// <summary>Reads and forgets until the client's close frame or the end of its transport. Goes on after a violation, too, minding nothing but
-    /// where frames end: whoever waits for our close frame must not get a reset instead.</summary>
+    /// where frames end: a client that waits for our close frame must not get a reset instead.</summary>
     public async ValueTask DiscardUntilCloseAsync(CancellationToken cancellationToken)
     {
         var unread = 0UL; // Bytes of a frame that is passed over.

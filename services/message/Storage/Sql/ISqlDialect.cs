@@ -67,7 +67,7 @@ internal enum StoreFault
 internal static class StoreFaults
 {
     /// <summary>Runs it to its own end; waits no longer than the dialect's time-out, or until the caller gives up.</summary>
-    /// <remarks>What nobody waits for any more fails unseen: it is abandoned, as an answer that was lost on the way.</remarks>
+    /// <remarks>A command whose caller gave up fails unseen, as when its answer was lost on the way.</remarks>
     /// <exception cref="StoreUnavailableException">The database does not answer.</exception>
     /// <exception cref="StoreRejectedException">It does not take a value.</exception>
     public static Task<T> TryAsync<T>(this ISqlDialect dialect, Func<Task<T>> work, CancellationToken cancellationToken)

@@ -41,7 +41,7 @@ internal static class SqlText
 
     public static readonly string Older = View("seq desc", $"{Messages} and l.seq < @seq order by l.seq desc");
 
-    // New messages that nobody changed, and changed ones: each of the two in the order of its own index.
+    // New messages without a change, and changed ones: each of the two in the order of its own index.
     public static readonly string Changes = View("updated_seq", """
         select seq, updated_seq, changed, body from (
             select * from (

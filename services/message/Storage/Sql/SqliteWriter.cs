@@ -65,7 +65,7 @@ internal sealed class SqliteWriter : IDisposable
                 job.Done.SetException(exception); // What it means is the dialect's to say.
             }
 
-            _checkpoints?.AfterCommit(); // Nobody waits for it, but the next job.
+            _checkpoints?.AfterCommit(); // Only the next job waits for it.
         }
     }
 

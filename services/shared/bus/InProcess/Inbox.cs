@@ -45,7 +45,7 @@ internal sealed partial class Inbox<T> : IAsyncDisposable
         Interlocked.Add(ref _waitingBytes, bytes);
         if (!_waiting.Writer.TryWrite((item, bytes)))
         {
-            return; // Closed: nobody misses it.
+            return; // Closed: the receiver is gone.
         }
 
         while ((_waiting.Reader.Count > _capacity || Interlocked.Read(ref _waitingBytes) > _maxBytes)

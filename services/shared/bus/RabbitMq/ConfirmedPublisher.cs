@@ -60,7 +60,7 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
         catch (OperationCanceledException exception) when (deadline.IsCancellationRequested)
         {
             // What has not been written yet never will be; of what has, the caller cannot know.
-            publication.Fail("nobody waits for the confirmation any more");
+            publication.Fail("its caller has given up");
             cancellationToken.ThrowIfCancellationRequested();
             var reason = _connection.IsConnected ? "the broker did not confirm" : "no connection to the broker";
             throw new BusUnavailableException($"{reason} within {_connection.Options.Timeout}", exception);

@@ -58,7 +58,7 @@ internal sealed class Publication(params OutgoingMessage[] messages)
         }
     }
 
-    /// <summary>Nobody will answer, or nobody waits for the answer any more.</summary>
+    /// <summary>There will be no answer, or its caller has given up.</summary>
     public void Fail(string reason)
     {
         _confirmed.TrySetException(new BusUnavailableException(reason));

@@ -79,7 +79,7 @@ internal sealed partial class Reception<T> : IAsyncDisposable
         }
     }
 
-    // Acknowledges for the sake of the prefetch alone, which bounds what waits in this process: nobody else would get what is not acknowledged, as
+    // Acknowledges for the sake of the prefetch alone, which bounds what waits in this process: no other consumer would get what is not acknowledged, as
     // the queue ends with its connection, and an acknowledgement for each delivery is a fifth of its cost at the broker.
     private async Task PumpAsync(IChannel channel, Deliveries<T> deliveries, CancellationToken lost)
     {

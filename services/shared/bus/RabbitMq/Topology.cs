@@ -4,7 +4,7 @@ using RabbitMQ.Client.Exceptions;
 
 namespace Tertulia.Bus.RabbitMq;
 
-/// <summary>Names and arguments of all exchanges and queues. Everything is declared by whoever uses it, as often as needed.</summary>
+/// <summary>Names and arguments of all exchanges and queues. Each user of an exchange or queue declares it, as often as needed.</summary>
 internal sealed partial class Topology(RabbitMqOptions options, ILogger logger)
 {
     private const ushort InequivalentArguments = 406; // AMQP 0-9-1, precondition-failed.

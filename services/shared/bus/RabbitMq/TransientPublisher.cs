@@ -5,7 +5,7 @@ using RabbitMQ.Client;
 
 namespace Tertulia.Bus.RabbitMq;
 
-/// <summary>Publishes without confirmation what nobody misses: typing, heartbeats. Bounded; what does not fit is dropped.</summary>
+/// <summary>Publishes without confirmation what may be lost: typing, heartbeats. Bounded; what does not fit is dropped.</summary>
 internal sealed class TransientPublisher : IAsyncDisposable
 {
     private const int MaxWaiting = 4096;

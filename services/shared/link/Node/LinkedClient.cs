@@ -124,7 +124,7 @@ internal sealed class LinkedClient : LinkLane, IValueTaskSource<int>
             _target = default;
         }
 
-        _read.SetResult(read); // Whoever reads goes on here.
+        _read.SetResult(read); // The reader goes on here.
     }
 
     /// <summary>The gateway's last word. On the thread that reads the link.</summary>
