@@ -40,7 +40,7 @@ internal abstract class EntryVerb : IVerb
         }
     }
 
-    /// <summary>The command's idempotency key, unique for ever per room and user. Its first character keeps the verbs apart (ADR 0014).</summary>
+    /// <summary>The command's idempotency key, unique for ever per room and user. Its first character keeps the verbs apart (ADR 0016).</summary>
     public abstract string KeyOf(Command command);
 
     /// <summary>What tells one attempt from another: the same when the same command is delivered again, another one when the client sends it again.</summary>

@@ -4,7 +4,7 @@ namespace Tertulia.Hosting;
 /// <remarks>
 /// Most of what a batch costs it costs once: wake-ups, system calls, a commit. Waiting for company saves that and costs latency, so it is done only as far as the
 /// CPU is short: the delay is zero up to <see cref="Calm"/>, and grows with how busy the machine is (<see cref="CpuGauge"/>) up to the longest. A loop waits at most
-/// once per delay, and only while a delay brings <see cref="WorthWaitingFor"/> items or more. Not thread-safe: it belongs to its loop (ADR 0020).
+/// once per delay, and only while a delay brings <see cref="WorthWaitingFor"/> items or more. Not thread-safe: it belongs to its loop (ADR 0017).
 /// </remarks>
 /// <param name="longest">The delay when no processor is free; zero never waits.</param>
 /// <param name="time">The clock.</param>

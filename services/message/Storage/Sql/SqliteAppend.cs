@@ -27,6 +27,7 @@ internal sealed class SqliteAppend : IDisposable
     private readonly SqliteStatement _change;
     private readonly SqliteStatement[] _all;
     private readonly SortedDictionary<int, List<RoomAppend>> _byPartition = [];
+    private readonly Dictionary<int, long> _owners = []; // Of this transaction, by partition.
     private byte[] _body = new byte[4096];
 
     public SqliteAppend(SqliteConnection connection)
@@ -88,6 +89,7 @@ internal sealed class SqliteAppend : IDisposable
     {
         _begin.Run();
         _byPartition.Clear();
+        _owners.Clear();
         for (var i = 0; i < appends.Count; i++)
         {
             outcomes[i] = Fence(appends[i]);
@@ -115,8 +117,12 @@ internal sealed class SqliteAppend : IDisposable
 
     private AppendOutcome Fence(RoomAppend append)
     {
-        _owner.Bind(1, append.Partition);
-        var owner = _owner.Scalar() ?? 0;
+        if (!_owners.TryGetValue(append.Partition, out var owner))
+        {
+            _owner.Bind(1, append.Partition);
+            _owners[append.Partition] = owner = _owner.Scalar() ?? 0;
+        }
+
         return owner == append.OwnerEpoch ? AppendOutcome.Appended
             : owner > append.OwnerEpoch ? AppendOutcome.NotOwner
             : AppendOutcome.WentBack;
