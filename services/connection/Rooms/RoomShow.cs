@@ -116,8 +116,10 @@ internal sealed partial class RoomShow(
 
         if (snapshot.Gap is { } gap)
         {
+            // The gap ends where what was shown begins: of the newest page only the end may have fitted into the frame.
+            var toSeq = progress.Taken < snapshot.Messages.Count ? snapshot.Messages[^progress.Taken].Seq - 1 : gap.ToSeq;
             await SendAsync(progress, cancellationToken);
-            progress.Event = new GapEvent(member.Room.RoomId, snapshot.Epoch, gap.FromSeq, gap.ToSeq);
+            progress.Event = new GapEvent(member.Room.RoomId, snapshot.Epoch, gap.FromSeq, toSeq);
         }
 
         if (snapshot.HasMore)

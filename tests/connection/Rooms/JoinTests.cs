@@ -134,6 +134,26 @@ public sealed class JoinTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_gap_reaches_up_to_what_fits_into_the_answer()
+    {
+        _node.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot
+        {
+            Epoch = TestNode.Epoch, Seq = 900, Gap = new Gap { FromSeq = 6, ToSeq = 850 },
+            Messages = { Enumerable.Range(851, 50).Select(seq => Shown(seq, new string('m', 4_000))) },
+        });
+        var ana = await _node.ConnectAsync("ana");
+
+        await ana.JoinAsync("lobby", new Position { Epoch = TestNode.Epoch, Seq = 5 });
+        await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 900);
+
+        var shown = (await ana.NextAsync("joined", "the answer")).Data.GetProperty("history").EnumerateArray().Select(item => item.GetProperty("seq").GetInt64()).ToArray();
+        Assert.InRange(shown.Length, 2, 49);
+        Assert.Equal(900, shown[^1]);
+        var gap = await ana.NextAsync("gap", "the gap");
+        Assert.Equal((6, shown[0] - 1), (gap.Number("from_seq"), gap.Number("to_seq")));
+    }
+
+    [Fact]
     public async Task A_message_sent_right_after_the_join_is_acknowledged_after_the_answer_to_it()
     {
         var ana = await _node.ConnectAsync("ana");
