@@ -52,9 +52,9 @@ public sealed class GatewayOptions
 
     /// <summary>Longest delay before clients' data is written to the nodes, all of them together, so that several clients' go together. It is this long when no processor
     /// is free and zero when the machine is calm, and nothing waits while few talk or on the way to the clients. 0 turns it off.</summary>
-    /// <value>0 to 100 milliseconds; default 24 milliseconds.</value>
+    /// <value>0 to 100 milliseconds; default 16 milliseconds.</value>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:00.1")]
-    public TimeSpan LinkPace { get; set; } = TimeSpan.FromMilliseconds(24);
+    public TimeSpan LinkPace { get; set; } = TimeSpan.FromMilliseconds(16);
 
     /// <summary>Bytes for clients that the gateway keeps at most, of all links together, because clients read more slowly than nodes send. Above it, clients that
     /// took nothing for a second are cut; they resume by seq. One client has at most 64 KiB waiting here.</summary>

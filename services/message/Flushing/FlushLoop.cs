@@ -30,7 +30,7 @@ internal sealed partial class FlushLoop : IDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     // What a gateway has gathered comes through all nodes at once, give or take the time they need for it.
-    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan TrimInterval = TimeSpan.FromSeconds(10);
     private const int LooksAtOnce = 500;
 
@@ -53,8 +53,8 @@ internal sealed partial class FlushLoop : IDisposable
     private readonly List<RoomState> _due = [];
     private readonly SemaphoreSlim _places = new(WaitingPlaces);
 
-    // Unbounded, because only batches are many, and each of them holds places. The loop never continues on the thread that adds: that one receives for all loops.
-    private readonly Channel<FlushWork> _work = Channel.CreateUnbounded<FlushWork>(new UnboundedChannelOptions { SingleReader = true });
+    // Unbounded, because only batches are many, and each of them holds places.
+    private readonly Channel<FlushWork> _work;
     private string _epoch = "";
     private long _trimmedAt;
     private volatile bool _hasDropped;
@@ -72,6 +72,9 @@ internal sealed partial class FlushLoop : IDisposable
         _writer = new FlushWriter(store, _loader, decider, _rooms, _looks, owned, telemetry, time, loggers.CreateLogger<FlushWriter>());
         _pacer = new Pacer(options.Value.FlushPace, TimeProvider.System, CpuGauge.Machine, Gather); // Not the clock of a test: it is about this machine.
         _flush = new Flush(owned, _recent);
+
+        // A loop that is alone goes on, when it is idle, on the thread that adds; it gives it back when it waits for the store. With others that thread receives for all of them.
+        _work = Channel.CreateUnbounded<FlushWork>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = share.Loops == 1 });
         _maxCommands = options.Value.FlushCommands;
         _trimmedAt = time.GetTimestamp();
     }

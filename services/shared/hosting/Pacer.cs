@@ -13,7 +13,7 @@ namespace Tertulia.Hosting;
 public sealed class Pacer(TimeSpan longest, TimeProvider time, CpuGauge cpu, TimeSpan gather = default)
 {
     /// <summary>Share of busy CPU up to which nothing waits.</summary>
-    public const double Calm = 0.15;
+    public const double Calm = 0.1;
 
     /// <summary>Share of busy CPU from which on the delay is the longest.</summary>
     public const double Full = 0.9;

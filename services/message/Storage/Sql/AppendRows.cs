@@ -89,11 +89,10 @@ internal sealed class AppendRows
         parameters.Add(Array(NpgsqlDbType.Text, Column((_, _, entry) => entry.IdempotencyKey)));
     }
 
-    /// <summary>The rooms, and place, room_id, seq, kind, sender_id, idempotency_key, created_at_ms, message_id, body, nth of each entry.</summary>
+    /// <summary>before_seq, room_id, seq, kind, sender_id, idempotency_key, created_at_ms, message_id, body, nth: a row for each entry.</summary>
     public void AddLog(NpgsqlParameterCollection parameters)
     {
-        AddRooms(parameters);
-        var places = new long[_entries];
+        var befores = new long[_entries];
         var roomIds = new string[_entries];
         var seqs = new long[_entries];
         var kinds = new short[_entries];
@@ -104,16 +103,16 @@ internal sealed class AppendRows
         var bodies = new byte[_entries][];
         var nths = new long[_entries];
         var row = 0;
-        for (var place = 0; place < _appends.Count; place++)
+        foreach (var append in _appends)
         {
-            var append = _appends[place];
+            var before = append.Entries[0].Event.Seq - 1;
             var messages = 0L;
             foreach (var entry in append.Entries)
             {
                 var roomEvent = entry.Event;
                 var isMessage = roomEvent.BodyCase == RoomEvent.BodyOneofCase.Message;
                 messages += isMessage ? 1 : 0;
-                places[row] = place + 1;
+                befores[row] = before;
                 roomIds[row] = append.RoomId;
                 seqs[row] = roomEvent.Seq;
                 kinds[row] = (short)roomEvent.BodyCase;
@@ -126,7 +125,7 @@ internal sealed class AppendRows
             }
         }
 
-        parameters.Add(Array(NpgsqlDbType.Bigint, places));
+        parameters.Add(Array(NpgsqlDbType.Bigint, befores));
         parameters.Add(Array(NpgsqlDbType.Text, roomIds));
         parameters.Add(Array(NpgsqlDbType.Bigint, seqs));
         parameters.Add(Array(NpgsqlDbType.Smallint, kinds));

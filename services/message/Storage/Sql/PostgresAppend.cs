@@ -25,15 +25,14 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
         left join fence o on o.partition = f.partition
         """;
 
-    // before is the number of messages up to the entry before the room's first one; null, and refused, when there is no such entry.
+    // An entry counts on from the entry before its room's first one; null, and refused, when there is no such entry.
     private const string InsertLog = """
         insert into room_log (room_id, seq, kind, sender_id, idempotency_key, created_at_ms, message_id, body, messages)
-        select e.room_id, e.seq, e.kind, e.sender_id, e.idempotency_key, e.created_at_ms, nullif(e.message_id, ''), e.body, r.before + e.nth
-        from (select place, case when first_seq = 1 then 0 else
-                  (select l.messages from room_log l where l.room_id = f.room_id and l.seq = f.first_seq - 1) end as before
-              from unnest($1, $2) with ordinality as f(room_id, first_seq, place)) r
-        join unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-            as e(place, room_id, seq, kind, sender_id, idempotency_key, created_at_ms, message_id, body, nth) on e.place = r.place
+        select e.room_id, e.seq, e.kind, e.sender_id, e.idempotency_key, e.created_at_ms, nullif(e.message_id, ''), e.body,
+            e.nth + case when e.before_seq = 0 then 0 else
+                (select l.messages from room_log l where l.room_id = e.room_id and l.seq = e.before_seq) end
+        from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            as e(before_seq, room_id, seq, kind, sender_id, idempotency_key, created_at_ms, message_id, body, nth)
         """;
 
     private const string InsertRooms = """

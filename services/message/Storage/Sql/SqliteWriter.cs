@@ -36,7 +36,7 @@ internal sealed class SqliteWriter : IDisposable
             Monitor.Pulse(_jobs);
         }
 
-        return job.Done.Task;
+        return job.Done;
     }
 
     /// <summary>After what waits was written.</summary>
@@ -56,16 +56,38 @@ internal sealed class SqliteWriter : IDisposable
     {
         while (Take() is { } job)
         {
+            AppendOutcome[]? outcomes = null;
+            Exception? failure = null;
             try
             {
-                job.Done.SetResult(Append(job.Appends));
+                outcomes = Append(job.Appends);
             }
             catch (Exception exception)
             {
-                job.Done.SetException(exception); // What it means is the dialect's to say.
+                failure = exception; // What it means is the dialect's to say.
             }
 
+            End(job, outcomes, failure);
             _checkpoints?.AfterCommit(); // Only the next job waits for it.
+        }
+    }
+
+    // Who waited goes on here when no other job does: this thread has nothing else to do, and waking another one costs more than deciding what to append next.
+    private void End(Job job, AppendOutcome[]? outcomes, Exception? failure)
+    {
+        bool isIdle;
+        lock (_jobs)
+        {
+            isIdle = _jobs.Count == 0 && !_disposed;
+        }
+
+        if (isIdle)
+        {
+            job.End(outcomes, failure);
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static ended => ended.Job.End(ended.Outcomes, ended.Failure), (Job: job, Outcomes: outcomes, Failure: failure), preferLocal: false);
         }
     }
 
@@ -136,8 +158,23 @@ internal sealed class SqliteWriter : IDisposable
 
     private sealed class Job(IReadOnlyList<RoomAppend> appends)
     {
+        private readonly TaskCompletionSource<AppendOutcome[]> _done = new();
+
         public IReadOnlyList<RoomAppend> Appends { get; } = appends;
 
-        public TaskCompletionSource<AppendOutcome[]> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public Task<AppendOutcome[]> Done => _done.Task;
+
+        /// <summary>Who waits for the job may go on before this returns.</summary>
+        public void End(AppendOutcome[]? outcomes, Exception? failure)
+        {
+            if (failure is not null)
+            {
+                _done.SetException(failure);
+            }
+            else
+            {
+                _done.SetResult(outcomes!);
+            }
+        }
     }
 }

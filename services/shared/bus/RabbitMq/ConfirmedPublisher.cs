@@ -19,7 +19,9 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
     private readonly Func<IConnection, CancellationToken, Task> _declareAsync;
     private readonly bool _persistent;
     private readonly MessageLimit _limit;
-    private readonly Channel<Publication> _waiting = Channel.CreateBounded<Publication>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+    // An idle publisher writes on its caller's thread: a wake-up less for each publication. Writing only hands bytes over to the client library.
+    private readonly Channel<Publication> _waiting = Channel.CreateBounded<Publication>(
+        new BoundedChannelOptions(MaxWaiting) { SingleReader = true, AllowSynchronousContinuations = true });
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _run;
 
