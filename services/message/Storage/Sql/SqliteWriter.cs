@@ -26,6 +26,7 @@ internal sealed class SqliteWriter : IDisposable
     }
 
     /// <inheritdoc cref="IMessageStore.AppendAsync"/>
+    /// <remarks>The caller may go on on the writer's thread, on which nothing may block.</remarks>
     public Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends)
     {
         var job = new Job(appends);
@@ -39,7 +40,7 @@ internal sealed class SqliteWriter : IDisposable
         return job.Done;
     }
 
-    /// <summary>After what waits was written.</summary>
+    /// <summary>After what waits was written. Called on the writer's own thread, by a caller who goes on there, it ends when that caller has returned.</summary>
     public void Dispose()
     {
         lock (_jobs)
@@ -48,8 +49,10 @@ internal sealed class SqliteWriter : IDisposable
             Monitor.Pulse(_jobs);
         }
 
-        _thread.Join();
-        Close();
+        if (Thread.CurrentThread != _thread)
+        {
+            _thread.Join();
+        }
     }
 
     private void Run()
@@ -70,6 +73,8 @@ internal sealed class SqliteWriter : IDisposable
             End(job, outcomes, failure);
             _checkpoints?.AfterCommit(); // Only the next job waits for it.
         }
+
+        Close();
     }
 
     // Who waited goes on here when no other job does: this thread has nothing else to do, and waking another one costs more than deciding what to append next.
