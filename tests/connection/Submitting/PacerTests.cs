@@ -42,7 +42,7 @@ public sealed class PacerTests
     }
 
     [Theory]
-    [InlineData(0.1, 0)]
+    [InlineData(0.05, 0)]
     [InlineData(Pacer.Calm, 0)]
     [InlineData((Pacer.Calm + Pacer.Full) / 2, 6)]
     [InlineData(Pacer.Full, 12)]
