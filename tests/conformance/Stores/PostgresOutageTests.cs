@@ -43,6 +43,40 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_process_that_stands_still_in_a_transaction_keeps_no_partition_from_its_next_owner()
+    {
+        await using var store = await OpenAsync(TimeSpan.FromSeconds(1));
+        var before = await store.TakePartitionAsync(0, nowMs: 1, Deadline);
+        await using var dialect = new PostgresDialect(new StoreOptions
+        {
+            Kind = StoreKind.Postgres, ConnectionString = _connectionString, CommandTimeout = TimeSpan.FromSeconds(1),
+        });
+        await using var frozen = await dialect.OpenAsync();
+        await using var transaction = await frozen.BeginTransactionAsync(Deadline);
+        await using var command = frozen.CreateCommand("select * from partition_owners for update");
+        command.Transaction = transaction;
+        await command.ExecuteNonQueryAsync(Deadline);
+
+        var epoch = 0L;
+        await HoldsAsync(
+            async () =>
+            {
+                try
+                {
+                    epoch = await store.TakePartitionAsync(0, nowMs: 1, Deadline);
+                    return true;
+                }
+                catch (StoreUnavailableException)
+                {
+                    return false; // It waits for the lock.
+                }
+            },
+            "the next owner takes the partition");
+
+        Assert.Equal(before + 1, epoch);
+    }
+
+    [Fact]
     public async Task A_statement_that_takes_too_long_is_ended_by_the_server_and_holds_nothing_up()
     {
         await using var store = await OpenAsync(TimeSpan.FromSeconds(1));

@@ -11,6 +11,7 @@ namespace Tertulia.Messages.Storage.Sql;
 /// A statement that takes too long is ended by the server (<c>statement_timeout</c>); the driver is given no time-out and no token. Both
 /// would make it send a cancel request, for which it opens a connection and blocks a thread of the pool until that is done, whatever <c>Cancellation
 /// Timeout</c> says (Npgsql 10, <c>NpgsqlConnector.PerformPostgresCancellation</c>): while the server does not answer, a thread for each caller.
+/// A transaction whose process stands still is ended as well: its locks would keep the next owner from its partitions.
 /// A command whose server says nothing at all is left alone after the same time and the pool begins anew; TCP ends it.
 /// </remarks>
 internal sealed class PostgresDialect : ISqlDialect
@@ -40,7 +41,8 @@ internal sealed class PostgresDialect : ISqlDialect
             Timeout = (int)options.CommandTimeout.TotalSeconds, // For opening a connection: no command is under way there.
             TcpKeepAlive = true,
         };
-        builder.Options = string.Create(CultureInfo.InvariantCulture, $"{builder.Options} {Planning} -c statement_timeout={(long)options.CommandTimeout.TotalMilliseconds}").Trim();
+        var timeout = ((long)options.CommandTimeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+        builder.Options = $"{builder.Options} {Planning} -c statement_timeout={timeout} -c idle_in_transaction_session_timeout={timeout}".Trim();
         _source = new NpgsqlDataSourceBuilder(builder.ConnectionString).Build();
         _append = new PostgresAppend(_source);
     }
@@ -63,7 +65,7 @@ internal sealed class PostgresDialect : ISqlDialect
     {
         var transaction = await connection.BeginTransactionAsync(CancellationToken.None);
         await using var command = connection.CreateCommand(
-            "set local statement_timeout = 0; set local enable_seqscan = on; select pg_advisory_xact_lock(@lock)", ("lock", MigrationLock));
+            "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local enable_seqscan = on; select pg_advisory_xact_lock(@lock)", ("lock", MigrationLock));
         command.Transaction = transaction;
         await command.ExecuteNonQueryAsync(CancellationToken.None);
         return transaction;
