@@ -36,7 +36,8 @@ public static class Startup
         }
         catch (Exception exception) when (Sentences(exception) is { Length: > 0 } sentences)
         {
-            foreach (var sentence in sentences)
+            // Options that depend on others repeat what is wrong with them.
+            foreach (var sentence in sentences.Distinct(StringComparer.Ordinal))
             {
                 await Console.Error.WriteLineAsync(sentence);
             }
