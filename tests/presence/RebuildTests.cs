@@ -187,6 +187,7 @@ public sealed class RebuildTests : IAsyncLifetime
         await _a.OpenAsync("a1", "ana", "lobby");
         await _b.OpenAsync("b1", "bruno", "lobby");
         await presence.KnowsAsync(stats => stats.TotalConnections == 2, "both are there");
+        await presence.ToldAsync();
         _a.Unread();
         _bus.IsConnected = false;
         await _a.OpenAsync("a2", "carla", "lobby");

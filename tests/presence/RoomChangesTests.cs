@@ -42,6 +42,7 @@ public sealed class RoomChangesTests : IAsyncLifetime
 
         await _b.CloseAsync("b1");
         await _presence.KnowsAsync(stats => stats.TotalConnections == 1, "bruno is gone");
+        await _presence.ToldAsync();
         await _a.EnterAsync("a1", "garden");
         Assert.Equal("garden 1 +ana", await _a.NextChangeAsync());
         Assert.Empty(_a.Unread());
@@ -58,8 +59,10 @@ public sealed class RoomChangesTests : IAsyncLifetime
 
         await _b.OpenAsync("b1", "bruno", "lobby");
         await _presence.KnowsAsync(stats => stats.Rooms["lobby"].Connections == 3, "the second device is there");
+        await _presence.ToldAsync();
         await _a.CloseAsync("a2");
         await _presence.KnowsAsync(stats => stats.Rooms["lobby"].Connections == 2, "the first device is gone");
+        await _presence.ToldAsync();
         Assert.Empty(_a.Unread());
 
         await _b.CloseAsync("b1");
@@ -157,6 +160,7 @@ public sealed class RoomChangesTests : IAsyncLifetime
         await _a.OpenAsync("a3", "carla", "lobby");
         await _a.CloseAsync("a3");
         await _presence.KnowsAsync(stats => stats.Rooms["lobby"].Connections == 2, "carla came and went");
+        await _presence.ToldAsync();
         Assert.Empty(_a.Unread());
         _bus.RefusesSends = false;
         _time.Advance(TimeSpan.FromSeconds(1));
@@ -206,6 +210,7 @@ public sealed class RoomChangesTests : IAsyncLifetime
         Assert.Equal(["node-a"], (await _a.UserNodes.NextAsync()).NodeIds);
         await _a.CloseAsync("a2");
         await _presence.KnowsAsync(stats => stats.TotalConnections == 0, "nobody is there");
+        await _presence.ToldAsync();
         Assert.Equal(0, _a.UserNodes.Waiting + _b.UserNodes.Waiting + c.UserNodes.Waiting);
     }
 }

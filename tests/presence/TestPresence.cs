@@ -85,6 +85,17 @@ internal sealed class TestPresence : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until everything that changed was given to the bus. An answer comes before the flush of what was taken with the question.</summary>
+    public async Task ToldAsync()
+    {
+        var changes = _services.GetRequiredService<PendingChanges>();
+        using var deadline = new CancellationTokenSource(Eventually.Deadline);
+        while (!await Loop.AskAsync(_ => changes.IsEmpty, deadline.Token))
+        {
+            await Task.Yield();
+        }
+    }
+
     public Task<Stats> StatsAsync() => Loop.AskAsync(map => StatsReply.From(map, 10_000), CancellationToken.None);
 
     /// <summary>What a node is answered that asks who is in a room.</summary>
