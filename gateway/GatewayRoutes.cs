@@ -6,7 +6,7 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace Tertulia.Gateway;
 
-/// <summary>What goes where: three public prefixes, one cluster of nodes.</summary>
+/// <summary>What goes where: the public paths, one cluster of nodes.</summary>
 internal static class GatewayRoutes
 {
     /// <summary>Name of the one cluster.</summary>
@@ -16,15 +16,23 @@ internal static class GatewayRoutes
     public const string HealthPath = "/health/ready";
 
     // Whatever else a node serves (health, metrics, gRPC) is not reachable from outside.
-    private static readonly string[] Prefixes = ["ws", "api", "socket.io"];
+    private static readonly (string Id, string Path)[] Public =
+    [
+        ("ws", "/ws/{**rest}"),
+        ("api", "/api/{**rest}"),
+        ("socket.io", "/socket.io/{**rest}"),
+        ("start", "/"),
+        ("start.files", "/start/{**rest}"),
+        ("start.icon", "/favicon.ico"),
+    ];
 
     /// <param name="gatewayId">Stamped on every request, so that the nodes know whose client it is; a client's own header is replaced.</param>
     /// <param name="proof">Shows the nodes that it was this gateway that wrote the headers.</param>
-    public static RouteConfig[] Routes(string gatewayId, string proof) => Array.ConvertAll(Prefixes, prefix => new RouteConfig
+    public static RouteConfig[] Routes(string gatewayId, string proof) => Array.ConvertAll(Public, route => new RouteConfig
     {
-        RouteId = prefix,
+        RouteId = route.Id,
         ClusterId = Cluster,
-        Match = new RouteMatch { Path = $"/{prefix}/{{**rest}}" },
+        Match = new RouteMatch { Path = route.Path },
         Transforms =
         [
             new Dictionary<string, string> { ["RequestHeader"] = InternalAuthSetup.GatewayIdHeader, ["Set"] = gatewayId },

@@ -17,7 +17,6 @@ return await Startup.RunAsync(() =>
     app.MapMessageService();
     app.MapPresenceService();
     app.MapConnectionService();
-    StartPages.Map(app);
     Greeting.WriteWhenStarted(app);
     return app;
 });

@@ -5,6 +5,7 @@ using Tertulia.Connections.Limits;
 using Tertulia.Connections.Rest;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
+using Tertulia.Connections.StartPage;
 using Tertulia.Connections.Doors;
 using Tertulia.Connections.Doors.Native;
 using Tertulia.Connections.Submitting;
@@ -38,6 +39,7 @@ public static class ConnectionServiceSetup
         NativeSocket.Map(app);
         DevelopmentTokens.Map(app);
         StatsEndpoint.Map(app);
+        StartPages.Map(app);
         app.MapGrpcService<ConnectionGrpc>();
         return app;
     }

@@ -52,7 +52,8 @@ public sealed class ForwardingTests : IAsyncLifetime
     [Theory]
     [InlineData("/tertulia.v1.ConnectionService/MoveGatewayClients")]
     [InlineData("/wsx")]
-    public async Task Nothing_but_the_public_prefixes_is_reachable(string path)
+    [InlineData("/startx")]
+    public async Task Nothing_but_the_public_paths_is_reachable(string path)
     {
         await using var gateway = await TestGateway.StartAsync([_node]);
 
@@ -74,10 +75,13 @@ public sealed class ForwardingTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("/")]
+    [InlineData("/start/page.css")]
+    [InlineData("/favicon.ico")]
     [InlineData("/ws/stats")]
     [InlineData("/api/v1/rooms")]
     [InlineData("/socket.io/?EIO=4&transport=polling")]
-    public async Task The_public_prefixes_are_forwarded(string path)
+    public async Task The_public_paths_are_forwarded(string path)
     {
         await using var gateway = await TestGateway.StartAsync([_node]);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Tertulia.Testing;
 
 namespace Tertulia.Integration.Tests;
@@ -6,7 +7,8 @@ namespace Tertulia.Integration.Tests;
 /// <summary>What the person who starts the product sees.</summary>
 public sealed class StartTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("tertulia-start-").FullName;
+    // Not CreateTempSubdirectory: PostgreSQL's own user has to get into it.
+    private readonly string _folder = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), $"tertulia-start-{Guid.NewGuid():N}")).FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -28,6 +30,42 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
+    [Trait(Needs.Trait, Needs.RabbitMq)]
+    [Trait(Needs.Trait, Needs.Postgres)]
+    public async Task The_start_of_a_cluster_ends_with_the_same_lines_and_its_gateway_serves_the_same_page()
+    {
+        var port = FreePorts.Next();
+        var output = Path.Combine(_folder, "output");
+        string[] command =
+        [
+            Repository.Program("tools/cluster", "Tertulia.Cluster"), "--connections", "1", "--messages", "1",
+            "--port", port.ToString(CultureInfo.InvariantCulture), "--data", _folder,
+        ];
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(4));
+        await using var cluster = await ServerProcess.StartAsync(
+            new ServerStart("cluster", "dotnet", command, output, _ => Task.FromResult(Read(output).Contains("Ctrl-C stops all", StringComparison.Ordinal)))
+            {
+                ReadyWithin = TimeSpan.FromMinutes(3),
+            },
+            deadline.Token);
+
+        var lines = Read(output).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Contains(lines, line => line.EndsWith($"http://127.0.0.1:{port}/", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Contains($"./dev chat 1 --name Ana --url ws://127.0.0.1:{port}", StringComparison.Ordinal));
+        Assert.Equal(9, lines.Length);
+        Assert.Equal(6, File.ReadLines(Path.Combine(_folder, "logs/processes.txt")).Count());
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+        using var page = await http.GetAsync(new Uri("/", UriKind.Relative));
+        Assert.Equal((HttpStatusCode.OK, "text/html"), (page.StatusCode, page.Content.Headers.ContentType?.MediaType));
+        Assert.Contains("/start/chat.js", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains("default-src 'none'", page.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+        Assert.Equal("nosniff", page.Headers.GetValues("X-Content-Type-Options").Single());
+        using var script = await http.GetAsync(new Uri("/start/chat.js", UriKind.Relative));
+        Assert.Equal((HttpStatusCode.OK, "text/javascript"), (script.StatusCode, script.Content.Headers.ContentType?.MediaType));
+        Assert.Equal(0, await cluster.TerminateAsync(TimeSpan.FromMinutes(1), deadline.Token));
+    }
+
+    [Fact]
     public async Task A_second_process_on_the_data_folder_is_told_who_has_it()
     {
         var data = Path.Combine(_folder, "data");
@@ -44,7 +82,7 @@ public sealed class StartTests : IDisposable
     public async Task A_process_whose_port_is_taken_says_so()
     {
         var port = FreePorts.Next();
-        using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, port);
+        using var other = new System.Net.Sockets.TcpListener(IPAddress.Loopback, port);
         other.Start();
         await using var product = Start(port, Path.Combine(_folder, "data"));
 

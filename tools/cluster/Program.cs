@@ -19,9 +19,9 @@ using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 try
 {
-    Console.WriteLine($"Starting. Logs: {Path.Combine(layout.Directory!, "logs")}");
+    Console.WriteLine("Starting: about 20 seconds.");
     await using var cluster = await ClusterProcesses.StartAsync(layout, stop.Token);
-    ClusterTable.Write(cluster, Console.Out);
+    await ClusterGreeting.WriteAsync(cluster, Console.Out);
     await WaitUntilAsync(stop.Token);
 
     Console.WriteLine("Stopping.");

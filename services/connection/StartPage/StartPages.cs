@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using Tertulia.Connections.Auth;
 
-namespace Tertulia.AllInOne;
+namespace Tertulia.Connections.StartPage;
 
 /// <summary><c>/</c>: where to go from here, and in mode Development a chat of one room in plain HTML and JavaScript. In mode Jwt it says how to come with a token.</summary>
 internal static class StartPages
