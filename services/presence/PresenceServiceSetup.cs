@@ -23,6 +23,7 @@ public static class PresenceServiceSetup
         services.AddSingleton<RoomCounts>();
         services.AddSingleton<PresenceReplicas>();
         services.AddSingleton<ChangeSender>();
+        services.AddSingleton<TakeOver>();
         services.AddSingleton<PresenceLoop>();
         services.AddHostedService(provider => provider.GetRequiredService<PresenceLoop>());
         services.AddReadinessCheck<PresenceReadiness>("presence");

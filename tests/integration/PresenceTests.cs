@@ -44,6 +44,29 @@ public sealed class PresenceTests(FaultCluster fixture)
         await Eventually.EqualsAsync("ana bruno carla", ActiveUsersAsync);
     }
 
+    [Fact]
+    public async Task Who_came_and_went_while_no_replica_ran_is_told_to_those_who_stayed()
+    {
+        await using var ana = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], _room, "ana");
+        await using var bruno = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], _room, "bruno");
+        await ana.WaitForAsync(frame => frame.Type == "user_joined" && frame.Text("user_id") == "bruno", "Bruno's coming");
+
+        foreach (var replica in fixture.Cluster.Presences)
+        {
+            await replica.KillAsync();
+        }
+
+        await bruno.CloseAsync();
+        await using var carla = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], _room, "carla");
+        await fixture.RestartAsync(fixture.Cluster.Presences[0]);
+        await ana.WaitForAsync(IsWhole, "the users of the room");
+        await carla.WaitForAsync(IsWhole, "the users of the room, of whom Carla was shown only those of her node");
+        await fixture.RestartAsync(fixture.Cluster.Presences[1]);
+
+        static bool IsWhole(Frame frame) => frame.Type == "presence_state"
+            && string.Join(' ', frame.Items("users").Select(user => user.GetProperty("user_id").GetString()).Order()) == "ana carla";
+    }
+
     /// <summary>As somebody sees it who enters now.</summary>
     private async Task<string> ActiveUsersAsync()
     {

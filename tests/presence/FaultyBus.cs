@@ -8,7 +8,12 @@ internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
 {
     private readonly List<Func<ValueTask>> _restored = [];
 
+    private int _heartbeats;
+
     public bool IsConnected { get; set; } = true;
+
+    /// <summary>Heartbeats of replicas that were heard, once for each replica that heard them.</summary>
+    public int Heartbeats => Volatile.Read(ref _heartbeats);
 
     /// <summary>Reports that get lost on the way.</summary>
     public Func<PresenceReport, bool> Loses { get; set; } = _ => false;
@@ -68,5 +73,12 @@ internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
 
     public Task<IAsyncDisposable> ReceiveHeartbeatsAsync(
         string service, string replicaId, Func<ReplicaHeartbeat, ValueTask> receive, CancellationToken cancellationToken) =>
-        bus.ReceiveHeartbeatsAsync(service, replicaId, receive, cancellationToken);
+        bus.ReceiveHeartbeatsAsync(
+            service, replicaId,
+            async heartbeat =>
+            {
+                await receive(heartbeat);
+                Interlocked.Increment(ref _heartbeats);
+            },
+            cancellationToken);
 }

@@ -22,7 +22,7 @@ public sealed class RebuildTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_new_replica_learns_everything_from_the_nodes_and_tells_nobody_what_they_know()
+    public async Task A_new_replica_learns_everything_from_the_nodes_and_does_not_tell_it_as_changes()
     {
         for (var i = 1; i <= 5; i++)
         {
@@ -40,6 +40,35 @@ public sealed class RebuildTests : IAsyncLifetime
 
         await _b.OpenAsync("b2", "zoe", "lobby");
         Assert.Equal("lobby 6 +zoe", await _a.NextChangeAsync());
+    }
+
+    [Fact]
+    public async Task Who_came_and_went_while_there_was_no_replica_is_told_by_the_next_one()
+    {
+        await using (var first = await TestPresence.StartAsync(_bus, _time, "Presence:LargeRoomUsers=3"))
+        {
+            await _a.OpenAsync("a1", "ana", "lobby", "stadium");
+            Assert.Equal(["lobby 1 +ana", "stadium 1 +ana"], new[] { await _a.NextChangeAsync(), await _a.NextChangeAsync() }.Order(StringComparer.Ordinal));
+            await _b.OpenAsync("b1", "bruno", "lobby");
+            Assert.Equal("lobby 2 +bruno", await _a.NextChangeAsync());
+        }
+
+        await _b.CloseAsync("b1");
+        await _b.OpenAsync("b2", "carla", "lobby", "stadium");
+        await _b.OpenAsync("b3", "dario", "stadium");
+        await _b.OpenAsync("b4", "elena", "stadium");
+        await using var next = await TestPresence.StartAsync(_bus, _time, "Presence:LargeRoomUsers=3");
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                _time.Advance(TimeSpan.FromSeconds(1));
+                return _a.Seen.Any(change => change.CountsOnly);
+            },
+            "the count of the large room is told");
+
+        Assert.Equal(["lobby 2 +ana +carla all", "stadium 4 counts"], _a.Unread());
+        await _b.CloseAsync("b2");
+        Assert.Equal("lobby 1 -carla", await _a.NextChangeAsync());
     }
 
     [Fact]

@@ -44,32 +44,70 @@ public sealed class ReplicasTests : IAsyncLifetime
         await _node.AnnounceAsync();
         await second.SettleAsync();
         await KnowEachOtherAsync(first, second);
+        string[] taken = [.. All.Where(second.Owns).Select(room => $"{room} 2 +ana +watcher all").Order(StringComparer.Ordinal)];
+        Assert.InRange(taken.Length, 1, Rooms - 1);
+        Assert.Equal(taken, await PassAndReadAsync(taken.Length, speaking: 2));
         Assert.Equal(Expected("-"), await LeaveAsync("c1"));
     }
 
+    [Fact]
+    public async Task What_changed_before_the_death_of_a_replica_is_noticed_is_told_by_who_takes_over()
+    {
+        var lost = new FaultyBus(_bus);
+        await using var first = await TestPresence.StartAsync(lost, _time);
+        await using var second = await TestPresence.StartAsync(_bus, _time);
+        await KnowEachOtherAsync(first, second);
+        await RoundAsync("c1", "ana");
+        string[] kept = [.. All.Where(second.Owns).Select(room => $"{room} 1 -ana").Order(StringComparer.Ordinal)];
+        string[] taken = [.. All.Where(room => !second.Owns(room)).Select(room => $"{room} 1 +watcher all").Order(StringComparer.Ordinal)];
+        Assert.InRange(taken.Length, 1, Rooms - 1);
+        lost.IsConnected = false;
+        await _node.CloseAsync("c1");
+        Assert.Equal(kept, await ReadAsync(kept.Length));
+
+        Assert.Equal(taken, await PassAndReadAsync(taken.Length, speaking: 1));
+        Assert.Equal(1, second.Lives);
+    }
+
+    private static IEnumerable<string> All => Enumerable.Range(0, Rooms).Select(room => $"room-{room}");
+
     private static string[] Expected(string sign) =>
-        [.. Enumerable.Range(0, Rooms).Select(room => $"room-{room} {(sign == "+" ? 2 : 1)} {sign}ana").Order(StringComparer.Ordinal)];
+        [.. All.Select(room => $"{room} {(sign == "+" ? 2 : 1)} {sign}ana").Order(StringComparer.Ordinal)];
 
     private async Task<string[]> RoundAsync(string connectionId, string userId)
     {
-        var rooms = Enumerable.Range(0, Rooms).Select(room => $"room-{room}").ToArray();
+        string[] rooms = [.. All];
         await _node.OpenAsync("watcher", "watcher", rooms);
-        await NextAsync();
+        await ReadAsync(Rooms);
         await _node.OpenAsync(connectionId, userId, rooms);
-        return await NextAsync();
+        return await ReadAsync(Rooms);
     }
 
     private async Task<string[]> LeaveAsync(string connectionId)
     {
         await _node.CloseAsync(connectionId);
-        return await NextAsync();
+        return await ReadAsync(Rooms);
+    }
+
+    /// <summary>Lets seconds pass until so many changes were told. Time does not run away from the heartbeats of the replicas that speak.</summary>
+    private async Task<string[]> PassAndReadAsync(int count, int speaking)
+    {
+        const int Hearing = 2;
+        for (var second = 0; second < 10 && _node.Waiting == 0; second++)
+        {
+            var heard = _bus.Heartbeats + (speaking * Hearing);
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Eventually.HoldsAsync(() => _bus.Heartbeats >= heard, "the replicas heard each other");
+        }
+
+        return await ReadAsync(count);
     }
 
     // One more would show in the next round.
-    private async Task<string[]> NextAsync()
+    private async Task<string[]> ReadAsync(int count)
     {
         var changes = new List<string>();
-        while (changes.Count < Rooms)
+        while (changes.Count < count)
         {
             changes.Add(await _node.NextChangeAsync());
         }
@@ -78,11 +116,13 @@ public sealed class ReplicasTests : IAsyncLifetime
         return [.. changes.Order(StringComparer.Ordinal)];
     }
 
-    private async Task KnowEachOtherAsync(params TestPresence[] replicas) => await Eventually.HoldsAsync(
-        () =>
+    private async Task KnowEachOtherAsync(params TestPresence[] replicas)
+    {
+        while (replicas.Any(replica => replica.Lives != replicas.Length))
         {
+            var heard = _bus.Heartbeats;
             _time.Advance(TimeSpan.FromSeconds(1));
-            return replicas.All(replica => replica.Lives == replicas.Length);
-        },
-        "the replicas know each other");
+            await Eventually.HoldsAsync(() => _bus.Heartbeats > heard, "a replica is heard");
+        }
+    }
 }

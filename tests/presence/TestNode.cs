@@ -126,6 +126,9 @@ internal sealed class TestNode : IAsyncDisposable
     /// <summary>The next change of a room, in words: <c>lobby 2 +bruno -ana</c> or <c>lobby 101 counts</c>.</summary>
     public async Task<string> NextChangeAsync() => Words(await _changes.NextAsync());
 
+    /// <summary>Changes that it was told and that were not read.</summary>
+    public int Waiting => _changes.Waiting;
+
     /// <summary>What it was told until now and was not read.</summary>
     public IReadOnlyList<string> Unread() => [.. _changes.Drain().Select(Words)];
 

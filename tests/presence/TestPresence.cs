@@ -36,6 +36,9 @@ internal sealed class TestPresence : IAsyncDisposable
     /// <summary>Replicas that share the work, as this one sees it.</summary>
     public int Lives => _services.GetRequiredService<PresenceReplicas>().Live.Count;
 
+    /// <summary>Whether this one tells the changes of a room.</summary>
+    public bool Owns(string roomId) => _services.GetRequiredService<PresenceReplicas>().Owns(roomId);
+
     public PresenceLoop Loop => _services.GetRequiredService<PresenceLoop>();
 
     /// <summary>A bus for replicas and nodes to share.</summary>

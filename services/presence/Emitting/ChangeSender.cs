@@ -7,8 +7,9 @@ namespace Tertulia.Presence.Emitting;
 
 /// <summary>Tells the nodes what changed. The next flush fills while this one waits for the broker: no timer, no linger.</summary>
 /// <remarks>
-/// A flush that the broker did not confirm is not sent again: its rooms are told all of their users instead, a second later. Each room and each user has one emitting replica; while replicas come and go two of them may see different sets for
-/// about a second, and a change in this time is told twice or not at all. Told twice is harmless to a client, which keeps a set of users.
+/// A flush that the broker did not confirm is not sent again: its rooms are told all of their users instead, a second later. Each room and each user
+/// has one emitting replica; while replicas come and go two of them may see different sets for a moment, and a change in this time is told twice or not
+/// at all. Told twice is harmless to a client, which keeps a set of users; <see cref="TakeOver"/> makes good what was not told.
 /// </remarks>
 internal sealed partial class ChangeSender(
     ILiveBus bus, ProcessIdentity identity, PendingChanges changes, PresenceMap map, RoomCounts counts,
@@ -17,8 +18,11 @@ internal sealed partial class ChangeSender(
     /// <summary>Rooms and users in one flush: with at most 100 changes a room a few megabytes for one node, if all of them concern it.</summary>
     private const int MaxPerFlush = 2_000;
 
+    /// <summary>Users named in a second for rooms that may have missed a change: one to two megabytes for one node, if all of the rooms concern it.</summary>
+    private const int MaxReviewedPerSecond = 20_000;
+
     /// <summary>The sends of the next flush; empty when there is nothing to tell.</summary>
-    /// <param name="withCounts">A second has passed since the counts of large rooms were told.</param>
+    /// <param name="withCounts">A second has passed since the counts of large rooms were told, and rooms for review.</param>
     public IReadOnlyCollection<NodeSend> Take(bool withCounts)
     {
         var batches = new ChangeBatches(identity.Id);
@@ -49,6 +53,11 @@ internal sealed partial class ChangeSender(
             {
                 batches.AddUser(user);
             }
+        }
+
+        if (withCounts)
+        {
+            AddReviewed(batches);
         }
 
         return batches.ToSends();
@@ -91,6 +100,19 @@ internal sealed partial class ChangeSender(
         }
 
         return false;
+    }
+
+    // After the changes: what could be told as a change is not news any more when the list comes.
+    private void AddReviewed(ChangeBatches batches)
+    {
+        for (var named = 0; named < MaxReviewedPerSecond && changes.TryTakeReview(out var roomId);)
+        {
+            if (map.Rooms.TryGetValue(roomId, out var room) && replicas.Owns(roomId))
+            {
+                AddWhole(batches, room);
+                named += 1 + Math.Min(room.Users.Count, changes.LargeRoomUsers);
+            }
+        }
     }
 
     private void AddWhole(ChangeBatches batches, RoomEntry room)

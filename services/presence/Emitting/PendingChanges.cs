@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Tertulia.Presence.Tracking;
 
 namespace Tertulia.Presence.Emitting;
@@ -11,6 +12,9 @@ internal sealed class PendingChanges(int largeRoomUsers)
     private readonly Dictionary<string, PendingRoom> _rooms = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string[]> _users = new(StringComparer.Ordinal);
     private readonly HashSet<string> _whole = new(StringComparer.Ordinal);
+    private readonly Queue<string> _review = new();
+    private Recent _recent = new();
+    private Recent _older = new();
 
     /// <summary>Changes are taken as what was always there: a node is met for the first time, its rooms know its users already.</summary>
     public bool Muted { get; set; }
@@ -30,9 +34,22 @@ internal sealed class PendingChanges(int largeRoomUsers)
         _rooms.Remove(roomId);
     }
 
+    /// <summary>The members of this room may have missed a change: they are told all of its users, when it is this room's turn. Changes are told meanwhile.</summary>
+    public void Review(string roomId) => _review.Enqueue(roomId);
+
+    /// <summary>Rooms that changed since the last <see cref="Age"/> but one, told or not and whoever tells them.</summary>
+    public IEnumerable<string> RecentRooms => _recent.Rooms.Union(_older.Rooms);
+
+    /// <summary>Users whose nodes changed since the last <see cref="Age"/> but one.</summary>
+    public IEnumerable<string> RecentUsers => _recent.Users.Union(_older.Users);
+
+    /// <summary>What changed before the last call is not recent any more.</summary>
+    public void Age() => (_recent, _older) = (new Recent(), _recent);
+
     /// <summary>The user is about to enter the room with a first device, to leave it with the last, or to get another name.</summary>
     public void TouchRoom(RoomEntry room, UserEntry user)
     {
+        _recent.Rooms.Add(room.RoomId);
         if (room.Users.Count >= LargeRoomUsers && (room.Users.Count > LargeRoomUsers || room.Users.Times(user) == 0))
         {
             LargeRooms.Add(room.RoomId); // It is large, or becomes large by this.
@@ -52,6 +69,7 @@ internal sealed class PendingChanges(int largeRoomUsers)
     /// <summary>The user is about to get or to lose a node.</summary>
     public void TouchUser(UserEntry user)
     {
+        _recent.Users.Add(user.UserId);
         if (!_users.ContainsKey(user.UserId))
         {
             _users[user.UserId] = Array.ConvertAll(user.Nodes.ToArray(), node => node.NodeId);
@@ -67,6 +85,7 @@ internal sealed class PendingChanges(int largeRoomUsers)
         _users.Clear();
         _whole.Clear();
         LargeRooms.Clear();
+        (_recent, _older) = (new Recent(), new Recent());
     }
 
     /// <summary>Takes up to <paramref name="limit"/> rooms out.</summary>
@@ -80,6 +99,9 @@ internal sealed class PendingChanges(int largeRoomUsers)
         return taken;
     }
 
+    /// <summary>Takes the next room out that is to be reviewed.</summary>
+    public bool TryTakeReview([MaybeNullWhen(false)] out string roomId) => _review.TryDequeue(out roomId);
+
     /// <summary>Takes up to <paramref name="limit"/> users out, each with the nodes it had.</summary>
     public List<KeyValuePair<string, string[]>> TakeUsers(int limit) => Take(_users, limit);
 
@@ -92,6 +114,13 @@ internal sealed class PendingChanges(int largeRoomUsers)
         }
 
         return taken;
+    }
+
+    private sealed class Recent
+    {
+        public HashSet<string> Rooms { get; } = new(StringComparer.Ordinal);
+
+        public HashSet<string> Users { get; } = new(StringComparer.Ordinal);
     }
 }
 

@@ -1,4 +1,5 @@
 using Tertulia.Bus;
+using Tertulia.Contracts;
 using Tertulia.Hosting;
 
 namespace Tertulia.Presence.Emitting;
@@ -14,6 +15,9 @@ internal sealed class PresenceReplicas(ILiveBus bus, ProcessIdentity identity, T
 
     /// <summary>Whether this replica emits for a room or a user.</summary>
     public bool Owns(string key) => _replicas.Owns(key);
+
+    /// <summary>Whether this replica emits for a room or a user, and did not when these were the live ones.</summary>
+    public bool Took(string key, IReadOnlyList<string> before) => Owns(key) && (before.Count == 0 || Rendezvous.OwnerOf(key, before) != identity.Id);
 
     public Task JoinAsync(CancellationToken cancellationToken) => _replicas.StartAsync(cancellationToken);
 

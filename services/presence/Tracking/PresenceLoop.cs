@@ -10,7 +10,7 @@ namespace Tertulia.Presence.Tracking;
 /// <summary>The one owner of the picture: takes reports, questions and ticks in turn, and flushes what changed.</summary>
 internal sealed partial class PresenceLoop(
     ILiveBus bus, ProcessIdentity identity, PresenceMap map, NodeReports reports, PendingChanges changes, ChangeSender sender,
-    PresenceReplicas replicas, IOptions<PresenceOptions> options, Telemetry telemetry, TimeProvider time, ILogger<PresenceLoop> logger)
+    TakeOver takeOver, PresenceReplicas replicas, IOptions<PresenceOptions> options, Telemetry telemetry, TimeProvider time, ILogger<PresenceLoop> logger)
     : IHostedService, IDisposable
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromSeconds(1);
@@ -219,6 +219,11 @@ internal sealed partial class PresenceLoop(
             reports.KeepAlive();
         }
 
+        if (Settled)
+        {
+            takeOver.Tick();
+        }
+
         telemetry.Picture(reports.NodeCount, map.ConnectionCount, map.Users.Count, map.Rooms.Count);
     }
 
@@ -243,8 +248,8 @@ internal sealed partial class PresenceLoop(
                 && time.GetElapsedTime(announcedAt) >= options.Value.SettleQuiet
                 && time.GetElapsedTime(reports.LastAddition) >= options.Value.SettleQuiet));
 
-    // What the nodes announced is where the clients begin, so it is not emitted; only who shares a user is told again,
-    // because it may have changed while there was no replica.
+    // What the nodes announced is not emitted as it comes. What of it the clients do not know, because there was no replica to tell it, is told room by
+    // room (TakeOver); who shares a user is told again now.
     private async Task SettleAsync(CancellationToken cancellationToken)
     {
         changes.Clear();
@@ -255,6 +260,7 @@ internal sealed partial class PresenceLoop(
 
         changes.Muted = false;
         await replicas.JoinAsync(cancellationToken);
+        takeOver.Begin();
         Settled = true;
         LogSettled(reports.NodeCount, map.ConnectionCount, map.Rooms.Count);
     }
