@@ -33,6 +33,24 @@ public sealed class PacingTests
     }
 
     [Fact]
+    public async Task An_answer_above_every_limit_does_not_close_a_client_for_which_something_waits()
+    {
+        var options = new OutboxOptions();
+        var outbox = NewOutbox(_socket, options);
+        _socket.Hold();
+        outbox.TryEnqueue(Bytes(100));
+        using (await outbox.TurnAsync(CancellationToken.None))
+        {
+            Assert.Equal(SendOutcome.Enqueued, outbox.Answer(Bytes(2 * options.HardLimitBytes)));
+        }
+
+        _socket.Release();
+
+        await Eventually.HoldsAsync(() => outbox.WaitingBytes == 0, "all is written");
+        Assert.False(outbox.IsClosing);
+    }
+
+    [Fact]
     public async Task A_turn_that_is_given_up_goes_to_the_next()
     {
         var outbox = NewOutbox(_socket, new OutboxOptions());

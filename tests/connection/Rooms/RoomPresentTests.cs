@@ -60,6 +60,23 @@ public sealed class RoomPresentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_join_waits_no_longer_for_it_than_its_patience()
+    {
+        var ana = await _node.ConnectAsync("ana");
+        await ana.JoinAsync("lobby");
+        await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 5);
+        await Eventually.HoldsAsync(() =>
+        {
+            _node.Time.Advance(TimeSpan.FromMilliseconds(1));
+            return Volatile.Read(ref _asked) > 0;
+        }, "presence is asked");
+
+        _node.Time.Advance(TimeSpan.FromMilliseconds(250));
+
+        await ana.NextAsync("joined", "without any more time passing");
+    }
+
+    [Fact]
     public async Task When_it_answers_again_joins_ask_it_again()
     {
         await FirstJoinAsync();

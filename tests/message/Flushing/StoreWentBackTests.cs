@@ -80,6 +80,17 @@ public sealed class StoreWentBackTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_replica_that_reads_a_room_again_finds_out_though_nothing_is_appended()
+    {
+        await CopyAsync(from: Copy, to: _backbone.StorePath);
+
+        var subscribed = (await _node.AskAsync(Commands.Subscribe("lobby", lastSeq: 99, "other"))).Subscribed; // A doubt: the replica reads the room again.
+
+        Assert.NotEqual(_epoch, subscribed.Epoch);
+        Assert.Equal((3, _replicas[0].Store.Epoch), (subscribed.Seq, subscribed.Epoch));
+    }
+
+    [Fact]
     public async Task A_position_of_another_epoch_proves_nothing()
     {
         var subscribed = (await _node.AskAsync(Commands.Subscribe("lobby", lastSeq: 99, "other"))).Subscribed;
