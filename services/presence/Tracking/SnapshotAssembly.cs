@@ -9,7 +9,8 @@ internal sealed class SnapshotAssembly(ulong version)
 
     private readonly HashSet<uint> _parts = [];
     private readonly List<PresentConnection> _connections = [];
-    private readonly Dictionary<string, PresentConnection> _byId = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _own = new(StringComparer.Ordinal); // Connections that came in several parts: copies, as others may read what was received.
     private readonly List<(ulong Version, PresenceDelta Delta)> _meanwhile = [];
     private int _waitingChanges;
 
@@ -28,13 +29,13 @@ internal sealed class SnapshotAssembly(ulong version)
         {
             foreach (var connection in snapshot.Connections)
             {
-                if (_byId.TryAdd(connection.ConnectionId, connection))
+                if (_places.TryAdd(connection.ConnectionId, _connections.Count))
                 {
                     _connections.Add(connection);
                 }
                 else
                 {
-                    _byId[connection.ConnectionId].RoomIds.AddRange(connection.RoomIds); // Of one with very many rooms each part has some.
+                    OwnOf(connection.ConnectionId).RoomIds.AddRange(connection.RoomIds); // Of one with very many rooms each part has some.
                 }
             }
         }
@@ -48,5 +49,11 @@ internal sealed class SnapshotAssembly(ulong version)
         _waitingChanges += delta.Changes.Count;
         _meanwhile.Add((version, delta));
         return _waitingChanges <= MaxWaitingChanges;
+    }
+
+    private PresentConnection OwnOf(string connectionId)
+    {
+        var place = _places[connectionId];
+        return _own.Add(connectionId) ? _connections[place] = _connections[place].Clone() : _connections[place];
     }
 }
