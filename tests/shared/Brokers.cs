@@ -24,7 +24,8 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
     /// <param name="directory">Folder for its data, created when absent.</param>
     /// <param name="logPath">Where its start output goes; its own log is <c>rabbit.log</c> below the folder.</param>
     /// <param name="cancellationToken">Stops the start.</param>
-    public static async Task<PrivateRabbitMq> StartAsync(string directory, string logPath, CancellationToken cancellationToken)
+    /// <param name="settings">More lines of its configuration file.</param>
+    public static async Task<PrivateRabbitMq> StartAsync(string directory, string logPath, CancellationToken cancellationToken, params string[] settings)
     {
         directory = Path.GetFullPath(directory);
         Directory.CreateDirectory(directory);
@@ -36,6 +37,7 @@ public sealed class PrivateRabbitMq : IAsyncDisposable
             loopback_users = none
             log.file = rabbit.log
             log.console = false
+            {string.Join('\n', settings)}
 
             """), cancellationToken);
 

@@ -15,12 +15,14 @@ internal sealed partial class PresenceReporter(
 
     private const int MaxInReport = 1000; // A replica handles one report at a time: the others should not wait long.
     private const int MaxReportBytes = 512 * 1024; // One entry may go above it; a report stays far below a mebibyte.
+    private const int LeastReportBytes = 4 * 1024;
     private static readonly TimeSpan LastReportDeadline = TimeSpan.FromSeconds(5);
 
     private readonly HeldConnections _held = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly Lock _waitersLock = new();
     private TaskCompletionSource? _reported;
+    private int _maxReportBytes = MaxReportBytes; // Less when the broker took less. Of the loop only.
     private ulong _version;
     private bool _heartbeatDue = true;
     private bool _wholeDue;
@@ -139,6 +141,16 @@ internal sealed partial class PresenceReporter(
             LogNotReported(exception);
             Volatile.Write(ref _wholeDue, true); // With the next heartbeat: what was lost is in the whole picture.
         }
+        catch (MessageTooLargeException exception)
+        {
+            LogTooLarge(exception, _maxReportBytes);
+            Volatile.Write(ref _wholeDue, true);
+            if (_maxReportBytes > LeastReportBytes)
+            {
+                _maxReportBytes /= 2;
+                Wake(); // Else with the next heartbeat: nothing smaller can be made.
+            }
+        }
         finally
         {
             waiters?.TrySetResult();
@@ -152,7 +164,7 @@ internal sealed partial class PresenceReporter(
             _version++; // A replica that does not get what follows must notice the hole.
         }
 
-        foreach (var part in Cut(taken.Changes, change => change.CalculateSize()))
+        foreach (var part in Cut(taken.Changes, change => change.CalculateSize(), _maxReportBytes))
         {
             var delta = new PresenceDelta { Changes = { part } };
             Telemetry.BatchSize.Record(delta.Changes.Count, Telemetry.PresenceStage);
@@ -167,7 +179,7 @@ internal sealed partial class PresenceReporter(
             return;
         }
 
-        var parts = Cut(connections.SelectMany(SplitRooms), connection => connection.CalculateSize()).DefaultIfEmpty([]).ToList();
+        var parts = Cut(connections.SelectMany(SplitRooms), connection => connection.CalculateSize(), _maxReportBytes).DefaultIfEmpty([]).ToList();
         for (var part = 0; part < parts.Count; part++)
         {
             var snapshot = new PresenceSnapshot { Part = (uint)part, Parts = (uint)parts.Count, Connections = { parts[part] } };
@@ -176,14 +188,14 @@ internal sealed partial class PresenceReporter(
     }
 
     /// <summary>Consecutive runs whose bytes stay within a report.</summary>
-    private static IEnumerable<List<T>> Cut<T>(IEnumerable<T> all, Func<T, int> sizeOf)
+    private static IEnumerable<List<T>> Cut<T>(IEnumerable<T> all, Func<T, int> sizeOf, int maxBytes)
     {
         const int Framing = 8; // Tag and length of an element.
         var (run, bytes) = (new List<T>(), 0);
         foreach (var one in all)
         {
             var size = sizeOf(one) + Framing;
-            if (run.Count == MaxInReport || (run.Count > 0 && bytes + size > MaxReportBytes))
+            if (run.Count == MaxInReport || (run.Count > 0 && bytes + size > maxBytes))
             {
                 yield return run;
                 (run, bytes) = ([], 0);
@@ -200,15 +212,15 @@ internal sealed partial class PresenceReporter(
     }
 
     /// <summary>A connection in very many rooms, as several that are each in some of them.</summary>
-    private static IEnumerable<PresentConnection> SplitRooms(PresentConnection connection)
+    private IEnumerable<PresentConnection> SplitRooms(PresentConnection connection)
     {
-        const int MaxRooms = 2_000; // Room ids have 128 characters at most: a quarter of a mebibyte.
-        if (connection.RoomIds.Count <= MaxRooms)
+        var maxRooms = _maxReportBytes / 256; // Room ids have 128 characters at most: about half of a report.
+        if (connection.RoomIds.Count <= maxRooms)
         {
             return [connection];
         }
 
-        return connection.RoomIds.Chunk(MaxRooms).Select(rooms => new PresentConnection
+        return connection.RoomIds.Chunk(maxRooms).Select(rooms => new PresentConnection
         {
             ConnectionId = connection.ConnectionId, UserId = connection.UserId, Username = connection.Username, RoomIds = { rooms },
         });
@@ -225,4 +237,7 @@ internal sealed partial class PresenceReporter(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The presence replicas could not be told of this node's connections")]
     private partial void LogNotReported(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The broker refuses a report of this node's connections, of about {Bytes} bytes: smaller ones are made")]
+    private partial void LogTooLarge(Exception exception, int bytes);
 }

@@ -128,30 +128,26 @@ internal sealed partial class ReplicaLane(
         {
             await PublishAsync(cancellationToken);
         }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested && _taken.Count > 1)
+        {
+            // They are too large together, or one of them cannot be sent, ever: the others must not wait for it.
+            LogDivided(exception, ReplicaId, _taken.Count);
+            var commands = _taken.ToArray();
+            await SendPartAsync(commands[..(commands.Length / 2)], cancellationToken);
+            await SendPartAsync(commands[(commands.Length / 2)..], cancellationToken);
+        }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            // One of the commands cannot be sent, ever: the others must not wait for it.
-            LogDivided(exception, ReplicaId, _taken.Count);
-            await SendOneByOneAsync([.. _taken], cancellationToken);
+            LogFailed(exception, ReplicaId, _taken.Count);
+            RefuseAll(new Refusal { Code = exception is MessageTooLargeException ? ErrorCode.TooLarge : ErrorCode.Internal });
         }
     }
 
-    private async Task SendOneByOneAsync(RoutedCommand[] commands, CancellationToken cancellationToken)
+    private Task SendPartAsync(RoutedCommand[] commands, CancellationToken cancellationToken)
     {
-        foreach (var routed in commands)
-        {
-            _taken.Clear();
-            _taken.Add(routed);
-            try
-            {
-                await PublishAsync(cancellationToken);
-            }
-            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
-            {
-                LogFailed(exception, ReplicaId, 1);
-                RefuseAll(new Refusal { Code = ErrorCode.Internal });
-            }
-        }
+        _taken.Clear();
+        _taken.AddRange(commands);
+        return SendAsync(cancellationToken);
     }
 
     /// <summary>Publishes what was taken, again and again while the broker is away and it is wanted.</summary>
@@ -267,7 +263,7 @@ internal sealed partial class ReplicaLane(
     [LoggerMessage(Level = LogLevel.Warning, Message = "The queue of message replica {ReplicaId} is full, {Count} commands were refused")]
     private partial void LogFull(string replicaId, int count);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A batch of {Count} commands for message replica {ReplicaId} cannot be sent, they are sent one by one")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A batch of {Count} commands for message replica {ReplicaId} cannot be sent: it is halved")]
     private partial void LogDivided(Exception exception, string replicaId, int count);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Sending {Count} commands to message replica {ReplicaId} failed")]

@@ -4,10 +4,15 @@ using Tertulia.Contracts;
 namespace Tertulia.Messages.Flushing;
 
 /// <summary>Groups what flushes have for the nodes into one message per node, and one for all nodes; into several where one would be too large.</summary>
-internal sealed class NodeBatches(string from)
+/// <param name="from">This replica.</param>
+/// <param name="maxBytes">Bytes of a message at most, unless a single entry is larger: <see cref="LeastBytes"/> to <see cref="MaxBytes"/>.</param>
+internal sealed class NodeBatches(string from, int maxBytes = NodeBatches.MaxBytes)
 {
-    /// <summary>Bytes of a message at most, unless a single entry is larger.</summary>
+    /// <summary>Bytes of a message that every broker takes as it is delivered.</summary>
     public const int MaxBytes = 1024 * 1024;
+
+    /// <summary>Smaller messages are not made from the start, whatever the broker refused.</summary>
+    public const int LeastBytes = 4 * 1024;
 
     private readonly Dictionary<string, Part> _byNode = new(StringComparer.Ordinal);
     private readonly List<List<NodeSend>> _rounds = [];
@@ -55,7 +60,7 @@ internal sealed class NodeBatches(string from)
     private void Add(in RoomSend room)
     {
         var bytes = WireSize.AtMost(room.Events);
-        if (bytes <= MaxBytes)
+        if (bytes <= maxBytes)
         {
             Add(room, room.Events, bytes);
             return;
@@ -66,7 +71,7 @@ internal sealed class NodeBatches(string from)
         foreach (var roomEvent in room.Events.Events)
         {
             var size = WireSize.AtMost(roomEvent);
-            if (piece.Events.Count > 0 && filled + size > MaxBytes)
+            if (piece.Events.Count > 0 && filled + size > maxBytes)
             {
                 Add(room, piece, filled);
                 piece = new RoomEvents { RoomId = piece.RoomId, Epoch = piece.Epoch };
@@ -96,7 +101,7 @@ internal sealed class NodeBatches(string from)
 
     private NodeBatch BatchOf(string nodeId, int bytes)
     {
-        if (_byNode.TryGetValue(nodeId, out var part) && part.Bytes + bytes <= MaxBytes)
+        if (_byNode.TryGetValue(nodeId, out var part) && part.Bytes + bytes <= maxBytes)
         {
             _byNode[nodeId] = part with { Bytes = part.Bytes + bytes };
             return part.Batch;
@@ -115,7 +120,7 @@ internal sealed class NodeBatches(string from)
 
     private NodeBatch ToAll(int bytes)
     {
-        if (_toAll.Count > 0 && _lastToAll.Bytes + bytes <= MaxBytes)
+        if (_toAll.Count > 0 && _lastToAll.Bytes + bytes <= maxBytes)
         {
             _lastToAll = _lastToAll with { Bytes = _lastToAll.Bytes + bytes };
             return _lastToAll.Batch;
@@ -131,27 +136,4 @@ internal sealed class NodeBatches(string from)
     /// <param name="Bytes">Bytes in it.</param>
     /// <param name="Round">Messages for this node so far: the round of the next one.</param>
     private readonly record struct Part(NodeBatch Batch, int Bytes, int Round);
-}
-
-/// <summary>Messages that are sent together.</summary>
-/// <param name="ToNodes">At most one for each node.</param>
-/// <param name="ToAll">For every node; null when there is none.</param>
-internal readonly record struct SendStep(IReadOnlyList<NodeSend> ToNodes, NodeBatch? ToAll)
-{
-    /// <summary>Bytes of all its messages.</summary>
-    public int Bytes => ToNodes.Sum(send => send.Batch.CalculateSize()) + (ToAll?.CalculateSize() ?? 0);
-
-    /// <summary>Each message alone.</summary>
-    public IEnumerable<SendStep> Singles()
-    {
-        foreach (var send in ToNodes)
-        {
-            yield return new SendStep([send], ToAll: null);
-        }
-
-        if (ToAll is not null)
-        {
-            yield return new SendStep([], ToAll);
-        }
-    }
 }

@@ -8,7 +8,8 @@ using Tertulia.Messages.Storage;
 namespace Tertulia.Messages.Flushing;
 
 /// <summary>Tells the nodes what one flush loop has written, until the broker has confirmed it.</summary>
-/// <remarks>All flushes that wait go out together: one message to each node, or several when it would be larger than <see cref="NodeBatches.MaxBytes"/>.</remarks>
+/// <remarks>All flushes that wait go out together: one message to each node, or several when it would be larger than <see cref="NodeBatches.MaxBytes"/>.
+/// What the broker refuses for its size is halved until it is taken; a single element that is refused is given up.</remarks>
 internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, ProcessIdentity identity, TimeProvider time, ILogger<Publisher> logger)
 {
     /// <summary>Failures in a row, other than of a broker that does not answer, after which a message counts as one that can never be sent.</summary>
@@ -20,6 +21,7 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
     // The flush loop's thread may go on here: publishing only hands over to the bus and awaits it, and the loop has nothing else to do with its flush.
     private readonly Channel<Outgoing> _outgoing = Channel.CreateBounded<Outgoing>(
         new BoundedChannelOptions(WaitingFlushes) { SingleReader = true, SingleWriter = true, AllowSynchronousContinuations = true });
+    private int _maxBytes = NodeBatches.MaxBytes; // Less when the broker took less.
     private volatile bool _hasDropped;
 
     /// <summary>Nodes whose queue no longer exists; the flush loop drops them from the rooms.</summary>
@@ -68,7 +70,7 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
 
     private async Task PublishAsync(List<Outgoing> flushes, CancellationToken cancellationToken)
     {
-        var batches = new NodeBatches(identity.Id);
+        var batches = new NodeBatches(identity.Id, _maxBytes);
         foreach (var outgoing in flushes)
         {
             batches.Add(outgoing);
@@ -77,7 +79,7 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
         var flushNumber = flushes[^1].Number;
         foreach (var step in batches.Steps())
         {
-            if (await TrySendAsync(step, flushNumber, cancellationToken))
+            if (await TrySendAsync(step, flushNumber, cancellationToken) == Sending.Confirmed)
             {
                 continue;
             }
@@ -85,16 +87,36 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
             // One of its messages can never be sent. The others must not be lost with it.
             foreach (var single in step.Singles())
             {
-                if (!await TrySendAsync(single, flushNumber, cancellationToken))
-                {
-                    LogDropped(single.ToNodes is [var send] ? send.NodeId : "all nodes", single.Bytes);
-                }
+                await SendWhatCanBeAsync(single, flushNumber, cancellationToken);
             }
         }
     }
 
-    /// <returns>False when it can never be sent.</returns>
-    private async Task<bool> TrySendAsync(SendStep step, long flushNumber, CancellationToken cancellationToken)
+    /// <summary>Sends one message, or in its order those parts of it that the broker takes.</summary>
+    private async Task SendWhatCanBeAsync(SendStep single, long flushNumber, CancellationToken cancellationToken)
+    {
+        var outcome = await TrySendAsync(single, flushNumber, cancellationToken);
+        if (outcome == Sending.Confirmed)
+        {
+            return;
+        }
+
+        if (outcome == Sending.TooLarge)
+        {
+            // The broker takes less than this: the next messages are made smaller at once.
+            _maxBytes = Math.Clamp(single.Bytes / 2, NodeBatches.LeastBytes, _maxBytes);
+            if (single.Halves() is [var first, var second])
+            {
+                await SendWhatCanBeAsync(first, flushNumber, cancellationToken);
+                await SendWhatCanBeAsync(second, flushNumber, cancellationToken);
+                return;
+            }
+        }
+
+        LogDropped(single.ToNodes is [var send] ? send.NodeId : "all nodes", single.Content, single.Bytes);
+    }
+
+    private async Task<Sending> TrySendAsync(SendStep step, long flushNumber, CancellationToken cancellationToken)
     {
         var backoff = new Backoff(time);
         var failures = 0;
@@ -103,11 +125,11 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
             try
             {
                 await SendAsync(step, flushNumber, cancellationToken);
-                return true;
+                return Sending.Confirmed;
             }
             catch (MessageTooLargeException)
             {
-                return false; // A single entry: its nodes find the hole at the room's next one, and read it.
+                return Sending.TooLarge;
             }
             catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
             {
@@ -119,7 +141,7 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
         }
 
         _hasDropped = true;
-        return false;
+        return Sending.Failed;
     }
 
     private async Task SendAsync(SendStep step, long flushNumber, CancellationToken cancellationToken)
@@ -156,11 +178,23 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
         outgoing.Settled?.TrySetResult();
     }
 
+    private enum Sending
+    {
+        /// <summary>All of it is with the nodes.</summary>
+        Confirmed,
+
+        /// <summary>The broker takes less. Nothing was sent.</summary>
+        TooLarge,
+
+        /// <summary>It failed again and again although the broker answers.</summary>
+        Failed,
+    }
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "The broker did not confirm; published again until it does")]
     private partial void LogNotPublished(Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A message of {Bytes} bytes to {NodeId} can never be sent: it is dropped, and read by seq")]
-    private partial void LogDropped(string nodeId, int bytes);
+    [LoggerMessage(Level = LogLevel.Error, Message = "A message to {NodeId} can never be sent and is given up, the node reads it by seq: {Content}, {Bytes} bytes")]
+    private partial void LogDropped(string nodeId, string content, int bytes);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Node {NodeId} is gone")]
     private partial void LogGone(string nodeId);

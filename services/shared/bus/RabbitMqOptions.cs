@@ -46,8 +46,8 @@ public sealed class RabbitMqOptions
 
     /// <summary>Largest message that the broker takes, its own <c>max_message_size</c> (16 MiB from RabbitMQ 4.0 on). What is larger is refused here,
     /// because the broker would close the channel. If the broker says a smaller number, that one holds.</summary>
-    /// <value>Bytes, 1 MiB to 512 MiB; default 16 MiB.</value>
-    [Range(1024 * 1024, 512 * 1024 * 1024)]
+    /// <value>Bytes, 64 KiB to 512 MiB; default 16 MiB. It must hold a batch of commands, too: see <c>Connections:Submit:BatchBytes</c>.</value>
+    [Range(64 * 1024, 512 * 1024 * 1024)]
     public int MaxMessageBytes { get; set; } = 16 * 1024 * 1024;
 
     /// <summary>What may wait for one node. Above it the oldest is dropped, and the node repairs its rooms by seq.</summary>

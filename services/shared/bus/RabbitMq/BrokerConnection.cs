@@ -21,6 +21,9 @@ internal sealed partial class BrokerConnection(
 
     public TimeProvider Time => time;
 
+    /// <summary>What one publisher has learned of the broker's limit, the others know.</summary>
+    public MessageLimit Limit { get; } = new(options.MaxMessageBytes, logger);
+
     public bool IsConnected => _open is { IsOpen: true };
 
     /// <summary>Starts connecting, once.</summary>

@@ -31,6 +31,24 @@ internal sealed class ConfirmWindow
 
     private bool IsFull => _next - _oldest == (ulong)_ring.Length || _bytes >= _maxBytes;
 
+    /// <summary>Bytes of the largest unconfirmed message; 0 when there is none.</summary>
+    public int LargestUnconfirmed
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var largest = 0;
+                for (var sequence = _oldest; sequence < _next; sequence++)
+                {
+                    largest = Math.Max(largest, _ring[Slot(sequence)].Bytes);
+                }
+
+                return largest;
+            }
+        }
+    }
+
     /// <summary>Takes the next sequence number for a message. Called before the message is written, because its confirmation may be faster than the return.</summary>
     /// <param name="publication">Told of the confirmation.</param>
     /// <param name="bytes">Size of the message.</param>

@@ -18,7 +18,6 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
     private readonly BrokerConnection _connection;
     private readonly Func<IConnection, CancellationToken, Task> _declareAsync;
     private readonly bool _persistent;
-    private readonly MessageLimit _limit;
     // An idle publisher writes on its caller's thread: a wake-up less for each publication. Writing only hands bytes over to the client library.
     private readonly Channel<Publication> _waiting = Channel.CreateBounded<Publication>(
         new BoundedChannelOptions(MaxWaiting) { SingleReader = true, AllowSynchronousContinuations = true });
@@ -36,7 +35,6 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
         _connection = connection;
         _declareAsync = declareAsync;
         _persistent = persistent;
-        _limit = new MessageLimit(connection.Options.MaxMessageBytes, logger);
         _run = Task.Run(() => RunAsync(new ChannelLoop(connection, purpose, logger)));
     }
 
@@ -46,7 +44,11 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
     /// <exception cref="MessageTooLargeException">One of the messages is larger than the broker takes; none was published.</exception>
     public async Task PublishAsync(Publication publication, CancellationToken cancellationToken)
     {
-        _limit.Check(publication);
+        if (_connection.Limit.Check(publication) is { } tooLarge)
+        {
+            throw tooLarge;
+        }
+
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(_connection.Options.Timeout);
         try
@@ -104,11 +106,10 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
     {
         await _declareAsync(connection, lost);
         var window = new ConfirmWindow(_connection.Options.MaxUnconfirmed, _connection.Options.MaxUnconfirmedBytes);
-        channel.ChannelShutdownAsync += _limit.OnChannelShutdownAsync;
         channel.BasicAcksAsync += window.OnAckAsync;
         channel.BasicNacksAsync += window.OnNackAsync;
         channel.BasicReturnAsync += window.OnReturnAsync;
-        await using var close = lost.Register(() => window.Close("the connection to the broker was lost before it confirmed"));
+        await using var close = lost.Register(() => Close("the connection to the broker was lost before it confirmed"));
         try
         {
             var writer = new MessageWriter(channel, _persistent);
@@ -116,7 +117,11 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
             {
                 while (!lost.IsCancellationRequested && _waiting.Reader.TryRead(out var publication))
                 {
-                    if (!publication.Confirmed.IsCompleted) // Else its caller has given up.
+                    if (_connection.Limit.Check(publication) is { } tooLarge) // The limit may be less than when it began to wait.
+                    {
+                        publication.Fail(tooLarge);
+                    }
+                    else if (!publication.Confirmed.IsCompleted) // Else its caller has given up.
                     {
                         await WriteAsync(writer, window, publication, lost);
                     }
@@ -125,7 +130,13 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
         }
         finally
         {
-            window.Close("the channel was lost before the broker confirmed");
+            Close("the channel was lost before the broker confirmed");
+        }
+
+        void Close(string reason)
+        {
+            _connection.Limit.OnClosed(channel.CloseReason, window.LargestUnconfirmed);
+            window.Close(reason);
         }
     }
 

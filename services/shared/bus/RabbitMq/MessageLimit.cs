@@ -9,35 +9,46 @@ namespace Tertulia.Bus.RabbitMq;
 /// <remarks>A larger message closes the channel, with all that is unconfirmed on it, each time it is published.</remarks>
 internal sealed partial class MessageLimit(int bytes, ILogger logger)
 {
+    // Below it nobody sets a limit: a channel closed with nothing larger on it was closed for another reason.
+    private const int LeastGuess = 4 * 1024;
     private const ushort PreconditionFailed = 406; // AMQP 0-9-1.
     private int _bytes = bytes;
 
     /// <summary>Bytes of a body.</summary>
     public int Bytes => Volatile.Read(ref _bytes);
 
-    /// <exception cref="MessageTooLargeException">One of the messages is above the limit.</exception>
-    public void Check(Publication publication)
+    /// <returns>Null when all of the messages are within the limit.</returns>
+    public MessageTooLargeException? Check(Publication publication)
     {
         foreach (var message in publication.Messages)
         {
             if (message.Bytes > Bytes)
             {
-                throw new MessageTooLargeException(
+                return new MessageTooLargeException(
                     string.Create(CultureInfo.InvariantCulture, $"a message has {message.Bytes} bytes; the broker takes {Bytes} (Bus:RabbitMq:MaxMessageBytes)"));
             }
         }
+
+        return null;
     }
 
-    /// <summary>Hears why a channel was closed.</summary>
-    public Task OnChannelShutdownAsync(object sender, ShutdownEventArgs reason)
+    /// <summary>Learns from the end of a channel. Called before the callers are told that what they published is lost: they publish it again.</summary>
+    /// <param name="reason">Null when the channel was not closed.</param>
+    /// <param name="largestUnconfirmed">Bytes of the largest message that was on it. It is above the limit if any is, so that it is
+    /// not published again although the broker has not said its limit.</param>
+    public void OnClosed(ShutdownEventArgs? reason, int largestUnconfirmed)
     {
-        if (reason.ReplyCode == PreconditionFailed && BytesIn(reason.ReplyText) is { } taken && taken < Bytes)
+        if (reason is not { ReplyCode: PreconditionFailed })
         {
-            Volatile.Write(ref _bytes, taken);
-            LogSmaller(taken);
+            return;
         }
 
-        return Task.CompletedTask;
+        var taken = BytesIn(reason.ReplyText) ?? (largestUnconfirmed > LeastGuess ? largestUnconfirmed - 1 : int.MaxValue);
+        if (taken < Bytes)
+        {
+            Volatile.Write(ref _bytes, taken);
+            LogSmaller(taken, reason.ReplyText);
+        }
     }
 
     /// <summary>The limit in the broker's sentence; null when the sentence is about something else.</summary>
@@ -50,6 +61,7 @@ internal sealed partial class MessageLimit(int bytes, ILogger logger)
     [GeneratedRegex(@"message size \d+ .*max size (?<bytes>\d+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Sentence();
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The broker takes messages of {Bytes} bytes at most: set Bus:RabbitMq:MaxMessageBytes to that")]
-    private partial void LogSmaller(int bytes);
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "The broker takes messages of {Bytes} bytes at most: set Bus:RabbitMq:MaxMessageBytes to its max_message_size, or raise that ({Reason})")]
+    private partial void LogSmaller(int bytes, string reason);
 }

@@ -59,9 +59,12 @@ internal sealed class Publication(params OutgoingMessage[] messages)
     }
 
     /// <summary>There will be no answer, or its caller has given up.</summary>
-    public void Fail(string reason)
+    public void Fail(string reason) => Fail(new BusUnavailableException(reason));
+
+    /// <summary>It is not published.</summary>
+    public void Fail(Exception exception)
     {
-        _confirmed.TrySetException(new BusUnavailableException(reason));
+        _confirmed.TrySetException(exception);
         Volatile.Write(ref _messages, []);
     }
 }

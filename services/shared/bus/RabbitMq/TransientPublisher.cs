@@ -36,7 +36,7 @@ internal sealed class TransientPublisher : IAsyncDisposable
         }
 
         var message = new OutgoingMessage(exchange, routingKey, Mandatory: false, body);
-        if (message.Bytes > _connection.Options.MaxMessageBytes)
+        if (message.Bytes > _connection.Limit.Bytes)
         {
             return false;
         }
