@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Tertulia.Testing;
 
@@ -35,6 +36,25 @@ public sealed partial class HouseTests
     }
 
     [Fact]
+    public void Every_row_of_the_features_is_there_once()
+    {
+        var rows = FeatureRow().Matches(File.ReadAllText(Path.Combine(Repository.Root, "docs/features.md")))
+            .SelectMany(row => Numbers(row.Groups[1].Value, row.Groups[2].Value, row.Groups[3].Value));
+
+        Assert.Equal([.. Numbers("A", "1", "116"), .. Numbers("B", "1", "20")], rows);
+    }
+
+    [Fact]
+    public void Every_test_on_real_processes_is_the_proof_of_a_feature()
+    {
+        var features = File.ReadAllText(Path.Combine(Repository.Root, "docs/features.md"));
+        var unnamed = Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests/integration"), "*Tests.cs")
+            .Select(Path.GetFileNameWithoutExtension).Where(test => !features.Contains($"`{test}`", StringComparison.Ordinal));
+
+        Assert.Empty(unnamed);
+    }
+
+    [Fact]
     public void Every_link_of_a_document_leads_somewhere()
     {
         var broken =
@@ -47,6 +67,16 @@ public sealed partial class HouseTests
 
         Assert.Empty(broken);
     }
+
+    private static IEnumerable<string> Numbers(string letter, string first, string last)
+    {
+        var from = int.Parse(first, CultureInfo.InvariantCulture);
+        var to = last.Length == 0 ? from : int.Parse(last, CultureInfo.InvariantCulture);
+        return Enumerable.Range(from, to - from + 1).Select(number => string.Create(CultureInfo.InvariantCulture, $"{letter}{number}"));
+    }
+
+    [GeneratedRegex(@"^\| ([AB])(\d+)(?:–[AB](\d+))? \|", RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex FeatureRow();
 
     [GeneratedRegex("`([A-Z][A-Za-z]+Tests)`", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex TestClass();

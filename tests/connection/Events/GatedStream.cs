@@ -47,6 +47,18 @@ internal sealed class GatedStream : Stream
         gate?.TrySetResult();
     }
 
+    /// <summary>Lets the write that waits through, and no later one.</summary>
+    public void ReleaseOne()
+    {
+        TaskCompletionSource? gate;
+        lock (_lock)
+        {
+            (gate, _gate) = (_gate, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+
+        gate?.TrySetResult();
+    }
+
     /// <summary>As a cut connection: the write that waits fails, and all later ones.</summary>
     public void Abort()
     {

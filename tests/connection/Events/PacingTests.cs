@@ -110,8 +110,7 @@ public sealed class PacingTests
             await _socket.StartedAsync();
             _time.Advance(options.StallTimeout - TimeSpan.FromSeconds(1));
             outbox.Sweep();
-            _socket.Release();
-            _socket.Hold();
+            _socket.ReleaseOne();
         }
 
         Assert.False(outbox.IsClosing);
