@@ -21,6 +21,12 @@ internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
     /// <summary>Bytes of the largest batch that was sent to a node.</summary>
     public int LargestBatch { get; private set; }
 
+    /// <summary>Bytes of a batch that are taken at most.</summary>
+    public int MaxBytes { get; set; } = int.MaxValue;
+
+    /// <summary>Sends that were refused for their size.</summary>
+    public int TooLarge { get; private set; }
+
     /// <summary>What is sent to nodes does not get there, and the sender knows it.</summary>
     public bool RefusesSends { get; set; }
 
@@ -42,6 +48,12 @@ internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
         if (!IsConnected || RefusesSends)
         {
             throw new BusUnavailableException("no broker");
+        }
+
+        if (sends.Any(send => send.Batch.CalculateSize() > MaxBytes))
+        {
+            TooLarge++;
+            throw new MessageTooLargeException("more than the broker takes");
         }
 
         LargestBatch = sends.Select(send => send.Batch.CalculateSize()).Append(LargestBatch).Max();

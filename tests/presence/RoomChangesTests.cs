@@ -187,6 +187,47 @@ public sealed class RoomChangesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_the_broker_refuses_for_its_size_is_told_in_smaller_batches()
+    {
+        const int Taken = 200_000;
+        _bus.MaxBytes = Taken;
+        var rooms = Enumerable.Range(0, 2_000).Select(index => $"{index:D4}{new string('r', 120)}").ToArray();
+        await _b.OpenAsync("b1", new string('漢', 128), rooms);
+
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                _time.Advance(TimeSpan.FromSeconds(1));
+                return _b.Seen.Select(change => change.RoomId).Distinct().Count() == rooms.Length;
+            },
+            "all rooms are told", () => $"{_b.Seen.Count} were told");
+
+        Assert.InRange(_bus.LargestBatch, 1, Taken);
+    }
+
+    [Fact]
+    public async Task What_the_broker_never_takes_is_given_up_and_what_comes_later_is_told()
+    {
+        _bus.MaxBytes = 10;
+        await _a.OpenAsync("a1", "ana", "lobby");
+        await _presence.KnowsAsync(stats => stats.TotalConnections == 1, "ana is there");
+        const int UntilGivenUp = 5; // 1 MiB, and four times the half of it.
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                _time.Advance(TimeSpan.FromSeconds(1));
+                return _bus.TooLarge >= UntilGivenUp;
+            },
+            "the smallest batch is refused");
+        await _presence.ToldAsync();
+
+        _bus.MaxBytes = int.MaxValue;
+        await _a.OpenAsync("a2", "bruno", "lobby");
+        Assert.Equal("lobby 2 +bruno", await _a.NextChangeAsync());
+        Assert.Equal(UntilGivenUp, _bus.TooLarge);
+    }
+
+    [Fact]
     public async Task Nodes_that_share_a_user_are_told_of_each_other_until_only_one_is_left()
     {
         await using var c = await TestNode.StartAsync(_bus, "node-c");

@@ -5,11 +5,10 @@ using Tertulia.Presence.Tracking;
 namespace Tertulia.Presence.Emitting;
 
 /// <summary>Collects what one flush has to tell: one batch per node.</summary>
-internal sealed class ChangeBatches(string replicaId)
+/// <param name="replicaId">This replica.</param>
+/// <param name="maxBytes">Bytes of one batch at most: what does not fit goes into the node's next one.</param>
+internal sealed class ChangeBatches(string replicaId, int maxBytes)
 {
-    /// <summary>Bytes of one batch at most: what does not fit goes into the node's next one.</summary>
-    public const int MaxBytes = 1024 * 1024;
-
     private readonly Dictionary<string, (NodeBatch Batch, int Bytes)> _batches = new(StringComparer.Ordinal);
     private readonly List<NodeSend> _full = [];
 
@@ -45,7 +44,7 @@ internal sealed class ChangeBatches(string replicaId)
         {
             open = (new NodeBatch { From = replicaId }, 0);
         }
-        else if (open.Bytes + bytes + Framing > MaxBytes)
+        else if (open.Bytes + bytes + Framing > maxBytes)
         {
             _full.Add(new NodeSend(nodeId, open.Batch));
             open = (new NodeBatch { From = replicaId }, 0);

@@ -18,14 +18,22 @@ internal sealed partial class ChangeSender(
     /// <summary>Rooms and users in one flush: with at most 100 changes a room a few megabytes for one node, if all of them concern it.</summary>
     private const int MaxPerFlush = 2_000;
 
+    /// <summary>Bytes of a batch at most, as long as the broker takes it.</summary>
+    private const int MaxBatchBytes = 1024 * 1024;
+
+    /// <summary>Below it a batch is not divided any more: it holds little more than one room.</summary>
+    private const int LeastBatchBytes = 64 * 1024;
+
     /// <summary>Users named in a second for rooms that may have missed a change: one to two megabytes for one node, if all of the rooms concern it.</summary>
     private const int MaxReviewedPerSecond = 20_000;
+
+    private int _maxBatchBytes = MaxBatchBytes;
 
     /// <summary>The sends of the next flush; empty when there is nothing to tell.</summary>
     /// <param name="withCounts">A second has passed since the counts of large rooms were told, and rooms for review.</param>
     public IReadOnlyCollection<NodeSend> Take(bool withCounts)
     {
-        var batches = new ChangeBatches(identity.Id);
+        var batches = new ChangeBatches(identity.Id, _maxBatchBytes);
         if (withCounts)
         {
             counts.AddTo(batches, replicas.Owns);
@@ -81,7 +89,7 @@ internal sealed partial class ChangeSender(
     }
 
     /// <summary>Sends one flush. Does not throw.</summary>
-    /// <returns>False when the broker did not confirm it.</returns>
+    /// <returns>False when the broker did not confirm it, and it may do so next time.</returns>
     public async Task<bool> SendAsync(IReadOnlyCollection<NodeSend> sends, CancellationToken cancellationToken)
     {
         try
@@ -92,6 +100,17 @@ internal sealed partial class ChangeSender(
         }
         catch (BusUnavailableException exception)
         {
+            LogNotSent(sends.Count, exception.Message);
+        }
+        catch (MessageTooLargeException exception)
+        {
+            if (_maxBatchBytes <= LeastBatchBytes)
+            {
+                LogGivenUp(sends.Count, exception.Message); // It would be refused again, each second.
+                return true;
+            }
+
+            _maxBatchBytes /= 2; // Told again it is in smaller batches.
             LogNotSent(sends.Count, exception.Message);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -157,4 +176,7 @@ internal sealed partial class ChangeSender(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Presence changes for {Nodes} nodes were not sent: {Reason}")]
     private partial void LogNotSent(int nodes, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Presence changes for {Nodes} nodes can not be sent and are given up: {Reason}")]
+    private partial void LogGivenUp(int nodes, string reason);
 }

@@ -132,6 +132,9 @@ public sealed class StoreWentBackTests : IAsyncLifetime
         await using var target = new SqliteConnection($"Data Source={to};Pooling=False");
         await source.OpenAsync();
         await target.OpenAsync();
+        await using var patient = target.CreateCommand();
+        patient.CommandText = "PRAGMA busy_timeout = 30000"; // A replica may be writing.
+        await patient.ExecuteNonQueryAsync();
         source.BackupDatabase(target); // Page by page, in one transaction of the target: who has it open sees the older content.
     }
 
