@@ -73,7 +73,7 @@ public sealed class RebuildTests : IAsyncLifetime
             "the count of the large room is told");
 
         Assert.Equal(["lobby 2 +ana +carla all", "stadium 4 counts"], _a.Unread());
-        await _b.CloseAsync("b2");
+        await _b.LeaveAsync("b2", "lobby");
         Assert.Equal("lobby 1 -carla", await _a.NextChangeAsync());
     }
 
