@@ -89,6 +89,7 @@ public sealed class LargeRoomTests
         }
 
         await presence.KnowsAsync(stats => stats.TotalConnections == 0, "the node is taken for dead");
+        await presence.ToldAsync();
         await other.OpenAsync("2", "bruno", Room);
         Assert.Equal("stadium 1 +bruno", await other.NextChangeAsync());
         Assert.Empty(node.Unread());
