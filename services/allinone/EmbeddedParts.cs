@@ -23,6 +23,7 @@ internal static class EmbeddedParts
         ["Listen:Http2"] = $"unix:{folder.Socket}",
         ["Services:message"] = $"unix:{folder.Socket}",
         ["Services:presence"] = $"unix:{folder.Socket}",
+        ["Services:notification"] = $"unix:{folder.Socket}",
         ["Presence:SettleQuiet"] = "00:00:00", // The only node starts with it: there is no other node to wait for.
     };
 }

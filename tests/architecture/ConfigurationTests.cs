@@ -58,7 +58,7 @@ public sealed class ConfigurationTests
     private static string ReadBy(string file) => file.Split('/') switch
     {
         ["gateway", ..] => "gateway",
-        ["services", "shared", "bus", ..] => "connection, message, presence",
+        ["services", "shared", "bus", ..] => "connection, message, notification, presence",
         ["services", "shared", "hosting", "LimitOptions.cs"] => "connection, message",
         ["services", "shared", ..] => "every process",
         ["services", var service, ..] => service,

@@ -10,7 +10,8 @@ public sealed class ReferenceTests
     public static TheoryData<string, string> Adapters => new()
     {
         { "RabbitMQ.Client", "services/shared/bus" },
-        { "MassTransit.RabbitMQ", "services/shared/bus" },
+        { "MassTransit", "services/notification" },
+        { "MassTransit.RabbitMQ", "services/notification" },
         { "Npgsql", "services/message" },
         { "Dapper", "services/message" },
         { "Microsoft.IdentityModel.JsonWebTokens", "services/connection" },
@@ -22,7 +23,7 @@ public sealed class ReferenceTests
     {
         var folders = Projects.All.Select(project => project.Folder).ToArray();
 
-        Assert.All(["contracts", "gateway", "services/connection", "services/message", "services/presence", "services/shared/bus", "services/shared/hosting", "services/shared/link"],
+        Assert.All(["contracts", "gateway", "services/connection", "services/message", "services/notification", "services/presence", "services/shared/bus", "services/shared/hosting", "services/shared/link"],
             folder => Assert.Contains(folder, folders));
     }
 

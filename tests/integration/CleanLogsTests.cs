@@ -21,7 +21,7 @@ public sealed class CleanLogsTests
         await ConverseAsync(cluster.GatewayUrl, token);
         await cluster.StopAsync(deadline.Token);
 
-        foreach (var process in (ServerProcess[])[.. cluster.Gateways, .. cluster.Connections, .. cluster.Messages, .. cluster.Presences])
+        foreach (var process in (ServerProcess[])[.. cluster.Gateways, .. cluster.Connections, .. cluster.Messages, .. cluster.Presences, .. cluster.Notifications])
         {
             Assert.Equal((process.Name, 0), (process.Name, process.ExitCode));
             await AssertCleanAsync(process, token);

@@ -46,7 +46,7 @@ public abstract class ClusterFixture(ClusterLayout layout) : IAsyncLifetime
     private async Task WaitUntilWholeAsync()
     {
         using var http = new HttpClient();
-        ServerProcess[] services = [.. Cluster.Messages, .. Cluster.Presences, .. Cluster.Connections, .. Cluster.Gateways];
+        ServerProcess[] services = [.. Cluster.Messages, .. Cluster.Presences, .. Cluster.Notifications, .. Cluster.Connections, .. Cluster.Gateways];
         foreach (var process in services.Where(process => !process.HasExited))
         {
             await Eventually.EqualsAsync(HttpStatusCode.OK, async () => (await http.GetAsync(new Uri(process.Url, "/health/ready"))).StatusCode);

@@ -71,7 +71,7 @@ public sealed class DurabilityTests(FaultCluster fixture, ITestOutputHelper outp
     public Task Nothing_is_lost_shown_twice_or_out_of_order_when_one_process_after_the_other_is_killed_at_random() => UnderLoadAsync(async load =>
     {
         var random = new Random(load.Seed);
-        ServerProcess[] processes = [.. Cluster.Gateways, .. Cluster.Connections, .. Cluster.Messages, .. Cluster.Presences, Cluster.Broker, Cluster.Store];
+        ServerProcess[] processes = [.. Cluster.Gateways, .. Cluster.Connections, .. Cluster.Messages, .. Cluster.Presences, .. Cluster.Notifications, Cluster.Broker, Cluster.Store];
         for (var kill = 0; kill < 5; kill++)
         {
             var process = processes[random.Next(processes.Length)];

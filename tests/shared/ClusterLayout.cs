@@ -15,6 +15,9 @@ public sealed record ClusterLayout
     /// <summary>Replicas of the presence service; default 1.</summary>
     public int Presences { get; init; } = 1;
 
+    /// <summary>Replicas of the notification service; default 1.</summary>
+    public int Notifications { get; init; } = 1;
+
     /// <summary>Port of the first gateway; default a free one. The others always take free ones.</summary>
     public int? GatewayPort { get; init; }
 

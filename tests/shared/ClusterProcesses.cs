@@ -35,6 +35,9 @@ public sealed class ClusterProcesses : IAsyncDisposable
     /// <summary>Replicas of the presence service.</summary>
     public IReadOnlyList<ServerProcess> Presences { get; private set; } = [];
 
+    /// <summary>Replicas of the notification service.</summary>
+    public IReadOnlyList<ServerProcess> Notifications { get; private set; } = [];
+
     /// <summary>The private broker's process.</summary>
     /// <exception cref="InvalidOperationException">The layout named a broker of its own.</exception>
     public ServerProcess Broker => _broker?.Process ?? throw new InvalidOperationException("The broker is not ours");
@@ -85,7 +88,7 @@ public sealed class ClusterProcesses : IAsyncDisposable
     {
         List<Exception> failures = [];
         // Each tier serves the one before it, so it may leave only after it. The grace is the process's own; the rest is for exiting.
-        foreach (var tier in (IReadOnlyList<ServerProcess>[])[Gateways, Connections, Messages, Presences])
+        foreach (var tier in (IReadOnlyList<ServerProcess>[])[Gateways, Connections, Notifications, Messages, Presences])
         {
             var running = tier.Where(process => !process.HasExited).ToArray();
             foreach (var stop in running.Select(process => process.TerminateAsync(_layout.StopWithin + TimeSpan.FromSeconds(15), cancellationToken)).ToArray())
@@ -131,6 +134,7 @@ public sealed class ClusterProcesses : IAsyncDisposable
         // Every address is known before anything starts: services name each other.
         var messages = Plans("message", "services/message", "Tertulia.Messages", _layout.Messages);
         var presences = Plans("presence", "services/presence", "Tertulia.Presence", _layout.Presences);
+        var notifications = Plans("notification", "services/notification", "Tertulia.Notifications", _layout.Notifications);
         var connections = Plans("connection", "services/connection", "Tertulia.Connections", _layout.Connections);
         var gateways = Plans("gateway", "gateway", "Tertulia.Gateway", _layout.Gateways);
         if (_layout.GatewayPort is { } port && gateways.Length > 0)
@@ -150,6 +154,7 @@ public sealed class ClusterProcesses : IAsyncDisposable
             ["Store__ConnectionString"] = StoreConnectionString,
             ["Services__message"] = Addresses(messages),
             ["Services__presence"] = Addresses(presences),
+            ["Services__notification"] = Addresses(notifications),
             ["Gateway__Nodes"] = Addresses(connections),
             ["Drain__Grace"] = _layout.StopWithin.ToString("c", CultureInfo.InvariantCulture),
         };
@@ -159,9 +164,10 @@ public sealed class ClusterProcesses : IAsyncDisposable
         }
 
         // Services that are asked come first; a gateway is ready only when a node is.
-        var askedFirst = await StartAllAsync([.. messages, .. presences], environment, cancellationToken);
+        var askedFirst = await StartAllAsync([.. messages, .. presences, .. notifications], environment, cancellationToken);
         Messages = [.. askedFirst.Take(messages.Length)];
-        Presences = [.. askedFirst.Skip(messages.Length)];
+        Presences = [.. askedFirst.Skip(messages.Length).Take(presences.Length)];
+        Notifications = [.. askedFirst.Skip(messages.Length + presences.Length)];
         Connections = await StartAllAsync(connections, environment, cancellationToken);
         Gateways = await StartAllAsync(gateways, environment, cancellationToken);
     }

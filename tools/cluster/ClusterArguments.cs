@@ -8,8 +8,8 @@ namespace Tertulia.Cluster;
 internal static class ClusterArguments
 {
     private const string Usage = """
-        ./dev cluster [--connections 2] [--messages 2] [--presences 1] [--gateways 1] [--port 8000] [--data .dev/cluster]
-        The real topology on this machine, from private processes: gateways, connection nodes, message and presence replicas, RabbitMQ, PostgreSQL.
+        ./dev cluster [--connections 2] [--messages 2] [--presences 1] [--notifications 1] [--gateways 1] [--port 8000] [--data .dev/cluster]
+        The real topology on this machine, from private processes: gateways, connection nodes, message, presence and notification replicas, RabbitMQ, PostgreSQL.
         Clients connect to ws://127.0.0.1:8000. Ctrl-C stops everything; what was stored is there the next time.
         """;
 
@@ -35,6 +35,9 @@ internal static class ClusterArguments
                     break;
                 case "--presences" when isNumber:
                     wanted = wanted with { Presences = number };
+                    break;
+                case "--notifications" when isNumber:
+                    wanted = wanted with { Notifications = number };
                     break;
                 case "--gateways" when isNumber:
                     wanted = wanted with { Gateways = number };

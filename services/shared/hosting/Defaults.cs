@@ -13,7 +13,7 @@ public static class Defaults
 {
     /// <summary>Listeners, authentication between processes, health, gRPC with refusals as trailers, one-line logs and a time to drain.</summary>
     /// <param name="builder">The host that is being built.</param>
-    /// <param name="service">Short name of the process: <c>gateway</c>, <c>connection</c>, <c>message</c>, <c>presence</c>, <c>allinone</c>.</param>
+    /// <param name="service">Short name of the process: <c>gateway</c>, <c>connection</c>, <c>message</c>, <c>presence</c>, <c>notification</c>, <c>allinone</c>.</param>
     public static WebApplicationBuilder AddDefaults(this WebApplicationBuilder builder, string service)
     {
         var identity = new ProcessIdentity(service);

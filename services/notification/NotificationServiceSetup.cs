@@ -1,0 +1,14 @@
+namespace Tertulia.Notifications;
+
+/// <summary>What reaches users outside of the rooms that they look at, and what other systems are told: the parts, feature by feature.</summary>
+public static class NotificationServiceSetup
+{
+    /// <summary>The service's name among replicas and in configuration.</summary>
+    internal const string Service = "notification";
+
+    /// <summary>Everything the notification service consists of. Needs <c>AddDefaults</c> and <c>AddLiveBus</c>.</summary>
+    public static IServiceCollection AddNotificationService(this IServiceCollection services) => services;
+
+    /// <summary>Maps the gRPC services.</summary>
+    public static WebApplication MapNotificationService(this WebApplication app) => app;
+}
