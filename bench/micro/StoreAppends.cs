@@ -23,7 +23,7 @@ public class StoreAppends
     public async Task OpenAsync()
     {
         Directory.CreateDirectory(_folder);
-        _store = new SqlMessageStore(new SqliteDialect(new StoreOptions { Path = Path.Combine(_folder, "messages.db"), Synchronous = Synchronous }));
+        _store = new SqlMessageStore(new SqliteMessageDialect(new StoreOptions { Path = Path.Combine(_folder, "messages.db"), Synchronous = Synchronous }));
         await _store.InitializeAsync(CancellationToken.None);
         _owner = await _store.TakePartitionAsync(partition: 0, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), CancellationToken.None);
         await AppendAsync(seq => new LogEntry("ana", "+room", new RoomEvent

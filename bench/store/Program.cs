@@ -11,10 +11,10 @@ await using (var postgres = await PrivatePostgres.StartAsync(Path.Combine(folder
 {
     Console.WriteLine("| store | batch | append, rows/s | lookup + append, rows/s | ratio | CPU of the client per row, append | lookup + append |");
     Console.WriteLine("|---|---|---|---|---|---|---|");
-    await AppendRun.RunAsync("SQLite, synchronous full", () => new SqlMessageStore(new SqliteDialect(new StoreOptions { Path = Path.Combine(folder, "full.db") })));
-    await AppendRun.RunAsync("SQLite, synchronous normal", () => new SqlMessageStore(new SqliteDialect(
+    await AppendRun.RunAsync("SQLite, synchronous full", () => new SqlMessageStore(new SqliteMessageDialect(new StoreOptions { Path = Path.Combine(folder, "full.db") })));
+    await AppendRun.RunAsync("SQLite, synchronous normal", () => new SqlMessageStore(new SqliteMessageDialect(
         new StoreOptions { Path = Path.Combine(folder, "normal.db"), Synchronous = SqliteSynchronous.Normal })));
-    await AppendRun.RunAsync("PostgreSQL", () => new SqlMessageStore(new PostgresDialect(new StoreOptions { ConnectionString = postgres.ConnectionString() })), AnalyzeAsync);
+    await AppendRun.RunAsync("PostgreSQL", () => new SqlMessageStore(new PostgresMessageDialect(new StoreOptions { ConnectionString = postgres.ConnectionString() })), AnalyzeAsync);
 
     // As autovacuum does once a minute: before that the planner takes a new table for small and reads all of it.
     async Task AnalyzeAsync()

@@ -23,7 +23,7 @@ public static class MessageServiceSetup
     public static IServiceCollection AddMessageService(this IServiceCollection services)
     {
         services.AddSingleton<Telemetry>();
-        services.AddStore();
+        services.AddStore<IMessageStore>("store", OpenStore);
         services.AddRooms();
         services.AddHistory();
         services.AddVerbs();
@@ -39,19 +39,8 @@ public static class MessageServiceSetup
         return app;
     }
 
-    private static void AddStore(this IServiceCollection services)
-    {
-        services.AddSingleton<IValidateOptions<StoreOptions>, StoreOptionsValidator>();
-        services.AddSingleton<IValidateOptions<StoreOptions>, StoreOptionsRules>();
-        services.AddOptions<StoreOptions>().BindConfiguration(StoreOptions.Section).ValidateOnStart();
-        services.AddSingleton<IMessageStore>(provider => OpenStore(provider.GetRequiredService<IOptions<StoreOptions>>().Value));
-        services.AddSingleton<StoreStart>();
-        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<StoreStart>());
-        services.AddReadinessCheck<StoreReadiness>("store");
-    }
-
     private static SqlMessageStore OpenStore(StoreOptions options) =>
-        new(options.Kind == StoreKind.Postgres ? new PostgresDialect(options) : new SqliteDialect(options));
+        new(options.Kind == StoreKind.Postgres ? new PostgresMessageDialect(options) : new SqliteMessageDialect(options));
 
     private static void AddRooms(this IServiceCollection services)
     {

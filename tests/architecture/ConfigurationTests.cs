@@ -60,6 +60,7 @@ public sealed class ConfigurationTests
         ["gateway", ..] => "gateway",
         ["services", "shared", "bus", ..] => "connection, message, notification, presence",
         ["services", "shared", "hosting", "LimitOptions.cs"] => "connection, message",
+        ["services", "shared", "sql", ..] => "message",
         ["services", "shared", ..] => "every process",
         ["services", var service, ..] => service,
         _ => throw new NotSupportedException($"{file} belongs to no process"),

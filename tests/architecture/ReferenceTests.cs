@@ -12,8 +12,8 @@ public sealed class ReferenceTests
         { "RabbitMQ.Client", "services/shared/bus" },
         { "MassTransit", "services/notification" },
         { "MassTransit.RabbitMQ", "services/notification" },
-        { "Npgsql", "services/message" },
-        { "Dapper", "services/message" },
+        { "Npgsql", "services/shared/sql" },
+        { "Dapper", "services/shared/sql" },
         { "Microsoft.IdentityModel.JsonWebTokens", "services/connection" },
         { "Yarp.ReverseProxy", "gateway" },
     };
@@ -23,7 +23,7 @@ public sealed class ReferenceTests
     {
         var folders = Projects.All.Select(project => project.Folder).ToArray();
 
-        Assert.All(["contracts", "gateway", "services/connection", "services/message", "services/notification", "services/presence", "services/shared/bus", "services/shared/hosting", "services/shared/link"],
+        Assert.All(["contracts", "gateway", "services/connection", "services/message", "services/notification", "services/presence", "services/shared/bus", "services/shared/hosting", "services/shared/link", "services/shared/sql"],
             folder => Assert.Contains(folder, folders));
     }
 

@@ -5,7 +5,7 @@ namespace Tertulia.Messages.Partitions;
 
 /// <summary>Asks the store again and again, so that a replica without work hears of a new epoch, too.</summary>
 /// <remarks>Every answer of the store brings <see cref="IMessageStore.Epoch"/> up to date. The flush loops compare, and take their partitions again.</remarks>
-internal sealed partial class EpochWatch(IMessageStore store, StoreStart start, FlushLoops loops, TimeProvider time, ILogger<EpochWatch> logger) : BackgroundService
+internal sealed partial class EpochWatch(IMessageStore store, StoreStart<IMessageStore> start, FlushLoops loops, TimeProvider time, ILogger<EpochWatch> logger) : BackgroundService
 {
     /// <summary>Time between two questions.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);

@@ -15,7 +15,7 @@ namespace Tertulia.Messages.Partitions;
 /// </remarks>
 internal sealed partial class PartitionOwnership(
     [FromKeyedServices(MessageServiceSetup.Service)] Replicas replicas, ISubmitQueue queue, FlushLoops loops, OwnedPartitions owned,
-    StoreStart store, ProcessIdentity identity, TimeProvider time, ILogger<PartitionOwnership> logger) : BackgroundService
+    StoreStart<IMessageStore> store, ProcessIdentity identity, TimeProvider time, ILogger<PartitionOwnership> logger) : BackgroundService
 {
     /// <summary>How often the replicas are looked at when nothing is said to have changed.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);

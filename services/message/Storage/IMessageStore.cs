@@ -13,18 +13,12 @@ namespace Tertulia.Messages.Storage;
 /// <para>Every read is of one moment and says the store's epoch at that moment. It is bounded by a <see cref="ReadLimit"/>, by
 /// a limit of its own, or by the number of things that were asked for.</para>
 /// </remarks>
-internal interface IMessageStore : IAsyncDisposable
+internal interface IMessageStore : IStore
 {
     /// <summary>Names this history of the database: 8 characters. A position under another epoch is void.</summary>
     /// <remarks>The one that this process saw last: every answer of the store brings it up to date.</remarks>
     /// <exception cref="StoreUnavailableException">Not initialised yet.</exception>
     string Epoch { get; }
-
-    /// <summary>Brings the schema up to date and reads the epoch. Several processes may do it at once.</summary>
-    Task InitializeAsync(CancellationToken cancellationToken);
-
-    /// <summary>Completes when the store answers.</summary>
-    Task CheckAsync(CancellationToken cancellationToken);
 
     /// <summary>Gives the database a new epoch, because it went back in time.</summary>
     /// <param name="knownEpoch">The epoch that is void. When the store has another one already, that one stays.</param>

@@ -11,7 +11,7 @@ internal sealed class PostgresDatabase(PostgresServer server) : IStoreDatabase
 
     public async Task CreateAsync() => ConnectionString = await server.CreateDatabaseAsync();
 
-    IMessageStore IStoreDatabase.Open() => new SqlMessageStore(new PostgresDialect(new StoreOptions
+    IMessageStore IStoreDatabase.Open() => new SqlMessageStore(new PostgresMessageDialect(new StoreOptions
     {
         Kind = StoreKind.Postgres, ConnectionString = ConnectionString, CommandTimeout = TimeSpan.FromSeconds(10),
     }));

@@ -47,7 +47,7 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     {
         await using var store = await OpenAsync(TimeSpan.FromSeconds(1));
         var before = await store.TakePartitionAsync(0, nowMs: 1, Deadline);
-        await using var dialect = new PostgresDialect(new StoreOptions
+        await using var dialect = new PostgresMessageDialect(new StoreOptions
         {
             Kind = StoreKind.Postgres, ConnectionString = _connectionString, CommandTimeout = TimeSpan.FromSeconds(1),
         });
@@ -198,7 +198,7 @@ public sealed class PostgresOutageTests : IAsyncLifetime
 
     private async Task<SqlMessageStore> OpenAsync(TimeSpan commandTimeout)
     {
-        var store = new SqlMessageStore(new PostgresDialect(new StoreOptions
+        var store = new SqlMessageStore(new PostgresMessageDialect(new StoreOptions
         {
             Kind = StoreKind.Postgres, ConnectionString = _connectionString + ";Application Name=store", CommandTimeout = commandTimeout,
         }));
@@ -211,8 +211,8 @@ public sealed class PostgresOutageTests : IAsyncLifetime
         await ExecuteAsync("create table schema_migrations (version integer primary key, name text not null)");
         foreach (var name in (string[])["0001-rooms-and-their-logs", "0002-the-log-holds-the-messages"])
         {
-            using var sql = new StreamReader(typeof(PostgresDialect).Assembly.GetManifestResourceStream(name)!);
-            await using var dialect = new PostgresDialect(new StoreOptions { ConnectionString = _connectionString });
+            using var sql = new StreamReader(typeof(PostgresMessageDialect).Assembly.GetManifestResourceStream(name)!);
+            await using var dialect = new PostgresMessageDialect(new StoreOptions { ConnectionString = _connectionString });
             await ExecuteAsync(dialect.Translate(await sql.ReadToEndAsync(Deadline)));
             await ExecuteAsync($"insert into schema_migrations (version, name) values ({name[3]}, '{name}')");
         }

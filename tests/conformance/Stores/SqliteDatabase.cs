@@ -18,7 +18,7 @@ internal sealed class SqliteDatabase : IStoreDatabase
         return Task.CompletedTask;
     }
 
-    IMessageStore IStoreDatabase.Open() => new SqlMessageStore(new SqliteDialect(Options));
+    IMessageStore IStoreDatabase.Open() => new SqlMessageStore(new SqliteMessageDialect(Options));
 
     public Task DropAsync()
     {

@@ -32,7 +32,7 @@ public sealed class SqliteMigrationTests : IAsyncLifetime
         List<RoomEntry> second = [rooms[0].Said("bruno", "t2"), rooms[0].Said("ana", "t3")];
         CreateOld(log, [first, second]);
 
-        await using var store = new SqlMessageStore(new SqliteDialect(_database.Options));
+        await using var store = new SqlMessageStore(new SqliteMessageDialect(_database.Options));
         await store.InitializeAsync(Deadline);
 
         List<RoomEntry> all = [.. log, .. first.Skip(1), .. second];
@@ -66,7 +66,7 @@ public sealed class SqliteMigrationTests : IAsyncLifetime
         Run("create table schema_migrations (version integer primary key, name text not null)");
         foreach (var name in (string[])["0001-rooms-and-their-logs", "0002-the-log-holds-the-messages", "0003-newest-messages.sqlite"])
         {
-            using var sql = new StreamReader(typeof(SqliteDialect).Assembly.GetManifestResourceStream(name)!);
+            using var sql = new StreamReader(typeof(SqliteMessageDialect).Assembly.GetManifestResourceStream(name)!);
             Run(Translate(sql.ReadToEnd()));
             Run("insert into schema_migrations (version, name) values ($version, $name)", ("$version", name[..4].TrimStart('0')), ("$name", name));
         }

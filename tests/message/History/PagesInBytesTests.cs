@@ -20,7 +20,7 @@ public sealed class PagesInBytesTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _store = new SqlMessageStore(new SqliteDialect(new StoreOptions { Path = Path.Combine(_folder, "tertulia.db"), Synchronous = SqliteSynchronous.Normal }));
+        _store = new SqlMessageStore(new SqliteMessageDialect(new StoreOptions { Path = Path.Combine(_folder, "tertulia.db"), Synchronous = SqliteSynchronous.Normal }));
         await _store.InitializeAsync(CancellationToken.None);
         List<LogEntry> entries =
         [

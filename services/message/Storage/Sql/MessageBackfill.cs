@@ -24,7 +24,7 @@ internal static class MessageBackfill
         """;
 
     /// <summary>In the migration's transaction.</summary>
-    public static async Task RunAsync(ISqlDialect dialect, DbCommand command)
+    public static async Task RunAsync(IMessageDialect dialect, DbCommand command)
     {
         await dialect.MoveTailAsync(command);
         command.CommandText = Count;
@@ -51,7 +51,7 @@ internal static class MessageBackfill
         }
     }
 
-    private static async Task StoreAsync(ISqlDialect dialect, DbCommand command, List<(string Id, string Room, long Seq)> page)
+    private static async Task StoreAsync(IMessageDialect dialect, DbCommand command, List<(string Id, string Room, long Seq)> page)
     {
         if (page.Count == 0)
         {

@@ -5,7 +5,7 @@ namespace Tertulia.Messages.Storage.Sql;
 
 /// <summary>The feed of a partition: a row per flush says which entries it appended, the log has them.</summary>
 /// <remarks>Two statements, of which the second reads only what the first one has seen: entries never change.</remarks>
-internal sealed class SqlFeed(ISqlDialect dialect)
+internal sealed class SqlFeed(IMessageDialect dialect)
 {
     /// <summary>What a row of the feed holds: of each room its id, its first seq and its number of entries, without tags.</summary>
     public static byte[] Write(IReadOnlyList<RoomAppend> appends)

@@ -5,7 +5,7 @@ using Tertulia.Contracts;
 namespace Tertulia.Messages.Storage.Sql;
 
 /// <summary>The store on SQLite or PostgreSQL: one set of statements, two dialects.</summary>
-internal sealed class SqlMessageStore(ISqlDialect dialect) : IMessageStore
+internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
 {
     private readonly SqlFeed _feed = new(dialect);
     private volatile string? _epoch;

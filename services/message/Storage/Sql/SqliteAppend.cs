@@ -168,7 +168,7 @@ internal sealed class SqliteAppend : IDisposable
 
             return AppendOutcome.Appended;
         }
-        catch (SqliteFailure failure) when (failure.IsDuplicate)
+        catch (SqliteFailureException failure) when (failure.IsDuplicate)
         {
             return AppendOutcome.Conflict;
         }

@@ -1,15 +1,17 @@
 using Grpc.Core;
 using Grpc.Core.Interceptors;
+using Microsoft.Extensions.Logging;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 
-namespace Tertulia.Messages.Storage;
+namespace Tertulia.Sql;
 
 /// <summary>A read that the store does not answer is <c>unavailable</c> to the caller, who may try again.</summary>
-internal sealed partial class StoreInterceptor(ILogger<StoreInterceptor> logger) : Interceptor
+public sealed partial class StoreInterceptor(ILogger<StoreInterceptor> logger) : Interceptor
 {
     private const uint RetryAfterMs = 1_000;
 
+    /// <inheritdoc />
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {

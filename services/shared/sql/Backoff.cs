@@ -1,7 +1,7 @@
-namespace Tertulia.Messages.Storage;
+namespace Tertulia.Sql;
 
 /// <summary>Growing pauses with full jitter between attempts that must not be given up.</summary>
-internal sealed class Backoff(TimeProvider time)
+public sealed class Backoff(TimeProvider time)
 {
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);

@@ -1,16 +1,18 @@
 using System.Text;
 using SQLitePCL;
 
-namespace Tertulia.Messages.Storage.Sql;
+namespace Tertulia.Sql;
 
 /// <summary>A prepared statement, bound and run again and again.</summary>
 /// <remarks>Straight on the C interface: ADO.NET finds every parameter by its name again for every row, and a flush has hundreds of rows.</remarks>
-internal sealed class SqliteStatement : IDisposable
+public sealed class SqliteStatement : IDisposable
 {
     private readonly sqlite3 _database;
     private readonly sqlite3_stmt _statement;
     private byte[] _utf8 = new byte[4096];
 
+    /// <param name="database">Whose statement it is.</param>
+    /// <param name="sql">One statement with <c>?</c> for its parameters.</param>
     public SqliteStatement(sqlite3 database, string sql)
     {
         _database = database;
@@ -41,7 +43,7 @@ internal sealed class SqliteStatement : IDisposable
     public void Bind(int index, ReadOnlySpan<byte> value) =>
         Check(value.IsEmpty ? raw.sqlite3_bind_zeroblob(_statement, index, 0) : raw.sqlite3_bind_blob(_statement, index, value));
 
-    /// <exception cref="SqliteFailure">SQLite's error; the statement can be used again.</exception>
+    /// <exception cref="SqliteFailureException">SQLite's error; the statement can be used again.</exception>
     public void Run()
     {
         _ = Step();
@@ -58,6 +60,7 @@ internal sealed class SqliteStatement : IDisposable
         return value;
     }
 
+    /// <inheritdoc />
     public void Dispose() => _statement.Dispose();
 
     private bool Step()
@@ -81,13 +84,13 @@ internal sealed class SqliteStatement : IDisposable
         }
     }
 
-    private SqliteFailure Failure(int result) => new(result, raw.sqlite3_extended_errcode(_database));
+    private SqliteFailureException Failure(int result) => new(result, raw.sqlite3_extended_errcode(_database));
 }
 
 /// <summary>An error of the C interface.</summary>
 /// <param name="code">Primary result code (https://www.sqlite.org/rescode.html).</param>
 /// <param name="extendedCode">Extended result code.</param>
-internal sealed class SqliteFailure(int code, int extendedCode) : Exception($"SQLite error {code} ({extendedCode})")
+public sealed class SqliteFailureException(int code, int extendedCode) : Exception($"SQLite error {code} ({extendedCode})")
 {
     private const int UniqueViolated = 2067; // SQLITE_CONSTRAINT_UNIQUE
     private const int PrimaryKeyViolated = 1555; // SQLITE_CONSTRAINT_PRIMARYKEY

@@ -1,4 +1,4 @@
-namespace Tertulia.Messages.Storage;
+namespace Tertulia.Sql;
 
 /// <summary>The store does not answer, or not in time. Asking again later can succeed.</summary>
 public sealed class StoreUnavailableException : Exception

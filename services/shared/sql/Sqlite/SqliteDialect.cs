@@ -3,15 +3,14 @@ using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
-namespace Tertulia.Messages.Storage.Sql;
+namespace Tertulia.Sql;
 
 /// <summary>SQLite: a write-ahead log, one connection that writes, any number that read.</summary>
-internal sealed class SqliteDialect : ISqlDialect
+public class SqliteDialect : ISqlDialect
 {
     private static readonly TimeSpan BusyGrace = TimeSpan.FromSeconds(5);
 
     private readonly string _connectionString;
-    private readonly SqliteWriter _writer;
 
     /// <param name="options">Where the file is.</param>
     public SqliteDialect(StoreOptions options)
@@ -27,22 +26,19 @@ internal sealed class SqliteDialect : ISqlDialect
             Mode = SqliteOpenMode.ReadWriteCreate,
             DefaultTimeout = (int)options.CommandTimeout.TotalSeconds,
         }.ConnectionString;
-        _writer = new SqliteWriter(_connectionString, options);
+        Writer = new SqliteWriter(_connectionString, options);
     }
 
+    /// <inheritdoc />
     public string Name => "sqlite";
 
+    /// <inheritdoc />
     public TimeSpan CommandTimeout { get; }
 
-    // Flushes of all partitions lie in one order: a partition's are looked for between the reader's position and the partition's last one.
-    public string OnlyPartition =>
-        "partition = @partition and flush between @flush and (select flush from partition_owners where partition = @partition)";
+    /// <summary>Every write of a process goes through it.</summary>
+    protected SqliteWriter Writer { get; }
 
-    public string StoreMessageIds => $"""
-        insert or ignore into message_ids (message_id, room_id, seq)
-        select message_id, room_id, cast(seq as integer) from {RowsTable("ids", "message_id", "room_id", "seq")}
-        """;
-
+    /// <inheritdoc />
     public async ValueTask<DbConnection> OpenAsync()
     {
         var connection = new SqliteConnection(_connectionString);
@@ -50,6 +46,24 @@ internal sealed class SqliteDialect : ISqlDialect
         return connection;
     }
 
+    /// <inheritdoc />
+    public Task<T> WriteAsync<T>(Func<DbCommand, Task<T>> work) => Writer.RunAsync(work, static (session, work) =>
+    {
+        using var transaction = session.Connection.BeginTransaction(); // "begin immediate"
+        using var command = session.Connection.CreateCommand();
+        command.Transaction = transaction;
+        var working = work(command); // The driver's asynchronous methods are synchronous.
+        if (!working.IsCompleted)
+        {
+            throw new InvalidOperationException("A write to SQLite awaits nothing but its command.");
+        }
+
+        var result = working.GetAwaiter().GetResult();
+        transaction.Commit();
+        return result;
+    });
+
+    /// <inheritdoc />
     public async Task<DbTransaction> BeginMigrationAsync(DbConnection connection)
     {
         await using var command = connection.CreateCommand("pragma journal_mode = wal"); // Kept in the file.
@@ -57,13 +71,13 @@ internal sealed class SqliteDialect : ISqlDialect
         return await connection.BeginTransactionAsync(CancellationToken.None); // "begin immediate": waits for another process's.
     }
 
-    public Task MoveTailAsync(DbCommand command) => SqliteTailMove.RunAsync(command);
-
+    /// <inheritdoc />
     public string Translate(string migration) => migration
         .Replace("{id}", "text", StringComparison.Ordinal)
         .Replace("{bytes}", "blob", StringComparison.Ordinal)
         .Replace("{clustered}", "without rowid", StringComparison.Ordinal);
 
+    /// <inheritdoc />
     // One JSON array of arrays: no limit on rows, one text for the statement whatever their number.
     public string RowsTable(string parameter, params ReadOnlySpan<string> columns)
     {
@@ -76,6 +90,7 @@ internal sealed class SqliteDialect : ISqlDialect
         return $"(select {string.Join(", ", values)} from json_each(@{parameter}))";
     }
 
+    /// <inheritdoc />
     public void AddRows(DbCommand command, string parameter, params ReadOnlySpan<string[]> columns)
     {
         using var buffer = new MemoryStream();
@@ -99,24 +114,26 @@ internal sealed class SqliteDialect : ISqlDialect
         command.Parameters.Add(command.Parameter(parameter, System.Text.Encoding.UTF8.GetString(buffer.GetBuffer().AsSpan(0, (int)buffer.Length))));
     }
 
-    public Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends) => _writer.AppendAsync(appends);
-
+    /// <inheritdoc />
     public void OnUnavailable(Exception exception)
     {
         // A file has no server that could be another one.
     }
 
+    /// <inheritdoc />
     public StoreFault FaultOf(Exception exception) => exception switch
     {
-        SqliteFailure { IsRejected: true } => StoreFault.Rejected,
+        SqliteFailureException { IsRejected: true } => StoreFault.Rejected,
         SqliteException { SqliteErrorCode: raw.SQLITE_CONSTRAINT or raw.SQLITE_TOOBIG } => StoreFault.Rejected,
-        SqliteFailure or SqliteException => StoreFault.Unavailable,
+        SqliteFailureException or SqliteException => StoreFault.Unavailable,
         _ => StoreFault.None,
     };
 
+    /// <inheritdoc />
     public ValueTask DisposeAsync()
     {
-        _writer.Dispose();
+        GC.SuppressFinalize(this);
+        Writer.Dispose();
         using var connection = new SqliteConnection(_connectionString);
         SqliteConnection.ClearPool(connection);
         return ValueTask.CompletedTask;

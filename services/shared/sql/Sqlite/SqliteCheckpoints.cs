@@ -1,7 +1,7 @@
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
-namespace Tertulia.Messages.Storage.Sql;
+namespace Tertulia.Sql;
 
 /// <summary>Copies the write-ahead log into the database file, beside the writer.</summary>
 /// <remarks>

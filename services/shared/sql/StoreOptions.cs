@@ -1,9 +1,9 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
-namespace Tertulia.Messages.Storage;
+namespace Tertulia.Sql;
 
-/// <summary>Where rooms and messages are kept.</summary>
+/// <summary>Where each service keeps its data.</summary>
 public sealed class StoreOptions
 {
     internal const string Section = "Store";
@@ -16,7 +16,7 @@ public sealed class StoreOptions
     /// <summary>PostgreSQL: how to reach it, as Npgsql reads it (<c>Host=…;Database=…;Username=…;Password=…</c>).</summary>
     public string ConnectionString { get; set; } = "";
 
-    /// <summary>SQLite: the database file. Its folder is made when it is missing.</summary>
+    /// <summary>SQLite: the database file of rooms and messages; the other services keep theirs beside it. Its folder is made when it is missing.</summary>
     public string Path { get; set; } = "";
 
     /// <summary>SQLite: when a commit counts as done.</summary>
@@ -28,6 +28,17 @@ public sealed class StoreOptions
     /// <value>1 second to 5 minutes; default 10 seconds.</value>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The same for a service with a SQLite file of its own beside <see cref="Path"/>; on PostgreSQL all use one database.</summary>
+    /// <param name="fileName">As <c>notification.db</c>.</param>
+    public StoreOptions ForFile(string fileName) => new()
+    {
+        Kind = Kind,
+        ConnectionString = ConnectionString,
+        Path = Path.Length == 0 ? "" : System.IO.Path.Combine(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))!, fileName),
+        Synchronous = Synchronous,
+        CommandTimeout = CommandTimeout,
+    };
 }
 
 /// <summary>Databases there is an adapter for.</summary>

@@ -1,9 +1,9 @@
 using Microsoft.Data.Sqlite;
 
-namespace Tertulia.Messages.Storage.Sql;
+namespace Tertulia.Sql;
 
-/// <summary>The one connection that appends, on a thread of its own: SQLite blocks while the disk syncs, and a pool thread must not.</summary>
-internal sealed class SqliteWriter : IDisposable
+/// <summary>The one connection that writes, on a thread of its own: SQLite blocks while the disk syncs, and a pool thread must not.</summary>
+public sealed class SqliteWriter : IDisposable
 {
     private const int CacheKiB = 64 * 1024; // The ends of some thousand rooms: an append reads nothing from the file.
 
@@ -12,28 +12,28 @@ internal sealed class SqliteWriter : IDisposable
     private readonly Queue<Job> _jobs = []; // Its own monitor's: a BlockingCollection spins before it sleeps, most of the time in vain.
     private readonly Thread _thread;
     private bool _disposed;
-    private SqliteConnection? _connection;
-    private SqliteAppend? _append;
-    private SqliteCheckpoints? _checkpoints;
+    private SqliteSession? _session;
 
     /// <param name="connectionString">Of the database.</param>
     /// <param name="options">How it is opened.</param>
-    public SqliteWriter(string connectionString, StoreOptions options)
+    internal SqliteWriter(string connectionString, StoreOptions options)
     {
         (_connectionString, _options) = (connectionString, options);
         _thread = new Thread(Run) { IsBackground = true, Name = "SQLite writer" };
         _thread.Start();
     }
 
-    /// <inheritdoc cref="IMessageStore.AppendAsync"/>
-    /// <remarks>The caller may go on on the writer's thread, on which nothing may block.</remarks>
-    public Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends)
+    /// <summary>Runs a job after those that wait. What the job throws is thrown here, and the connection is closed, which rolls back.</summary>
+    /// <param name="state">Given to the job.</param>
+    /// <param name="work">On the writer's thread. Once this returned it is done, whatever becomes of the caller.</param>
+    /// <param name="goesOnHere">Whether the caller may go on on the writer's thread, on which nothing may block.</param>
+    public Task<TResult> RunAsync<TState, TResult>(TState state, Func<SqliteSession, TState, TResult> work, bool goesOnHere = false)
     {
-        var job = new Job(appends);
+        var job = new Job<TState, TResult>(state, work, goesOnHere);
         lock (_jobs)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            _jobs.Enqueue(job); // From here on it is written, whatever becomes of the caller.
+            _jobs.Enqueue(job);
             Monitor.Pulse(_jobs);
         }
 
@@ -59,26 +59,26 @@ internal sealed class SqliteWriter : IDisposable
     {
         while (Take() is { } job)
         {
-            AppendOutcome[]? outcomes = null;
             Exception? failure = null;
             try
             {
-                outcomes = Append(job.Appends);
+                job.Run(_session ??= Open());
             }
             catch (Exception exception)
             {
                 failure = exception; // What it means is the dialect's to say.
+                Close(); // Rolls back, and leaves nothing of a transaction that ended half way.
             }
 
-            End(job, outcomes, failure);
-            _checkpoints?.AfterCommit(); // Only the next job waits for it.
+            End(job, failure);
+            _session?.AfterCommit(); // Only the next job waits for it.
         }
 
         Close();
     }
 
     // Who waited goes on here when no other job does: this thread has nothing else to do, and waking another one costs more than deciding what to append next.
-    private void End(Job job, AppendOutcome[]? outcomes, Exception? failure)
+    private void End(Job job, Exception? failure)
     {
         bool isIdle;
         lock (_jobs)
@@ -86,13 +86,13 @@ internal sealed class SqliteWriter : IDisposable
             isIdle = _jobs.Count == 0 && !_disposed;
         }
 
-        if (isIdle)
+        if (isIdle || !job.GoesOnHere)
         {
-            job.End(outcomes, failure);
+            job.End(failure);
         }
         else
         {
-            ThreadPool.UnsafeQueueUserWorkItem(static ended => ended.Job.End(ended.Outcomes, ended.Failure), (Job: job, Outcomes: outcomes, Failure: failure), preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static ended => ended.Job.End(ended.Failure), (Job: job, Failure: failure), preferLocal: false);
         }
     }
 
@@ -110,21 +110,7 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    private AppendOutcome[] Append(IReadOnlyList<RoomAppend> appends)
-    {
-        var append = _append ??= Open();
-        try
-        {
-            return append.Run(appends);
-        }
-        catch (Exception)
-        {
-            Close(); // Rolls back, and leaves nothing of a transaction that ended half way.
-            throw;
-        }
-    }
-
-    private SqliteAppend Open()
+    private SqliteSession Open()
     {
         var connection = new SqliteConnection(_connectionString + ";Pooling=False");
         try
@@ -139,10 +125,7 @@ internal sealed class SqliteWriter : IDisposable
             pragma.ExecuteNonQuery();
             pragma.CommandText = $"pragma busy_timeout = {(int)_options.CommandTimeout.TotalMilliseconds}";
             pragma.ExecuteNonQuery();
-            var append = new SqliteAppend(connection);
-            _checkpoints = new SqliteCheckpoints(connection.Handle!, _connectionString);
-            _connection = connection;
-            return append;
+            return new SqliteSession(connection, _connectionString);
         }
         catch
         {
@@ -153,24 +136,30 @@ internal sealed class SqliteWriter : IDisposable
 
     private void Close()
     {
-        _append?.Dispose();
-        _append = null;
-        _checkpoints?.Dispose();
-        _checkpoints = null;
-        _connection?.Dispose();
-        _connection = null;
+        _session?.Dispose();
+        _session = null;
     }
 
-    private sealed class Job(IReadOnlyList<RoomAppend> appends)
+    private abstract class Job(bool goesOnHere)
     {
-        private readonly TaskCompletionSource<AppendOutcome[]> _done = new();
+        public bool GoesOnHere { get; } = goesOnHere;
 
-        public IReadOnlyList<RoomAppend> Appends { get; } = appends;
+        public abstract void Run(SqliteSession session);
 
-        public Task<AppendOutcome[]> Done => _done.Task;
+        /// <summary>Who waits for a job that goes on here may do so before this returns.</summary>
+        public abstract void End(Exception? failure);
+    }
 
-        /// <summary>Who waits for the job may go on before this returns.</summary>
-        public void End(AppendOutcome[]? outcomes, Exception? failure)
+    private sealed class Job<TState, TResult>(TState state, Func<SqliteSession, TState, TResult> work, bool goesOnHere) : Job(goesOnHere)
+    {
+        private readonly TaskCompletionSource<TResult> _done = new(goesOnHere ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+        private TResult? _result;
+
+        public Task<TResult> Done => _done.Task;
+
+        public override void Run(SqliteSession session) => _result = work(session, state);
+
+        public override void End(Exception? failure)
         {
             if (failure is not null)
             {
@@ -178,7 +167,7 @@ internal sealed class SqliteWriter : IDisposable
             }
             else
             {
-                _done.SetResult(outcomes!);
+                _done.SetResult(_result!);
             }
         }
     }

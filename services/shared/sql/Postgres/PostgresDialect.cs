@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using Npgsql;
 using NpgsqlTypes;
 
-namespace Tertulia.Messages.Storage.Sql;
+namespace Tertulia.Sql;
 
 /// <summary>PostgreSQL: a pool of connections that keep their statements prepared, arrays for many rows.</summary>
 /// <remarks>
@@ -14,7 +14,7 @@ namespace Tertulia.Messages.Storage.Sql;
 /// A transaction whose process stands still is ended as well: its locks would keep the next owner from its partitions.
 /// A command whose server says nothing at all is left alone after the same time and the pool begins anew; TCP ends it.
 /// </remarks>
-internal sealed class PostgresDialect : ISqlDialect
+public class PostgresDialect : ISqlDialect
 {
     // One number per product and purpose in the database's space of advisory locks: "tertulia" in ASCII.
     private const long MigrationLock = 0x74_65_72_74_75_6c_69_61;
@@ -25,9 +25,6 @@ internal sealed class PostgresDialect : ISqlDialect
     private const string Planning = "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_generic_plan";
 
     private static readonly TimeSpan AnswerGrace = TimeSpan.FromSeconds(2); // From the server's time-out to its answer.
-
-    private readonly NpgsqlDataSource _source;
-    private readonly PostgresAppend _append;
 
     public PostgresDialect(StoreOptions options)
     {
@@ -43,24 +40,34 @@ internal sealed class PostgresDialect : ISqlDialect
         };
         var timeout = ((long)options.CommandTimeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
         builder.Options = $"{builder.Options} {Planning} -c statement_timeout={timeout} -c idle_in_transaction_session_timeout={timeout}".Trim();
-        _source = new NpgsqlDataSourceBuilder(builder.ConnectionString).Build();
-        _append = new PostgresAppend(_source);
+        Source = new NpgsqlDataSourceBuilder(builder.ConnectionString).Build();
     }
 
+    /// <inheritdoc />
     public string Name => "postgres";
 
+    /// <inheritdoc />
     public TimeSpan CommandTimeout { get; }
 
-    public string OnlyPartition => "partition = @partition";
+    /// <summary>The pool.</summary>
+    protected NpgsqlDataSource Source { get; }
 
-    public string StoreMessageIds => $"""
-        update room_log l set message_id = i.message_id
-        from {RowsTable("ids", "message_id", "room_id", "seq")} i
-        where l.room_id = i.room_id and l.seq = cast(i.seq as bigint)
-        """;
+    /// <inheritdoc />
+    public async ValueTask<DbConnection> OpenAsync() => await Source.OpenConnectionAsync(CancellationToken.None);
 
-    public async ValueTask<DbConnection> OpenAsync() => await _source.OpenConnectionAsync(CancellationToken.None);
+    /// <inheritdoc />
+    public async Task<T> WriteAsync<T>(Func<DbCommand, Task<T>> work)
+    {
+        await using var connection = await Source.OpenConnectionAsync(CancellationToken.None);
+        await using var transaction = await connection.BeginTransactionAsync(CancellationToken.None);
+        await using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        var result = await work(command);
+        await transaction.CommitAsync(CancellationToken.None);
+        return result;
+    }
 
+    /// <inheritdoc />
     public async Task<DbTransaction> BeginMigrationAsync(DbConnection connection)
     {
         var transaction = await connection.BeginTransactionAsync(CancellationToken.None);
@@ -71,13 +78,13 @@ internal sealed class PostgresDialect : ISqlDialect
         return transaction;
     }
 
-    public Task MoveTailAsync(DbCommand command) => Task.CompletedTask; // Never had one.
-
+    /// <inheritdoc />
     public string Translate(string migration) => migration
         .Replace("{id}", "text collate \"C\"", StringComparison.Ordinal)
         .Replace("{bytes}", "bytea", StringComparison.Ordinal)
         .Replace("{clustered}", "", StringComparison.Ordinal);
 
+    /// <inheritdoc />
     public string RowsTable(string parameter, params ReadOnlySpan<string> columns)
     {
         var arrays = new string[columns.Length];
@@ -91,6 +98,7 @@ internal sealed class PostgresDialect : ISqlDialect
         return $"(select * from unnest({string.Join(", ", arrays)}) as u({string.Join(", ", names)}))";
     }
 
+    /// <inheritdoc />
     public void AddRows(DbCommand command, string parameter, params ReadOnlySpan<string[]> columns)
     {
         for (var i = 0; i < columns.Length; i++)
@@ -99,8 +107,7 @@ internal sealed class PostgresDialect : ISqlDialect
         }
     }
 
-    public Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends) => _append.AppendAsync(appends);
-
+    /// <inheritdoc />
     // Class 22: a value that the type cannot hold; 23: a constraint; 54: too large for an index (https://www.postgresql.org/docs/current/errcodes-appendix.html).
     public StoreFault FaultOf(Exception exception) => exception switch
     {
@@ -109,6 +116,7 @@ internal sealed class PostgresDialect : ISqlDialect
         _ => StoreFault.None,
     };
 
+    /// <inheritdoc />
     // A primary that was demoted goes on answering, and refuses every write: new connections find the new primary.
     public void OnUnavailable(Exception exception)
     {
@@ -118,9 +126,14 @@ internal sealed class PostgresDialect : ISqlDialect
                     or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow,
             })
         {
-            _source.Clear();
+            Source.Clear();
         }
     }
 
-    public ValueTask DisposeAsync() => _source.DisposeAsync();
+    /// <inheritdoc />
+    public ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        return Source.DisposeAsync();
+    }
 }

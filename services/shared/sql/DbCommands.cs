@@ -1,9 +1,9 @@
 using System.Data.Common;
 
-namespace Tertulia.Messages.Storage.Sql;
+namespace Tertulia.Sql;
 
 /// <summary>Parameters by name, for both drivers.</summary>
-internal static class DbCommands
+public static class DbCommands
 {
     /// <summary>A parameter that is not yet added.</summary>
     public static DbParameter Parameter(this DbCommand command, string name, object value)

@@ -1,0 +1,24 @@
+using System.Data.Common;
+
+namespace Tertulia.Messages.Storage.Sql;
+
+/// <summary>SQLite: appends are the jobs of the one connection that writes.</summary>
+/// <param name="options">Where the file is.</param>
+internal sealed class SqliteMessageDialect(StoreOptions options) : SqliteDialect(options), IMessageDialect
+{
+    // Flushes of all partitions lie in one order: a partition's are looked for between the reader's position and the partition's last one.
+    public string OnlyPartition =>
+        "partition = @partition and flush between @flush and (select flush from partition_owners where partition = @partition)";
+
+    public string StoreMessageIds => $"""
+        insert or ignore into message_ids (message_id, room_id, seq)
+        select message_id, room_id, cast(seq as integer) from {RowsTable("ids", "message_id", "room_id", "seq")}
+        """;
+
+    public Task MoveTailAsync(DbCommand command) => SqliteTailMove.RunAsync(command);
+
+    /// <inheritdoc cref="IMessageStore.AppendAsync"/>
+    /// <remarks>The caller may go on on the writer's thread, on which nothing may block.</remarks>
+    public Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends) => Writer.RunAsync(
+        appends, static (session, appends) => session.Prepared(static connection => new SqliteAppend(connection)).Run(appends), goesOnHere: true);
+}

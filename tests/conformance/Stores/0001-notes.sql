@@ -1,0 +1,4 @@
+create table notes (
+    id {id} primary key,
+    number integer not null
+) {clustered};
