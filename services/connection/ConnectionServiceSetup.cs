@@ -7,7 +7,6 @@ using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.StartPage;
 using Tertulia.Connections.Doors;
-using Tertulia.Connections.Doors.Native;
 using Tertulia.Connections.Submitting;
 using Tertulia.Connections.Verbs;
 using Tertulia.Contracts;
@@ -29,14 +28,14 @@ public static class ConnectionServiceSetup
         .AddSubmitting()
         .AddSessions()
         .AddVerbs()
-        .AddSockets()
+        .AddDoors()
         .AddLinks();
 
     /// <summary>Maps the ways in.</summary>
     public static WebApplication MapConnectionService(this WebApplication app)
     {
         app.UseForwardedClient();
-        NativeSocket.Map(app);
+        app.MapDoors();
         DevelopmentTokens.Map(app);
         StatsEndpoint.Map(app);
         StartPages.Map(app);

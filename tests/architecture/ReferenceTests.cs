@@ -1,3 +1,5 @@
+using Tertulia.Testing;
+
 namespace Tertulia.Architecture.Tests;
 
 /// <summary>Who may reference whom.</summary>
@@ -58,6 +60,25 @@ public sealed class ReferenceTests
     [Fact]
     public void The_gateway_has_no_bus() =>
         Assert.DoesNotContain(Projects.Under("gateway").SelectMany(project => project.References), reference => reference.Contains("/bus/", StringComparison.Ordinal));
+
+    /// <summary>A door translates for one dialect: what is behind it knows commands and events only, and <c>DoorSetup</c> lists the doors.</summary>
+    [Fact]
+    public void What_is_behind_the_doors_of_a_connection_node_knows_no_dialect()
+    {
+        var node = Path.Combine(Repository.Root, "services/connection");
+        var doors = Directory.GetDirectories(Path.Combine(node, "Doors")).Select(door => Path.GetFileName(door)!).ToArray();
+        var offences =
+            from file in Directory.EnumerateFiles(node, "*.cs", SearchOption.AllDirectories)
+            let path = Path.GetRelativePath(node, file).Replace('\\', '/')
+            where path != "Doors/DoorSetup.cs" && !path.StartsWith("bin/", StringComparison.Ordinal) && !path.StartsWith("obj/", StringComparison.Ordinal)
+            let text = File.ReadAllText(file)
+            from door in doors
+            where !path.StartsWith($"Doors/{door}/", StringComparison.Ordinal) && text.Contains($"Doors.{door}", StringComparison.Ordinal)
+            select $"{path} names {door}";
+
+        Assert.Contains("Native", doors);
+        Assert.Empty(offences);
+    }
 
     [Fact]
     public void Nothing_that_ships_references_what_does_not()

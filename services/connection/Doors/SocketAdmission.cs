@@ -1,6 +1,5 @@
 using System.Net;
 using Tertulia.Connections.Auth;
-using Tertulia.Connections.Doors.Native;
 using Tertulia.Connections.Limits;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
@@ -16,19 +15,22 @@ internal sealed record SocketRefusal(ErrorCode Error, CloseCode Close, string? D
 internal sealed class SocketAdmission(
     OriginRules origins, RequestIdentity identity, ConnectionCounts counts, Readiness readiness)
 {
-    private const int MaxEpochChars = 64;
     private const int MaxGatewayIdChars = 128;
 
     // Other things than rooms live, or will live, at these places.
     private static readonly string[] Reserved = ["stats", "notifications"];
 
     /// <summary>Decides. An admitted client is counted, as is its user when it is known: <see cref="Leave"/> when it is gone.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="roomId">Of the URL; null when it names none.</param>
+    /// <param name="unspoken">Why the client and this node do not understand each other; null when they do.</param>
+    /// <param name="cancellationToken">Stops the deciding.</param>
     public async ValueTask<(SessionOpening Opening, SocketRefusal? Refusal)> AdmitAsync(
-        HttpContext context, string? roomId, Subprotocol subprotocol, CancellationToken cancellationToken)
+        HttpContext context, string? roomId, SocketRefusal? unspoken, CancellationToken cancellationToken)
     {
         var (address, host) = ForwardedClient.Of(context);
         var opening = new SessionOpening(null, roomId, SinceOf(context.Request.Query), GatewayOf(context.Request), address);
-        if (CheckRequest(context.Request, host, roomId, subprotocol) is { } refusal)
+        if (CheckRequest(context.Request, host, roomId, unspoken) is { } refusal)
         {
             return (opening, refusal);
         }
@@ -55,7 +57,7 @@ internal sealed class SocketAdmission(
         }
     }
 
-    private SocketRefusal? CheckRequest(HttpRequest request, string host, string? roomId, Subprotocol subprotocol)
+    private SocketRefusal? CheckRequest(HttpRequest request, string host, string? roomId, SocketRefusal? unspoken)
     {
         if (readiness.Draining)
         {
@@ -67,14 +69,9 @@ internal sealed class SocketAdmission(
             return new SocketRefusal(ErrorCode.Forbidden, CloseCode.OriginNotAllowed, "Pages of this origin may not connect");
         }
 
-        if (!subprotocol.IsSupported)
-        {
-            return new SocketRefusal(ErrorCode.BadRequest, CloseCode.UnsupportedVersion, $"Only {Subprotocol.Version1} is spoken here");
-        }
-
-        return roomId is null || (RoomIdFormat.IsValid(roomId) && !Reserved.Contains(roomId, StringComparer.Ordinal))
+        return unspoken ?? (roomId is null || (RoomIdFormat.IsValid(roomId) && !Reserved.Contains(roomId, StringComparer.Ordinal))
             ? null
-            : new SocketRefusal(ErrorCode.BadRequest, CloseCode.Normal, $"{RoomIdFormat.Rule}, and is not a reserved name");
+            : new SocketRefusal(ErrorCode.BadRequest, CloseCode.Normal, $"{RoomIdFormat.Rule}, and is not a reserved name"));
     }
 
     private SocketRefusal? Count(Caller? caller, IPAddress? address)
@@ -103,7 +100,7 @@ internal sealed class SocketAdmission(
     // A position that is none is as good as none: the answer says recovered:false.
     private static Position? SinceOf(IQueryCollection query) =>
         long.TryParse(query["last_seq"], System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var seq)
-        && seq <= FrameFields.MaxSeq && query["epoch"].ToString() is var epoch && epoch.Length <= MaxEpochChars
+        && seq <= PositionFormat.MaxSeq && query["epoch"].ToString() is var epoch && epoch.Length <= PositionFormat.MaxEpochChars
             ? new Position { Epoch = epoch, Seq = seq }
             : null;
 

@@ -1,13 +1,13 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
-using Tertulia.Connections.Doors.Native;
 using Tertulia.Connections.Events;
+using Tertulia.Connections.Sessions;
 
 namespace Tertulia.Connections.Doors;
 
 internal static class SocketSetup
 {
-    /// <summary>The WebSocket way in.</summary>
+    /// <summary>What all doors with long connections share.</summary>
     public static IServiceCollection AddSockets(this IServiceCollection services)
     {
         services.AddSingleton<IValidateOptions<SocketOptions>, SocketOptionsValidator>();
@@ -20,13 +20,9 @@ internal static class SocketSetup
         services.Configure<KestrelServerOptions>(kestrel => kestrel.DisableStringReuse = true);
         services.AddSingleton<OriginRules>();
         services.AddSingleton<SocketAdmission>();
-        services.AddSingleton(provider => new NativeFormat(NativeEncoders.All.Concat(provider.GetServices<NativeEncoder>())));
-        services.AddSingleton(provider => new FrameReader(FrameTypes.All.Concat(provider.GetServices<FrameType>())));
         services.AddSingleton<OutboxBudget>();
-        services.AddSingleton<NativeDoor>();
-        services.AddSingleton<NativeSocket>();
-        services.AddSingleton<SocketSweeper>();
-        services.AddHostedService(provider => provider.GetRequiredService<SocketSweeper>());
+        services.AddSingleton<SessionSweeper>();
+        services.AddHostedService(provider => provider.GetRequiredService<SessionSweeper>());
         return services;
     }
 }

@@ -37,7 +37,7 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
     public const int Count = (int)Field.Unknown;
 
     /// <summary>The largest seq: what a JavaScript number holds exactly.</summary>
-    public const long MaxSeq = (1L << 53) - 1;
+    public const long MaxSeq = PositionFormat.MaxSeq;
 
     private const int TraceparentChars = 55; // https://www.w3.org/TR/trace-context/#traceparent-header, version 00.
 

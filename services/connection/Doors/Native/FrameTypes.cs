@@ -1,3 +1,4 @@
+using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
 
 namespace Tertulia.Connections.Doors.Native;
@@ -7,7 +8,6 @@ internal static class FrameTypes
 {
     private const int MaxHistory = 100;
     private const int MaxIdChars = 64;
-    private const int MaxEpochChars = 64;
     private const int MaxTokenChars = 16 * 1024;
 
     /// <summary>Those that there are without further verbs.</summary>
@@ -25,7 +25,7 @@ internal static class FrameTypes
         new("join", static (ref FrameFields fields) => new JoinCommand
         {
             RoomId = fields.RoomId(),
-            Since = fields.Since(MaxEpochChars),
+            Since = fields.Since(PositionFormat.MaxEpochChars),
             History = (int?)fields.Integer(Field.History, 0, MaxHistory),
         }),
         new("leave", static (ref FrameFields fields) => new LeaveCommand { RoomId = fields.RoomId() }),

@@ -12,7 +12,6 @@ internal sealed class NativeConnection : IDisposable, IReadProgress
     private readonly Lock _abortLock = new();
     private readonly WebSocketReader _reader;
     private readonly Outbox _outbox;
-    private readonly long _openedAt;
     private Action? _abort; // Null once the socket is over: the server uses the objects of a request again for another one.
 
     /// <param name="door">Where the client came in.</param>
@@ -21,7 +20,7 @@ internal sealed class NativeConnection : IDisposable, IReadProgress
     /// <param name="opening">How the client came in.</param>
     public NativeConnection(NativeDoor door, UpgradedSocket socket, bool compressed, SessionOpening opening)
     {
-        (_door, _abort, _openedAt) = (door, socket.Abort, door.Time.GetTimestamp());
+        (_door, _abort) = (door, socket.Abort);
         _reader = new WebSocketReader(socket.Transport, door.Limits.EffectiveFrameBytes, compressed, this);
         _outbox = new Outbox(new StreamWire(socket.Transport, Abort, compressed ? door.Format.Deflated : door.Format), door.Outbox, door.Time, door.Budget);
         Session = new Session(Guid.CreateVersion7().ToString("N"), opening, _outbox);
@@ -59,17 +58,6 @@ internal sealed class NativeConnection : IDisposable, IReadProgress
         _outbox.Close(refusal.Close, ErrorCatalog.Of(refusal.Error).Name);
         await _reader.DiscardUntilCloseAsync(CancellationToken.None);
         await EndAsync();
-    }
-
-    /// <summary>Called every second or so, on any thread.</summary>
-    public void Sweep()
-    {
-        _outbox.Sweep();
-        if (Session.Caller is null && !_outbox.IsClosing && _door.Time.GetElapsedTime(_openedAt) >= _door.Sockets.AuthTimeout)
-        {
-            _outbox.TryEnqueue(new ErrorEvent(ErrorCode.AuthRequired));
-            _outbox.Close(CloseCode.AuthTimeout, "no token in time");
-        }
     }
 
     /// <summary>Bytes of the client came: it is alive, also within one slow frame.</summary>

@@ -9,7 +9,7 @@ namespace Tertulia.Connections.Doors.Native;
 
 /// <summary><c>GET /ws</c> and <c>GET /ws/{room_id}</c>: the plain WebSocket way in (PROTOCOL §2, §3).</summary>
 internal sealed partial class NativeSocket(
-    NativeDoor door, SocketAdmission admission, SocketSweeper sweeper, ILogger<NativeSocket> logger)
+    NativeDoor door, SocketAdmission admission, SessionSweeper sweeper, ILogger<NativeSocket> logger)
 {
     private const string RoomParameter = "room_id";
 
@@ -67,7 +67,7 @@ internal sealed partial class NativeSocket(
         var headers = context.Request.Headers;
         var subprotocol = Subprotocol.Choose(headers.GetCommaSeparatedValues(HeaderNames.SecWebSocketProtocol));
         var extensions = door.Sockets.Compression ? DeflateOffer.Answer(headers.GetCommaSeparatedValues(HeaderNames.SecWebSocketExtensions)) : null;
-        var (opening, refusal) = await admission.AdmitAsync(context, context.GetRouteValue(RoomParameter) as string, subprotocol, context.RequestAborted);
+        var (opening, refusal) = await admission.AdmitAsync(context, context.GetRouteValue(RoomParameter) as string, subprotocol.Refusal, context.RequestAborted);
         var client = new Client(opening, refusal, extensions is not null);
         try
         {
@@ -86,14 +86,14 @@ internal sealed partial class NativeSocket(
         try
         {
             using var connection = new NativeConnection(door, socket, client.Compressed, client.Opening);
-            sweeper.Add(connection);
+            sweeper.Add(connection.Session);
             try
             {
                 await (client.Refusal is null ? connection.RunAsync(socket.Closed) : connection.RefuseAsync(client.Refusal));
             }
             finally
             {
-                sweeper.Remove(connection);
+                sweeper.Remove(connection.Session);
                 caller = connection.Session.Caller;
             }
         }

@@ -1,3 +1,6 @@
+using Tertulia.Connections.Events;
+using Tertulia.Contracts;
+
 namespace Tertulia.Connections.Doors.Native;
 
 /// <summary>What a client offers in <c>Sec-WebSocket-Protocol</c>: versions of the protocol, and its token, which browsers cannot send otherwise.</summary>
@@ -9,6 +12,10 @@ internal readonly record struct Subprotocol(string? Selected, bool IsSupported)
     public const string Version1 = "tertulia.v1.json";
 
     private const string AnyVersion = "tertulia.";
+
+    /// <summary>Why a client that speaks no version of here may not come in; null when it does.</summary>
+    public SocketRefusal? Refusal =>
+        IsSupported ? null : new SocketRefusal(ErrorCode.BadRequest, CloseCode.UnsupportedVersion, $"Only {Version1} is spoken here");
 
     /// <summary>Chooses. When there is nothing to choose, the client's first version is echoed nevertheless: a browser shows its page the close code
     /// (4505) only after a handshake that it accepts.</summary>

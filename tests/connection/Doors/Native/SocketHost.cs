@@ -63,7 +63,7 @@ internal sealed class SocketHost : IAsyncDisposable
         builder.Logging.ClearProviders();
         var (flow, time, log) = (new EchoFlow(), new FakeTimeProvider(), new ConcurrentQueue<string>());
         builder.Logging.AddProvider(new QueueLoggerProvider(log)).SetMinimumLevel(LogLevel.Trace);
-        builder.Services.AddAuth().AddLimits().AddSockets();
+        builder.Services.AddAuth().AddLimits().AddSockets().AddNativeDoor();
         builder.Services.AddSingleton<ISessionFlow>(flow);
         builder.Services.AddSingleton(RawEvent.Format);
         builder.Services.AddSingleton<TimeProvider>(time);
