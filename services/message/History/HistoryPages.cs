@@ -1,6 +1,6 @@
 using Tertulia.Contracts;
 using Tertulia.Hosting;
-using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.History;
@@ -26,7 +26,7 @@ internal sealed class HistoryPages(IMessageStore store)
         };
         var view = await store.ReadPageAsync(new MemberKey(request.RoomId, request.Actor.UserId), range, ReadLimit.Of(request.Limit), cancellationToken)
             ?? throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
-        var refusal = RoomRules.MayRead(request.Actor, view.Reader);
+        var refusal = RoomPermissions.Check(request.Actor, view.Head.Kind, view.Reader, RoomAction.Read);
         if (refusal != ErrorCode.Unspecified)
         {
             throw RpcErrors.Refuse(refusal);

@@ -1,6 +1,6 @@
 using Tertulia.Contracts;
 using Tertulia.Hosting;
-using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.History;
@@ -62,7 +62,7 @@ internal sealed class Snapshots(IMessageStore store)
             throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
         }
 
-        var refusal = RoomRules.MayRead(actor, view.Reader);
+        var refusal = RoomPermissions.Check(actor, view.Head.Kind, view.Reader, RoomAction.Read);
         return refusal == ErrorCode.Unspecified ? view : throw RpcErrors.Refuse(refusal);
     }
 

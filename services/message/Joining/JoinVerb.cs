@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Flushing;
+using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Verbs;
@@ -43,22 +44,22 @@ internal sealed class JoinVerb(IOptions<RoomOptions> options, IOptions<LimitOpti
             flush.RepublishKnown(submitted, MemberKey(submitted));
         }
 
-        var refusal = room.Exists ? Refused(RoomRules.MayEnter(actor, room.Kind, member.Membership)) : MayCreate(submitted, flush);
+        var refusal = room.Exists ? Refused(RoomPermissions.Check(actor, room.Kind, member.Membership, RoomAction.Enter)) : MayCreate(submitted, flush);
         if (refusal is not null)
         {
             flush.Refuse(submitted, refusal);
             return;
         }
 
-        var role = RoomRules.Member;
+        var role = RoomRoles.Member;
         if (!room.Exists)
         {
-            (room.Exists, room.Kind, role) = (true, RoomRules.Open, RoomRules.Owner);
+            (room.Exists, room.Kind, role) = (true, RoomKinds.Open, RoomRoles.Owner);
             flush.Append(submitted, CreationKey(submitted), new RoomEvent { Room = new RoomCreated { Kind = room.Kind } });
             flush.Creations.Add(actor.UserId, flush.NowMs);
         }
 
-        if (!member.Membership.IsMember && !member.Membership.Banned && room.Kind == RoomRules.Open)
+        if (!member.Membership.IsMember && !member.Membership.Banned && RoomKinds.LetsAnyoneIn(room.Kind))
         {
             member.Membership = new Membership(role, Banned: false);
             var changed = new MemberChanged { UserId = actor.UserId, Username = actor.Username, Role = role, Members = ++room.Members };
@@ -80,8 +81,8 @@ internal sealed class JoinVerb(IOptions<RoomOptions> options, IOptions<LimitOpti
         }
 
         var actor = submitted.Command.Actor;
-        return Refused(RoomRules.MayEnter(actor, RoomRules.Open, submitted.Member!.Membership))
-            ?? (RoomRules.IsPrivileged(actor) ? null : flush.Creations.Check(actor.UserId, flush.NowMs, _limits));
+        return Refused(RoomPermissions.Check(actor, RoomKinds.Open, submitted.Member!.Membership, RoomAction.Enter))
+            ?? (RoomPermissions.IsPrivileged(actor) ? null : flush.Creations.Check(actor.UserId, flush.NowMs, _limits));
     }
 
     private static Refusal? Refused(ErrorCode code) => code == ErrorCode.Unspecified ? null : new Refusal { Code = code };

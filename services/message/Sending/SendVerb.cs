@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Flushing;
-using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Verbs;
 
@@ -45,13 +45,14 @@ internal sealed class SendVerb(IOptions<LimitOptions> limits) : EntryVerb
             return ErrorCode.RoomNotFound;
         }
 
-        var refusal = RoomRules.MayWrite(submitted.Command.Actor, submitted.Member!.Membership);
+        var send = submitted.Command.Send;
+        var action = send.ReplyTo.Length > 0 ? RoomAction.Reply : RoomAction.Write;
+        var refusal = RoomPermissions.Check(submitted.Command.Actor, submitted.Room.Kind, submitted.Member!.Membership, action);
         if (refusal != ErrorCode.Unspecified)
         {
             return refusal;
         }
 
-        var send = submitted.Command.Send;
         if (send.Metadata.Length > MaxMetadataBytes)
         {
             return ErrorCode.TooLarge;

@@ -35,15 +35,34 @@ internal readonly record struct MemberKey(string RoomId, string UserId);
 internal readonly record struct RoomSeq(string RoomId, long Seq);
 
 /// <summary>What a room knows of a user.</summary>
-/// <param name="Role"><c>owner</c>, <c>moderator</c> or <c>member</c>; empty when not a member.</param>
+/// <param name="Role"><c>owner</c>, <c>moderator</c>, <c>member</c> or <c>guest</c>; empty when not a member.</param>
 /// <param name="Banned">May neither enter nor read nor write.</param>
-internal readonly record struct Membership(string Role, bool Banned)
+/// <param name="Muted">May not speak.</param>
+/// <param name="BannedUntilMs">When the ban ends, Unix milliseconds; 0 when it does not end by itself.</param>
+/// <param name="MutedUntilMs">When the mute ends, Unix milliseconds; 0 when it does not end by itself.</param>
+internal readonly record struct Membership(string Role, bool Banned, bool Muted = false, long BannedUntilMs = 0, long MutedUntilMs = 0)
 {
     /// <summary>Of a user the room has never seen.</summary>
     public static Membership None { get; } = new("", Banned: false);
 
     /// <summary>Whether the user belongs to the room.</summary>
     public bool IsMember => Role.Length > 0 && !Banned;
+
+    /// <summary>Something of it ends by itself.</summary>
+    public bool HasEnd => (BannedUntilMs | MutedUntilMs) != 0;
+
+    /// <summary>Without the ban and the mute that have ended by now.</summary>
+    /// <param name="nowMs">Unix milliseconds.</param>
+    public Membership At(long nowMs)
+    {
+        var now = this;
+        if (BannedUntilMs != 0 && BannedUntilMs <= nowMs)
+        {
+            now = now with { Banned = false, BannedUntilMs = 0 };
+        }
+
+        return MutedUntilMs != 0 && MutedUntilMs <= nowMs ? now with { Muted = false, MutedUntilMs = 0 } : now;
+    }
 }
 
 /// <summary>A room as it is on disk.</summary>

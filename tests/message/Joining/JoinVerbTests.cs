@@ -1,9 +1,10 @@
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
-using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Joining;
+using Tertulia.Messages.Permissions;
+using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.Tests.Joining;
@@ -58,18 +59,18 @@ public sealed class JoinVerbTests
     [Fact]
     public void A_private_room_lets_in_its_members_and_nobody_else()
     {
-        Decide(Commands.Join("lobby", "ana").By(Deciding.Room(RoomRules.Private)));
+        Decide(Commands.Join("lobby", "ana").By(Deciding.Room(RoomKinds.Private)));
         Assert.Equal(CommandReply.OutcomeOneofCase.Joined, Assert.Single(_flush.Replies).Reply.OutcomeCase);
         _flush.Begin("epoch");
 
-        Decide(Commands.Join("lobby", "bruno").By(Deciding.Room(RoomRules.Private), role: ""));
+        Decide(Commands.Join("lobby", "bruno").By(Deciding.Room(RoomKinds.Private), role: ""));
         AssertRefused(ErrorCode.Forbidden);
     }
 
     [Fact]
     public void A_token_lets_into_a_private_room_without_making_a_member()
     {
-        Decide(Commands.Join("lobby", "bruno", Reader).By(Deciding.Room(RoomRules.Private), role: ""));
+        Decide(Commands.Join("lobby", "bruno", Reader).By(Deciding.Room(RoomKinds.Private), role: ""));
 
         Assert.Empty(Entries);
         Assert.Equal("", _flush.Replies[0].Reply.Joined.Role);

@@ -3,6 +3,7 @@ using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Partitions;
+using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Joining;
@@ -16,7 +17,7 @@ namespace Tertulia.Messages.Tests;
 /// <summary>Rooms and members as they are once loaded.</summary>
 internal static class Deciding
 {
-    public static RoomState Room(string kind = RoomRules.Open, long lastSeq = 10, int members = 2, string roomId = "lobby")
+    public static RoomState Room(string kind = RoomKinds.Open, long lastSeq = 10, int members = 2, string roomId = "lobby")
     {
         var room = new RoomState(roomId, partition: 0);
         room.Load(new RoomHead(roomId, kind, members, lastSeq));

@@ -1,6 +1,6 @@
 using Tertulia.Contracts;
 using Tertulia.Messages.Flushing;
-using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Verbs;
 
 namespace Tertulia.Messages.Tests.Verbs;
@@ -23,7 +23,7 @@ internal sealed class PinVerb : EntryVerb
 
     public override string ClientKeyOf(Command command) => Parts(command.Extension)[1];
 
-    protected override ErrorCode Check(in Submitted submitted) => RoomRules.MayWrite(submitted.Command.Actor, submitted.Member!.Membership);
+    protected override ErrorCode Check(in Submitted submitted) => RoomPermissions.Check(submitted.Command.Actor, submitted.Room.Kind, submitted.Member!.Membership, RoomAction.Pin);
 
     protected override RoomEvent Write(Command command) => new() { Extension = new Extension { Verb = Name, Body = command.Extension.Body } };
 
