@@ -78,12 +78,12 @@ internal static class RoomPermissions
             rank = Max(rank, StandsFor(grant));
         }
 
-        if (membership.Muted && (rule.Traits & Traits.Speaks) != 0)
+        if (membership.Muted && (rule.Traits & Traits.Speaks) != Traits.None)
         {
             return ErrorCode.Muted;
         }
 
-        if (isArchived && (rule.Traits & Traits.Adds) != 0)
+        if (isArchived && (rule.Traits & Traits.Adds) != Traits.None)
         {
             return ErrorCode.Forbidden;
         }
@@ -110,10 +110,10 @@ internal static class RoomPermissions
     public static TokenRight RightFor(RoomAction action) => Rules[(int)action].Right;
 
     /// <summary>Whether who is muted may not do it.</summary>
-    public static bool Speaks(RoomAction action) => (Rules[(int)action].Traits & Traits.Speaks) != 0;
+    public static bool Speaks(RoomAction action) => (Rules[(int)action].Traits & Traits.Speaks) != Traits.None;
 
     /// <summary>Whether it is not done in an archived room.</summary>
-    public static bool Adds(RoomAction action) => (Rules[(int)action].Traits & Traits.Adds) != 0;
+    public static bool Adds(RoomAction action) => (Rules[(int)action].Traits & Traits.Adds) != Traits.None;
 
     private static Rule[] MakeRules()
     {
