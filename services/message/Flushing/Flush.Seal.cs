@@ -94,8 +94,7 @@ internal sealed partial class Flush
         var (submitted, verb, _, roomEvent) = entry;
         if (!submitted.Room.IsSubscribed(submitted.NodeId))
         {
-            var stored = verb.Describe(submitted.Command, new StoredEntry(verb.IdOf(roomEvent), roomEvent.Seq, roomEvent.CreatedAtMs));
-            Reply(submitted, new CommandReply { Stored = stored });
+            Reply(submitted, new CommandReply { Stored = verb.Describe(submitted.Command, roomEvent) });
         }
     }
 }

@@ -69,27 +69,17 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     }
 
     /// <summary>Gives the entry the room's next seq.</summary>
-    public void Append(in Submitted submitted, in EntryKey key, RoomEvent roomEvent)
-    {
-        var actor = submitted.Command.Actor;
-        roomEvent.Seq = ++submitted.Room.LastSeq;
-        roomEvent.CreatedAtMs = NowMs;
-        roomEvent.UserId = actor.UserId;
-        roomEvent.Username = actor.Username;
-        submitted.Room.Entries ??= _spareLists.TryPop(out var spare) ? spare : [];
-        submitted.Room.Entries.Add(new LogEntry(actor.UserId, key.IdempotencyKey, roomEvent));
-        Publish(submitted.Room, roomEvent);
-    }
+    public void Append(in Submitted submitted, in EntryKey key, RoomEvent roomEvent) => Append(submitted, key, roomEvent, change: null);
 
     /// <summary>Gives the entry, which answers its command, the room's next seq.</summary>
-    public void Append(in Submitted submitted, EntryVerb verb, in EntryKey key, RoomEvent roomEvent)
+    public void Append(in Submitted submitted, KeyedVerb verb, in EntryKey key, RoomEvent roomEvent)
     {
         Append(submitted, key, roomEvent);
         Answer(submitted, verb, key, roomEvent);
     }
 
     /// <summary>Tells the subscribers, and the command's node, of an entry that is in the log already: the writer before us may have died in between.</summary>
-    public void Republish(in Submitted submitted, EntryVerb verb, in EntryKey key, RoomEvent roomEvent)
+    public void Republish(in Submitted submitted, KeyedVerb verb, in EntryKey key, RoomEvent roomEvent)
     {
         Publish(submitted.Room, roomEvent);
         Answer(submitted, verb, key, roomEvent);
@@ -168,7 +158,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     {
         foreach (var (submitted, verb, key, roomEvent) in _written)
         {
-            if (verb.ClientKeyOf(submitted.Command).Length > 0)
+            if (verb.Remembers(submitted.Command))
             {
                 recent.Add(key, new StoredEntry(verb.IdOf(roomEvent), roomEvent.Seq, roomEvent.CreatedAtMs));
             }
@@ -190,6 +180,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
         }
 
         _touched.Clear();
+        ForgetMessages();
     }
 
     /// <summary>The rooms marked <see cref="RoomState.IsUndone"/> were not written: what was decided about them is forgotten. Their commands stay.</summary>
@@ -222,9 +213,23 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
         {
             submitted.Room.IsUndone = false;
         }
+
+        ForgetMessages();
     }
 
-    private void Answer(in Submitted submitted, EntryVerb verb, in EntryKey key, RoomEvent roomEvent)
+    private void Append(in Submitted submitted, in EntryKey key, RoomEvent roomEvent, MessageChange? change)
+    {
+        var actor = submitted.Command.Actor;
+        roomEvent.Seq = ++submitted.Room.LastSeq;
+        roomEvent.CreatedAtMs = NowMs;
+        roomEvent.UserId = actor.UserId;
+        roomEvent.Username = actor.Username;
+        submitted.Room.Entries ??= _spareLists.TryPop(out var spare) ? spare : [];
+        submitted.Room.Entries.Add(new LogEntry(actor.UserId, key.IdempotencyKey, roomEvent, change));
+        Publish(submitted.Room, roomEvent);
+    }
+
+    private void Answer(in Submitted submitted, KeyedVerb verb, in EntryKey key, RoomEvent roomEvent)
     {
         _writtenByKey[key] = _written.Count;
         _written.Add(new WrittenEntry(submitted, verb, key, roomEvent));
@@ -238,5 +243,5 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     }
 
     /// <summary>An entry that answers its command.</summary>
-    private readonly record struct WrittenEntry(Submitted Submitted, EntryVerb Verb, EntryKey Key, RoomEvent Event);
+    private readonly record struct WrittenEntry(Submitted Submitted, KeyedVerb Verb, EntryKey Key, RoomEvent Event);
 }

@@ -29,7 +29,8 @@ internal sealed class FlushLoader(
         }
     }
 
-    /// <summary>Reads the rooms and members that are not in memory, together, and what the store already holds of commands that were sent before.</summary>
+    /// <summary>Reads the rooms and members that are not in memory, together, what the store already holds of commands that were sent before, and the messages
+    /// that commands name.</summary>
     public async Task LoadAsync(Flush flush, CancellationToken cancellationToken)
     {
         if (flush.Known.Count == 0 && flush.Batches.Exists(batch => batch.Again))
@@ -53,6 +54,12 @@ internal sealed class FlushLoader(
         if (_hasAbsentRooms)
         {
             await CountCreatedAsync(flush, cancellationToken);
+        }
+
+        // Usually nothing, or once: what a message leads to, as a reply to its thread, is read after it.
+        while (flush.NeededMessages.Count > 0)
+        {
+            await FindMessagesAsync(flush, cancellationToken);
         }
     }
 
@@ -127,6 +134,7 @@ internal sealed class FlushLoader(
             _hasAbsentRooms |= !room.Exists;
         }
 
+        submitted.Verb?.NameMessages(submitted, flush);
         if (HasCompleteActor(submitted))
         {
             var member = room.MemberOf(submitted.Command.Actor.UserId);
@@ -178,6 +186,15 @@ internal sealed class FlushLoader(
         {
             var since = time.GetUtcNow().ToUnixTimeMilliseconds() - RoomCreations.HourMs;
             flush.Creations.Load(await store.CountCreatedRoomsAsync(_creators, since, CancellationToken.None).WaitAsync(cancellationToken));
+        }
+    }
+
+    private async Task FindMessagesAsync(Flush flush, CancellationToken cancellationToken)
+    {
+        flush.LoadMessages(await store.FindMessagesAsync(flush.NeededMessages, CancellationToken.None).WaitAsync(cancellationToken));
+        foreach (var submitted in flush.Commands)
+        {
+            submitted.Verb?.NameMessages(submitted, flush);
         }
     }
 

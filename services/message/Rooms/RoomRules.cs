@@ -11,6 +11,7 @@ internal static class RoomRules
     public const string Open = "open";
     public const string Private = "private";
     public const string Owner = "owner";
+    public const string Moderator = "moderator";
     public const string Member = "member";
 
     public static ErrorCode MayEnter(Actor actor, string kind, Membership membership) => actor switch
@@ -35,6 +36,15 @@ internal static class RoomRules
         _ when membership.Banned => ErrorCode.Banned,
         { Grant: { } grant } => grant.Write ? ErrorCode.Unspecified : ErrorCode.Forbidden,
         _ => membership.IsMember ? ErrorCode.Unspecified : ErrorCode.NotMember,
+    };
+
+    public static ErrorCode MayModerate(Actor actor, Membership membership) => actor switch
+    {
+        _ when IsPrivileged(actor) => ErrorCode.Unspecified,
+        _ when membership.Banned => ErrorCode.Banned,
+        { Grant: { } grant } => grant.Moderate ? ErrorCode.Unspecified : ErrorCode.Forbidden,
+        _ when membership.Role is Owner or Moderator => ErrorCode.Unspecified,
+        _ => membership.IsMember ? ErrorCode.Forbidden : ErrorCode.NotMember,
     };
 
     /// <summary>Admins and services are not limited by a room's rules.</summary>

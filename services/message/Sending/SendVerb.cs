@@ -58,8 +58,8 @@ internal sealed class SendVerb(IOptions<LimitOptions> limits) : EntryVerb
             return ErrorCode.TooLarge;
         }
 
-        return send.MessageId.Length == 0 || send.ClientMsgId.Length > MaxClientMsgIdLength || !HasContent(send.Content)
-            || !IsStorable(send.MessageId) || !IsStorable(send.ClientMsgId) || !IsStorable(send.ReplyTo)
+        return send.MessageId.Length == 0 || send.ClientMsgId.Length > MaxClientMsgIdLength || !MessageText.IsContent(send.Content, _limits)
+            || !MessageText.IsStorable(send.MessageId) || !MessageText.IsStorable(send.ClientMsgId) || !MessageText.IsStorable(send.ReplyTo)
             ? ErrorCode.InvalidMessage
             : ErrorCode.Unspecified;
     }
@@ -75,9 +75,4 @@ internal sealed class SendVerb(IOptions<LimitOptions> limits) : EntryVerb
             },
         };
     }
-
-    private bool HasContent(string content) => _limits.AllowsContent(content) && IsStorable(content);
-
-    /// <summary>PostgreSQL's text cannot hold U+0000.</summary>
-    private static bool IsStorable(string text) => !text.Contains('\0');
 }

@@ -8,7 +8,7 @@ namespace Tertulia.Messages.Verbs;
 /// <remarks>
 /// A verb is one class in a folder of its own, and one line in <see cref="VerbSetup"/>. It has no state and does no I/O: all flush loops use the same
 /// object at the same time. What it decides is kept in the <see cref="Flush"/> and in the room, and may be undone and decided again.
-/// A verb that writes one entry derives from <see cref="EntryVerb"/>, which makes it idempotent.
+/// A verb that writes one entry derives from <see cref="EntryVerb"/>, or from <see cref="ChangeVerb"/> when it changes an older message: both are idempotent.
 /// </remarks>
 internal interface IVerb
 {
@@ -26,6 +26,12 @@ internal interface IVerb
 
     /// <summary>With the room loaded: names the users whose created rooms must be counted before the command is decided.</summary>
     void AddCreators(in Submitted submitted, ISet<string> userIds)
+    {
+    }
+
+    /// <summary>Names the older messages that the command is about (<see cref="Flush.NeedMessage"/>), so that they are read before it is decided. Called once
+    /// more when they were read, for those that they lead to. A command that names none costs no read.</summary>
+    void NameMessages(in Submitted submitted, Flush flush)
     {
     }
 

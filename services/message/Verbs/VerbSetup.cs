@@ -1,3 +1,5 @@
+using Tertulia.Messages.Deleting;
+using Tertulia.Messages.Editing;
 using Tertulia.Messages.Joining;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Subscribing;
@@ -11,6 +13,8 @@ internal static class VerbSetup
     {
         services.AddSingleton<VerbRegistry>();
         services.AddVerb<SendVerb>();
+        services.AddVerb<EditVerb>();
+        services.AddVerb<DeleteVerb>();
         services.AddVerb<JoinVerb>();
         services.AddVerb<SubscribeVerb>();
         services.AddVerb<UnsubscribeVerb>();

@@ -18,6 +18,14 @@ internal static class Commands
         Send = new SendMessage { MessageId = Guid.CreateVersion7().ToString(), ClientMsgId = clientMsgId, Content = content },
     });
 
+    public static Command Edit(string roomId, string userId, string messageId, string content, uint version = 0) => New(roomId, User(userId), new Command
+    {
+        Edit = new EditMessage { MessageId = messageId, Content = content, Version = version },
+    });
+
+    public static Command Delete(string roomId, string userId, string messageId) =>
+        New(roomId, User(userId), new Command { Delete = new DeleteMessage { MessageId = messageId } });
+
     public static Command Subscribe(string roomId, long lastSeq = 0, string epoch = "") =>
         New(roomId, actor: null, new Command { Subscribe = new Subscribe { LastSeq = lastSeq, Epoch = epoch } });
 

@@ -5,6 +5,8 @@ using Tertulia.Hosting;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Deleting;
+using Tertulia.Messages.Editing;
 using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Joining;
 using Tertulia.Messages.Sending;
@@ -29,6 +31,7 @@ internal static class Deciding
     public static VerbRegistry Verbs { get; } = new(
     [
         Sends, new JoinVerb(Options.Create(new RoomOptions()), Options.Create(new LimitOptions())), new SubscribeVerb(), new UnsubscribeVerb(),
+        new EditVerb(Options.Create(new LimitOptions())), new DeleteVerb(),
     ]);
 
     public static Flush NewFlush()
@@ -37,6 +40,17 @@ internal static class Deciding
         flush.Begin("epoch");
         return flush;
     }
+
+    /// <summary>A message as the store has it, with seq 5, for a flush whose commands may name it.</summary>
+    public static Message Has(this Flush flush, string messageId, string userId = "ana", string content = "hola", string roomId = "lobby")
+    {
+        var message = new Message { MessageId = messageId, Seq = 5, UpdatedSeq = 5, UserId = userId, Content = content, Version = 1, CreatedAtMs = 5 };
+        flush.LoadMessages([new FoundMessage(roomId, message)]);
+        return message;
+    }
+
+    /// <summary>Decides the command by its verb.</summary>
+    public static void Decide(this Flush flush, in Submitted submitted) => submitted.Verb!.Decide(submitted, flush);
 
     public static RoomState Nowhere(string roomId = "lobby")
     {

@@ -30,6 +30,9 @@ internal sealed class WatchedStore(IMessageStore store) : IMessageStore
     /// <summary>Rooms of each append that was tried.</summary>
     public ConcurrentQueue<string[]> Tried { get; } = [];
 
+    /// <summary>Message ids of each read of messages.</summary>
+    public ConcurrentQueue<string[]> LookedFor { get; } = [];
+
     public string Epoch => store.Epoch;
 
     public async Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends, CancellationToken cancellationToken)
@@ -92,8 +95,11 @@ internal sealed class WatchedStore(IMessageStore store) : IMessageStore
     public Task<Dictionary<EntryKey, RoomEvent>> FindByKeysAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken) =>
         store.FindByKeysAsync(keys, cancellationToken);
 
-    public Task<IReadOnlyList<FoundMessage>> FindMessagesAsync(IReadOnlyCollection<string> messageIds, CancellationToken cancellationToken) =>
-        store.FindMessagesAsync(messageIds, cancellationToken);
+    public Task<IReadOnlyList<FoundMessage>> FindMessagesAsync(IReadOnlyCollection<string> messageIds, CancellationToken cancellationToken)
+    {
+        LookedFor.Enqueue([.. messageIds]);
+        return store.FindMessagesAsync(messageIds, cancellationToken);
+    }
 
     public Task<Dictionary<string, CreatedRooms>> CountCreatedRoomsAsync(
         IReadOnlyCollection<string> userIds, long sinceMs, CancellationToken cancellationToken) =>

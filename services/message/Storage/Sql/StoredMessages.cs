@@ -32,6 +32,7 @@ internal static class StoredMessages
             ClientMsgId = message.ClientMsgId,
             ReplyTo = message.ReplyTo,
             Metadata = message.Metadata,
+            Version = 1,
         };
     }
 }

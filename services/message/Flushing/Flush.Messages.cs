@@ -1,0 +1,84 @@
+using Tertulia.Contracts;
+using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Storage;
+using Tertulia.Messages.Verbs;
+
+namespace Tertulia.Messages.Flushing;
+
+/// <content>Older messages that the commands of this flush name, and what the commands make of them.</content>
+internal sealed partial class Flush
+{
+    private const int MaxMessageIdLength = 64;
+
+    private readonly Dictionary<(string RoomId, string MessageId), ChangingMessage> _messages = [];
+    private readonly HashSet<string> _lookedFor = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _needed = new(StringComparer.Ordinal);
+
+    /// <summary>Ids of messages that are to be read before the commands are decided.</summary>
+    public IReadOnlySet<string> NeededMessages => _needed;
+
+    /// <summary>A command names a message: it is read, unless it was already, or no message can have this id.</summary>
+    public void NeedMessage(string messageId)
+    {
+        if (messageId.Length is > 0 and <= MaxMessageIdLength && !messageId.Contains('\0') && !_lookedFor.Contains(messageId))
+        {
+            _needed.Add(messageId);
+        }
+    }
+
+    /// <summary>Takes over what the store has of the needed messages.</summary>
+    public void LoadMessages(IReadOnlyList<FoundMessage> found)
+    {
+        foreach (var (roomId, message) in found)
+        {
+            _messages[(roomId, message.MessageId)] = new ChangingMessage(message);
+        }
+
+        _lookedFor.UnionWith(_needed);
+        _needed.Clear();
+    }
+
+    /// <summary>A message as the commands before this one leave it.</summary>
+    /// <returns>Null when the room has no such message. Who changes it appends what changed it:
+    /// <see cref="Append(in Submitted, KeyedVerb, in EntryKey, RoomEvent, Message)"/>.</returns>
+    public Message? MessageOf(RoomState room, string messageId) => _messages.GetValueOrDefault((room.RoomId, messageId))?.State;
+
+    /// <summary>Gives the entry, which answers its command and changed a message, the room's next seq.</summary>
+    /// <param name="submitted">The command.</param>
+    /// <param name="verb">Its verb.</param>
+    /// <param name="key">The entry's key.</param>
+    /// <param name="roomEvent">The entry.</param>
+    /// <param name="changed">The message of <see cref="MessageOf"/>, as it is now.</param>
+    public void Append(in Submitted submitted, KeyedVerb verb, in EntryKey key, RoomEvent roomEvent, Message changed)
+    {
+        var room = submitted.Room;
+        var message = _messages[(room.RoomId, changed.MessageId)];
+        if (message.Entry >= 0)
+        {
+            // A room's entries are written together: of a message's changes only the last one counts.
+            room.Entries![message.Entry] = room.Entries[message.Entry] with { Change = null };
+        }
+
+        Append(submitted, key, roomEvent, new MessageChange(changed.Seq, changed));
+        changed.UpdatedSeq = roomEvent.Seq;
+        message.Entry = room.Entries!.Count - 1;
+        Answer(submitted, verb, key, roomEvent);
+    }
+
+    // What was not written, or may have been written by another owner, is read again.
+    private void ForgetMessages()
+    {
+        _messages.Clear();
+        _lookedFor.Clear();
+        _needed.Clear();
+    }
+
+    /// <summary>A message of this flush.</summary>
+    private sealed class ChangingMessage(Message state)
+    {
+        public Message State { get; } = state;
+
+        /// <summary>Index of the room's entry that holds its change; -1 when there is none.</summary>
+        public int Entry { get; set; } = -1;
+    }
+}

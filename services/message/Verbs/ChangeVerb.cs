@@ -1,0 +1,88 @@
+using System.Globalization;
+using Tertulia.Contracts;
+using Tertulia.Messages.Flushing;
+using Tertulia.Messages.Storage;
+
+namespace Tertulia.Messages.Verbs;
+
+/// <summary>A verb that changes one older message of the room.</summary>
+/// <remarks>
+/// Its key is the command's own, so that the same one is found when it is delivered again. A client that asks once more for what is so already is answered as
+/// done: nothing is written, whoever did it. So a client needs no key of its own to try again.
+/// </remarks>
+internal abstract class ChangeVerb : KeyedVerb
+{
+    /// <inheritdoc />
+    public override void NameMessages(in Submitted submitted, Flush flush) => flush.NeedMessage(TargetOf(submitted.Command));
+
+    /// <inheritdoc />
+    public sealed override string IdOf(Command command) => ""; // There is one attempt of each key.
+
+    /// <inheritdoc />
+    public sealed override string IdOf(RoomEvent written) => "";
+
+    /// <inheritdoc />
+    public sealed override Stored Describe(Command command, RoomEvent written) => new() { Seq = written.Seq, CreatedAtMs = written.CreatedAtMs, Entry = written };
+
+    /// <summary>Its name in the key.</summary>
+    protected abstract string Name { get; }
+
+    /// <summary>Whether it makes sense for a message that was deleted.</summary>
+    protected virtual bool TakesDeleted => false;
+
+    /// <summary>Id of the message, as the client gave it.</summary>
+    protected abstract string TargetOf(Command command);
+
+    /// <summary>Who may do it. <see cref="ErrorCode.Unspecified"/>: yes.</summary>
+    /// <param name="submitted">The command, in a room that exists.</param>
+    /// <param name="message">Null when the room has no such message: only who may act in the room is told so.</param>
+    protected abstract ErrorCode Check(in Submitted submitted, Message? message);
+
+    /// <summary>Changes the message, or says why not.</summary>
+    protected abstract Change Apply(in Submitted submitted, Message message, Flush flush);
+
+    /// <inheritdoc />
+    protected sealed override string KeyOf(in Submitted submitted) =>
+        string.Create(CultureInfo.InvariantCulture, $"+{Name}:{submitted.NodeId}:{submitted.Command.CommandId}");
+
+    /// <inheritdoc />
+    protected sealed override void Carry(in Submitted submitted, in EntryKey key, Flush flush)
+    {
+        var message = submitted.Room.Exists ? flush.MessageOf(submitted.Room, TargetOf(submitted.Command)) : null;
+        var refusal = submitted.Room.Exists ? Check(submitted, message) : ErrorCode.RoomNotFound;
+        if (refusal == ErrorCode.Unspecified && (message is null || (message.DeletedAtMs > 0 && !TakesDeleted)))
+        {
+            refusal = ErrorCode.MessageNotFound;
+        }
+
+        var change = refusal == ErrorCode.Unspecified ? Apply(submitted, message!, flush) : Change.Refused(refusal);
+        if (change.Entry is not { } entry)
+        {
+            flush.Refuse(submitted, change.Refusal!);
+        }
+        else if (change.IsSo)
+        {
+            flush.ReplyDuplicate(submitted, new Stored { CreatedAtMs = entry.CreatedAtMs, Entry = entry });
+        }
+        else
+        {
+            flush.Append(submitted, this, key, entry, message!);
+        }
+    }
+
+    /// <summary>What became of a message.</summary>
+    /// <param name="Refusal">Why it was not changed, when there is no entry.</param>
+    /// <param name="Entry">What changed it, or would have; without seq, time and user.</param>
+    /// <param name="IsSo">It is so already.</param>
+    protected readonly record struct Change(Refusal? Refusal, RoomEvent? Entry, bool IsSo)
+    {
+        /// <summary>It is not changed.</summary>
+        public static Change Refused(ErrorCode code, string detail = "") => new(new Refusal { Code = code, Detail = detail }, Entry: null, IsSo: false);
+
+        /// <summary>It was changed.</summary>
+        public static Change By(RoomEvent entry) => new(Refusal: null, entry, IsSo: false);
+
+        /// <summary>It was so before: the answer shows this entry, which is not written. Its user and time are those of the change that made it so.</summary>
+        public static Change None(RoomEvent entry) => new(Refusal: null, entry, IsSo: true);
+    }
+}
