@@ -7,7 +7,7 @@ using Tertulia.Messages.Storage;
 namespace Tertulia.Messages;
 
 /// <summary>The gRPC service: reads of room state, answered by any replica from the store.</summary>
-internal sealed class MessageGrpc(ReadGate gate, Snapshots snapshots, HistoryPages pages, IMessageStore store) : MessageService.MessageServiceBase
+internal sealed class MessageGrpc(ReadGate gate, Snapshots snapshots, HistoryPages pages, OneMessage one, IMessageStore store) : MessageService.MessageServiceBase
 {
     private const int MaxEvents = 1_000;
     private const int MaxRooms = 1_000; // About 150 bytes each.
@@ -18,6 +18,9 @@ internal sealed class MessageGrpc(ReadGate gate, Snapshots snapshots, HistoryPag
 
     public override Task<HistoryPage> GetHistory(GetHistoryRequest request, ServerCallContext context) =>
         gate.RunAsync(() => pages.GetAsync(request, CancellationToken.None), context.CancellationToken);
+
+    public override Task<GetMessageReply> GetMessage(GetMessageRequest request, ServerCallContext context) =>
+        gate.RunAsync(() => one.GetAsync(request, CancellationToken.None), context.CancellationToken);
 
     public override async Task<GetEventsReply> GetEvents(GetEventsRequest request, ServerCallContext context)
     {

@@ -54,6 +54,7 @@ public static class MessageServiceSetup
         services.AddOptions<ReadOptions>().BindConfiguration(ReadOptions.Section).ValidateOnStart();
         services.AddSingleton<ReadGate>();
         services.AddSingleton<Snapshots>();
+        services.AddSingleton<OneMessage>();
         services.AddSingleton<HistoryPages>();
         services.AddGrpc().AddServiceOptions<MessageGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
     }

@@ -61,7 +61,8 @@ public sealed class ReferenceTests
     public void The_gateway_has_no_bus() =>
         Assert.DoesNotContain(Projects.Under("gateway").SelectMany(project => project.References), reference => reference.Contains("/bus/", StringComparison.Ordinal));
 
-    /// <summary>A door translates for one dialect: what is behind it knows commands and events only, and <c>DoorSetup</c> lists the doors.</summary>
+    /// <summary>A door translates for one dialect: what is behind it knows commands and events only, and <c>DoorSetup</c> lists the doors. The HTTP door's bodies and
+    /// answers have the fields of the native one's frames: it reads and writes them with that one's JSON.</summary>
     [Fact]
     public void What_is_behind_the_doors_of_a_connection_node_knows_no_dialect()
     {
@@ -73,7 +74,7 @@ public sealed class ReferenceTests
             where path != "Doors/DoorSetup.cs" && !path.StartsWith("bin/", StringComparison.Ordinal) && !path.StartsWith("obj/", StringComparison.Ordinal)
             let text = File.ReadAllText(file)
             from door in doors
-            where !path.StartsWith($"Doors/{door}/", StringComparison.Ordinal) && text.Contains($"Doors.{door}", StringComparison.Ordinal)
+            where !path.StartsWith($"Doors/{door}/", StringComparison.Ordinal) && !(door == "Native" && path.StartsWith("Doors/Http/", StringComparison.Ordinal)) && text.Contains($"Doors.{door}", StringComparison.Ordinal)
             select $"{path} names {door}";
 
         Assert.Contains("Native", doors);

@@ -16,6 +16,9 @@ internal sealed record Caller(
     /// <summary>Admins and services may do everything in every room.</summary>
     public bool IsPrivileged => Role is "admin" or "service";
 
+    /// <summary>The caller of an HTTP request, as a parameter of an endpoint: authenticated before the endpoint runs (<c>Doors/Http/HttpAccess.cs</c>).</summary>
+    public static ValueTask<Caller?> BindAsync(HttpContext context) => ValueTask.FromResult(context.Features.Get<Caller>());
+
     /// <summary>The caller as the message service sees it in one room.</summary>
     public Actor ToActor(string roomId) => new() { UserId = UserId, Username = Username, Role = Role, Grant = Grants?.For(roomId) };
 }

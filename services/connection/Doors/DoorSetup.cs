@@ -1,3 +1,4 @@
+using Tertulia.Connections.Doors.Http;
 using Tertulia.Connections.Doors.Native;
 
 namespace Tertulia.Connections.Doors;
@@ -8,11 +9,13 @@ internal static class DoorSetup
     /// <summary>Registers every door and what they share.</summary>
     public static IServiceCollection AddDoors(this IServiceCollection services) => services
         .AddSockets()
-        .AddNativeDoor();
+        .AddNativeDoor()
+        .AddHttpDoor();
 
     /// <summary>Maps every door.</summary>
-    public static void MapDoors(this IEndpointRouteBuilder app)
+    public static void MapDoors(this WebApplication app)
     {
         NativeSocket.Map(app);
+        app.MapHttpDoor();
     }
 }

@@ -1,5 +1,6 @@
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
+using Tertulia.Connections.Verbs;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Rooms;
@@ -34,7 +35,7 @@ internal enum Showing
 }
 
 /// <summary>One session in one room. Except for what is said otherwise, everything here happens under the room's <see cref="RoomBinding.Gate"/>.</summary>
-internal sealed class RoomMember(Session session, RoomBinding room, string userId)
+internal sealed class RoomMember(Session session, RoomBinding room, string userId) : IOutcomeSink
 {
     /// <summary>Bytes of a room's events, about, that wait for the snapshot; what is beyond is read again, or told as a gap.</summary>
     internal const int WaitingCapacityBytes = 128 * 1024;
@@ -131,6 +132,14 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
         if (_state != MemberState.Joining || !Keep(serverEvent, 0))
         {
             Session.Send(serverEvent);
+        }
+    }
+
+    void IOutcomeSink.Tell(ServerEvent outcome)
+    {
+        lock (Room.Gate)
+        {
+            Reply(outcome);
         }
     }
 

@@ -17,9 +17,9 @@ namespace Tertulia.Connections.Verbs;
 /// <param name="First">The first result, when the command was sent again under the client's own id; else null.</param>
 internal readonly record struct VerbOutcome(string RoomId, string Epoch, Command Submitted, long Seq, long CreatedAtMs, Stored? First);
 
-/// <summary>A command of a room's member that becomes an entry of the room's log: how it is submitted, how its outcome is told, and how its entry is shown.</summary>
+/// <summary>A command that becomes an entry of a room's log: how it is submitted, how its outcome is told, and how its entry is shown.</summary>
 /// <remarks>A verb needs nothing else on a node but the frame's type and the encodings of its events (<c>Doors</c>).</remarks>
-internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandler<TCommand>, IEntryView
+internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandler<TCommand>, IEntryView, IRoomVerb
     where TCommand : RoomCommand
 {
     /// <summary>Which entries are this verb's.</summary>
@@ -41,31 +41,42 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
     protected virtual string? EntryId(Command submitted) => null;
 
     /// <inheritdoc />
-    protected sealed override void Handle(RoomMember member, Caller caller, TCommand command)
+    public ErrorEvent? Submit(Caller caller, string roomId, RoomCommand command, IOutcomeSink sink)
     {
-        var roomId = member.Room.RoomId;
         using var activity = Telemetry.Activities.StartActivity("message", ActivityKind.Producer, command.Traceparent);
         var submitted = new Command { RoomId = roomId, Actor = caller.ToActor(roomId), Traceparent = activity?.Id ?? command.Traceparent ?? "" };
-        if (Fill(command, submitted) is { } refusal)
+        if (Fill((TCommand)command, submitted) is { } refusal)
         {
-            member.Session.Send(ErrorEvent.Of(refusal, command.Ref, roomId));
+            return ErrorEvent.Of(refusal, command.Ref, roomId);
         }
-        else if (!batcher.TrySubmit(submitted, new Pending(this, member, command, submitted)))
+
+        if (batcher.TrySubmit(submitted, new Pending(this, sink, (TCommand)command, submitted)))
         {
-            Telemetry.Messages.Add(1, Telemetry.Refused);
-            member.Session.Send(new ErrorEvent(ErrorCode.Overloaded, Ref: command.Ref, RetryAfterMs: (int)batcher.RetryAfter.TotalMilliseconds, RoomId: roomId));
+            return null;
+        }
+
+        Telemetry.Messages.Add(1, Telemetry.Refused);
+        return new ErrorEvent(ErrorCode.Overloaded, Ref: command.Ref, RetryAfterMs: (int)batcher.RetryAfter.TotalMilliseconds, RoomId: roomId);
+    }
+
+    /// <inheritdoc />
+    protected sealed override void Handle(RoomMember member, Caller caller, TCommand command)
+    {
+        if (Submit(caller, member.Room.RoomId, command, member) is { } refusal)
+        {
+            member.Session.Send(refusal);
         }
     }
 
-    /// <summary>A command on its way: its client is told the outcome.</summary>
-    private sealed class Pending(RoomVerb<TCommand> verb, RoomMember member, TCommand command, Command submitted) : PendingCommand
+    /// <summary>A command on its way: whoever gave it is told the outcome.</summary>
+    private sealed class Pending(RoomVerb<TCommand> verb, IOutcomeSink sink, TCommand command, Command submitted) : PendingCommand
     {
         public override string? MessageId => verb.EntryId(submitted);
 
         public override void OnEvent(string roomId, string epoch, RoomEvent entry)
         {
             Telemetry.Messages.Add(1, Telemetry.Stored);
-            Reply(verb.Tell(command, new VerbOutcome(roomId, epoch, submitted, entry.Seq, entry.CreatedAtMs, First: null)));
+            sink.Tell(verb.Tell(command, new VerbOutcome(roomId, epoch, submitted, entry.Seq, entry.CreatedAtMs, First: null)));
         }
 
         public override void OnReply(CommandReply reply)
@@ -87,7 +98,7 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
         public override void OnRefused(Refusal refusal)
         {
             Telemetry.Messages.Add(1, Telemetry.Refused);
-            Reply(ErrorEvent.Of(refusal, command.Ref, member.Room.RoomId));
+            sink.Tell(ErrorEvent.Of(refusal, command.Ref, submitted.RoomId));
         }
 
         private void OnStored(Stored stored)
@@ -95,16 +106,7 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
             // The batch may have gone twice because a confirm was lost. Stored under the id of this very command, it is no duplicate of the client's.
             var duplicate = stored.Duplicate && stored.MessageId != MessageId;
             Telemetry.Messages.Add(1, duplicate ? Telemetry.Duplicate : Telemetry.Stored);
-            Reply(verb.Tell(command, new VerbOutcome(
-                member.Room.RoomId, member.Room.Epoch, submitted, stored.Seq, stored.CreatedAtMs, duplicate ? stored : null)));
-        }
-
-        private void Reply(ServerEvent serverEvent)
-        {
-            lock (member.Room.Gate)
-            {
-                member.Reply(serverEvent);
-            }
+            sink.Tell(verb.Tell(command, new VerbOutcome(submitted.RoomId, stored.Epoch, submitted, stored.Seq, stored.CreatedAtMs, duplicate ? stored : null)));
         }
     }
 }

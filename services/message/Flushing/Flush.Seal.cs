@@ -13,7 +13,7 @@ internal sealed partial class Flush
         {
             // Only now: the log holds events without it.
             SetOrigin(entry.Submitted, entry.Event);
-            ReplyUnlessSubscribed(entry);
+            ReplyUnlessSubscribed(entry, epoch);
         }
 
         var outgoing = new Outgoing(Number) { Replies = [.. Replies], Poison = [.. Poison.Select(poison => (Batches[poison.Key], poison.Value))] };
@@ -89,12 +89,14 @@ internal sealed partial class Flush
     }
 
     // The event itself tells the origin node, when it gets it.
-    private void ReplyUnlessSubscribed(in WrittenEntry entry)
+    private void ReplyUnlessSubscribed(in WrittenEntry entry, string epoch)
     {
         var (submitted, verb, _, roomEvent) = entry;
         if (!submitted.Room.IsSubscribed(submitted.NodeId))
         {
-            Reply(submitted, new CommandReply { Stored = verb.Describe(submitted.Command, roomEvent) });
+            var stored = verb.Describe(submitted.Command, roomEvent);
+            stored.Epoch = epoch;
+            Reply(submitted, new CommandReply { Stored = stored });
         }
     }
 }

@@ -149,7 +149,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     /// <summary>The answer to a client that sent a command again.</summary>
     public void ReplyDuplicate(in Submitted submitted, Stored stored)
     {
-        stored.Duplicate = true;
+        (stored.Duplicate, stored.Epoch) = (true, Epoch);
         Reply(submitted, new CommandReply { Stored = stored });
     }
 

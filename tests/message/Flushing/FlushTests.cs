@@ -32,7 +32,8 @@ public sealed class FlushTests
 
         var sealed_ = _flush.Seal("epoch");
 
-        Assert.Equal("node-2", Assert.Single(sealed_.Replies).NodeId);
+        var reply = Assert.Single(sealed_.Replies);
+        Assert.Equal(("node-2", "epoch", 12L), (reply.NodeId, reply.Reply.Stored.Epoch, reply.Reply.Stored.Seq));
     }
 
     [Fact]

@@ -130,6 +130,24 @@ public sealed class HistoryTests : IAsyncLifetime
 
     private static async Task<ErrorCode> RefusalOfAsync(Func<Task> call) => RpcErrors.ToRefusal(await Assert.ThrowsAsync<RpcException>(call)).Code;
 
+    [Fact]
+    public async Task A_message_is_found_without_its_room_by_those_who_may_read_it()
+    {
+        Assert.Equal(("lobby", "7", _store.Epoch), await FindAsync("id-7", Commands.User("ana")) is var found ? (found.RoomId, found.Message.Content, found.Epoch) : default);
+        Assert.Equal(("lobby", null), await FindAsync("id-7", actor: null) is var place ? (place.RoomId, place.Message) : default);
+        Assert.Equal(ErrorCode.MessageNotFound, await RefusalAsync("id-7", Commands.User("bruno")));
+        Assert.Equal(ErrorCode.MessageNotFound, await RefusalAsync("id-7", Commands.User("ana", grant: new Grant { Write = true })));
+        Assert.Equal(ErrorCode.MessageNotFound, await RefusalAsync("id-0", Commands.User("ana")));
+        Assert.Equal(ErrorCode.BadRequest, await RefusalAsync("a\0b", Commands.User("ana")));
+        Assert.Equal(ErrorCode.BadRequest, await RefusalAsync("", actor: null));
+    }
+
+    private Task<GetMessageReply> FindAsync(string messageId, Actor? actor) =>
+        new OneMessage(_store).GetAsync(new GetMessageRequest { MessageId = messageId, Actor = actor }, CancellationToken.None);
+
+    private async Task<ErrorCode> RefusalAsync(string messageId, Actor? actor) =>
+        RpcErrors.ToRefusal(await Assert.ThrowsAsync<RpcException>(() => FindAsync(messageId, actor))).Code;
+
     private Task<Snapshot> SnapshotAsync(Position? since, int history, Actor? actor = null) => new Snapshots(_store).GetAsync(
         new GetSnapshotRequest { RoomId = "lobby", Actor = actor ?? Commands.User("ana"), Since = since, History = history }, CancellationToken.None);
 

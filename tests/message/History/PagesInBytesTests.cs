@@ -35,7 +35,7 @@ public sealed class PagesInBytesTests : IAsyncLifetime
 
         var ownerEpoch = await _store.TakePartitionAsync(partition: 0, nowMs: 1, CancellationToken.None);
         await _store.AppendAsync([new RoomAppend(0, "lobby", ownerEpoch, entries)], CancellationToken.None);
-        _service = new MessageGrpc(_gate, new Snapshots(_store), new HistoryPages(_store), _store);
+        _service = new MessageGrpc(_gate, new Snapshots(_store), new HistoryPages(_store), new OneMessage(_store), _store);
     }
 
     public async Task DisposeAsync()

@@ -107,7 +107,7 @@ public sealed class SendVerbTests
 
         Assert.Empty(Entries);
         Assert.Equal(
-            new Stored { MessageId = "first", ClientMsgId = "c1", Seq = 5, CreatedAtMs = 99, Duplicate = true }, Assert.Single(_flush.Replies).Reply.Stored);
+            new Stored { MessageId = "first", ClientMsgId = "c1", Seq = 5, CreatedAtMs = 99, Duplicate = true, Epoch = _flush.Epoch }, Assert.Single(_flush.Replies).Reply.Stored);
     }
 
     [Fact]

@@ -34,7 +34,8 @@ internal sealed class FrameReader(IEnumerable<FrameType> types)
 
     /// <summary>Reads one message.</summary>
     /// <param name="utf8">Valid UTF-8; nothing of it is kept.</param>
-    public FrameReading Read(ReadOnlySpan<byte> utf8)
+    /// <param name="knownType">The type, where it is not in the message but in a URL.</param>
+    public FrameReading Read(ReadOnlySpan<byte> utf8, string? knownType = null)
     {
         Span<FieldValue> slots = stackalloc FieldValue[FrameFields.Count];
         slots.Clear();
@@ -55,7 +56,7 @@ internal sealed class FrameReader(IEnumerable<FrameType> types)
             return new FrameReading(null, reference, ErrorCode.InvalidJson);
         }
 
-        var type = fields.Error is null ? fields.Required(Field.Type, fields.Text(Field.Type, MaxIdChars)) : null;
+        var type = knownType ?? (fields.Error is null ? fields.Required(Field.Type, fields.Text(Field.Type, MaxIdChars)) : null);
         if (fields.Error is not null)
         {
             return new FrameReading(null, reference, ErrorCode.BadRequest, fields.Error);

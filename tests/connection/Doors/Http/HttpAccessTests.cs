@@ -1,0 +1,109 @@
+using Tertulia.Connections.Tests.Auth;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Tests.Doors.Http;
+
+public sealed class HttpAccessTests
+{
+    private const string Rooms = "/api/v1/rooms";
+
+    [Fact]
+    public async Task Who_does_not_say_who_it_is_is_told_how()
+    {
+        await using var host = await StartAsync();
+
+        var nobody = await host.SendAsync(HttpMethod.Get, Rooms, userId: null);
+        Assert.Equal((401, 40101, "auth_required"), nobody.Problem);
+        Assert.Equal("Bearer", nobody.Headers["WWW-Authenticate"]);
+        Assert.Equal((401, 40102, "invalid_token"), (await host.SendRawAsync(HttpMethod.Get, Rooms, "nonsense")).Problem);
+        var old = TokenIssuer.Hs256(new { sub = "ana", exp = host.Time.GetUtcNow().ToUnixTimeSeconds() - 60 });
+        Assert.Equal((401, 40103, "token_expired"), (await host.SendRawAsync(HttpMethod.Get, Rooms, old)).Problem);
+        Assert.Equal((401, 40101, "auth_required"), (await host.SendAsync(HttpMethod.Get, Rooms + "?user_id=ana", userId: null)).Problem);
+    }
+
+    [Fact]
+    public async Task A_token_of_the_query_is_taken_and_not_logged()
+    {
+        await using var host = await StartAsync();
+        var token = host.Token("ana");
+
+        Assert.Equal(200, (await host.SendAsync(HttpMethod.Get, $"{Rooms}?token={token}", userId: null)).Status);
+
+        Assert.DoesNotContain(host.Log, line => line.Contains(token, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_user_has_one_allowance_for_all_requests_and_is_told_when_to_come_back()
+    {
+        await using var host = await StartAsync(("Limits:EventsPerMinute", "3"));
+
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(200, (await host.SendAsync(HttpMethod.Get, Rooms, "ana")).Status);
+        }
+
+        var refused = await host.SendAsync(HttpMethod.Get, Rooms, "ana");
+        Assert.Equal((429, 42901, "rate_limited"), refused.Problem);
+        Assert.Equal(("20", 20_000), (refused.Headers["Retry-After"], refused.Json.GetProperty("retry_after_ms").GetInt32()));
+        Assert.Equal(200, (await host.SendAsync(HttpMethod.Get, Rooms, "bruno")).Status);
+        host.Time.Advance(TimeSpan.FromSeconds(20));
+        Assert.Equal(200, (await host.SendAsync(HttpMethod.Get, Rooms, "ana")).Status);
+    }
+
+    [Theory]
+    [InlineData("/api/v1/nothing", "GET", 404)]
+    [InlineData("/api/v1/rooms", "PATCH", 405)]
+    public async Task What_there_is_not_is_a_problem_too(string path, string method, int status)
+    {
+        await using var host = await StartAsync();
+
+        var answer = await host.SendAsync(new HttpMethod(method), path, "ana");
+
+        Assert.Equal((status, "application/problem+json"), (answer.Status, answer.ContentType));
+    }
+
+    [Theory]
+    [InlineData("/api/v1/rooms/no%20room/messages")]
+    [InlineData("/api/v1/rooms/a%00b/messages")]
+    [InlineData("/api/v1/messages/a%00b")]
+    public async Task Ids_in_the_path_are_checked(string path)
+    {
+        await using var host = await StartAsync();
+
+        Assert.Equal(400, (await host.SendAsync(HttpMethod.Get, path, "ana")).Status);
+    }
+
+    [Fact]
+    public async Task A_bug_is_an_internal_error_without_its_text()
+    {
+        await using var host = await StartAsync();
+        host.Calls.On<ListRoomsRequest, ListRoomsReply>("ListRooms", ListRoomsReply (_) => throw new InvalidOperationException("the inside"));
+
+        var answer = await host.SendAsync(HttpMethod.Get, Rooms, "ana");
+
+        Assert.Equal((500, 50001, "internal"), answer.Problem);
+        Assert.DoesNotContain("inside", answer.Body, StringComparison.Ordinal);
+        Assert.Contains(host.Log, line => line.Contains("failed", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_trace_of_a_request_goes_on_in_its_command()
+    {
+        await using var host = await StartAsync();
+        const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+        var posted = host.SendAsync(HttpMethod.Post, $"{Rooms}/lobby/messages", "ana", """{"content":"a"}""", ("traceparent", Trace));
+        var command = await host.CommandAsync(Command.BodyOneofCase.Send);
+        await host.ReplyAsync(command, reply => reply.Stored = new Stored { MessageId = command.Send.MessageId, Seq = 1 });
+
+        Assert.Equal(201, (await posted).Status);
+        Assert.Contains("0af7651916cd43dd8448eb211c80319c", command.Traceparent, StringComparison.Ordinal);
+    }
+
+    private static async Task<HttpHost> StartAsync(params (string Key, string Value)[] settings)
+    {
+        var host = await HttpHost.StartAsync(settings);
+        host.Calls.On<ListRoomsRequest, ListRoomsReply>("ListRooms", _ => new ListRoomsReply());
+        return host;
+    }
+}

@@ -1,0 +1,105 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Tertulia.Testing;
+
+namespace Tertulia.Integration.Tests;
+
+/// <summary>The HTTP API on a cluster: the same rooms as on the sockets, and 201 means durable.</summary>
+[Collection(FaultCollection.Name)]
+[Trait(Needs.Trait, Needs.RabbitMq)]
+[Trait(Needs.Trait, Needs.Postgres)]
+public sealed class HttpTests(FaultCluster fixture) : IDisposable
+{
+    private readonly string _room = $"http-{Guid.NewGuid():N}";
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(30) };
+
+    private ClusterProcesses Cluster => fixture.Cluster;
+
+    public void Dispose() => _http.Dispose();
+
+    [Fact]
+    public async Task A_message_that_is_posted_to_a_node_without_the_room_is_seen_on_the_sockets_of_another_one()
+    {
+        await using var ana = await ChatClient.JoinAsync(Cluster.NodeUrls[0], _room, "ana");
+
+        var posted = await PostAsync(Cluster.NodeUrls[1], "hola");
+
+        Assert.Equal(HttpStatusCode.Created, posted.Status);
+        var seen = await ana.WaitForAsync("message");
+        Assert.Equal(
+            (posted.Json.GetProperty("message_id").GetString(), posted.Json.GetProperty("seq").GetInt64(), posted.Json.GetProperty("epoch").GetString(), "hola"),
+            (seen.Text("id"), seen.Seq, seen.Epoch, seen.Text("content")));
+        var history = await GetAsync(fixture.Gateways[0], $"/api/v1/rooms/{_room}/messages?limit=1&user_id=ana");
+        Assert.Equal(seen.Text("id"), history.GetProperty("items")[0].GetProperty("id").GetString());
+        var one = await GetAsync(fixture.Gateways[1], $"{posted.Location}?user_id=ana");
+        Assert.Equal((_room, "hola"), (one.GetProperty("room_id").GetString(), one.GetProperty("content").GetString()));
+        var rooms = await GetAsync(fixture.Gateways[0], $"/api/v1/rooms?limit=1000&user_id=ana");
+        Assert.Contains(rooms.GetProperty("rooms").EnumerateArray(), room => room.GetProperty("room_id").GetString() == _room);
+    }
+
+    [Fact]
+    public async Task A_request_that_is_repeated_while_the_owner_is_killed_writes_one_message()
+    {
+        await using var ana = await ChatClient.JoinAsync(Cluster.NodeUrls[0], _room, "ana");
+        using var done = new CancellationTokenSource();
+        var sending = SendUntilAsync(done.Token);
+        await ana.ContentsAsync(20);
+
+        foreach (var replica in Cluster.Messages)
+        {
+            await replica.KillAsync();
+            await fixture.RestartAsync(replica);
+        }
+
+        await done.CancelAsync();
+        var sent = await sending;
+
+        await ana.WaitForAsync(frame => frame.Text("content") == $"m{sent}", "the last message");
+        var expected = Enumerable.Range(1, sent).Select(number => $"m{number}");
+        Assert.Equal(expected, ana.Frames.Where(frame => frame.Type == "message").Select(frame => frame.Text("content")));
+    }
+
+    /// <summary>Sends one message after the other through the gateway, each until it is acknowledged, as a program does that must not lose one.</summary>
+    private async Task<int> SendUntilAsync(CancellationToken enough)
+    {
+        for (var number = 1; ; number++)
+        {
+            await Eventually.EqualsAsync(
+                HttpStatusCode.Created,
+                async () =>
+                {
+                    try
+                    {
+                        return (await PostAsync(fixture.Gateways[0], $"m{number}", key: $"k{number}")).Status;
+                    }
+                    catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException)
+                    {
+                        return HttpStatusCode.ServiceUnavailable;
+                    }
+                },
+                TimeSpan.FromMinutes(1));
+            if (enough.IsCancellationRequested)
+            {
+                return number;
+            }
+        }
+    }
+
+    private async Task<(HttpStatusCode Status, JsonElement Json, string? Location)> PostAsync(Uri server, string content, string? key = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server, $"/api/v1/rooms/{_room}/messages?user_id=ana"))
+        {
+            Content = JsonContent.Create(new { content }),
+        };
+        if (key is not null)
+        {
+            request.Headers.Add("Idempotency-Key", key);
+        }
+
+        using var response = await _http.SendAsync(request);
+        return (response.StatusCode, await response.Content.ReadFromJsonAsync<JsonElement>(), response.Headers.Location?.OriginalString);
+    }
+
+    private Task<JsonElement> GetAsync(Uri server, string path) => _http.GetFromJsonAsync<JsonElement>(new Uri(server, path));
+}
