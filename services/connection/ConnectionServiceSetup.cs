@@ -8,6 +8,7 @@ using Tertulia.Connections.Sessions;
 using Tertulia.Connections.StartPage;
 using Tertulia.Connections.Doors;
 using Tertulia.Connections.Submitting;
+using Tertulia.Connections.Users;
 using Tertulia.Connections.Verbs;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -24,6 +25,7 @@ public static class ConnectionServiceSetup
         .AddAuth()
         .AddLimits()
         .AddAnnouncing()
+        .AddUserEvents()
         .AddRooms()
         .AddSubmitting()
         .AddSessions()

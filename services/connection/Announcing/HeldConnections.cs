@@ -11,7 +11,6 @@ internal sealed class HeldConnections
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Held> _connections = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, int> _users = new(StringComparer.Ordinal);
     private List<PresenceChange> _changes = [];
     private ulong _digest;
     private bool _overflowed;
@@ -32,7 +31,6 @@ internal sealed class HeldConnections
             else
             {
                 _connections.Add(connectionId, new Held(userId, username));
-                _users[userId] = _users.GetValueOrDefault(userId) + 1;
                 _digest += Digest.Of(connectionId, "");
                 Add(Opened(connectionId, userId, username));
             }
@@ -46,11 +44,6 @@ internal sealed class HeldConnections
         {
             if (_connections.Remove(connectionId, out var held))
             {
-                if (--_users[held.UserId] == 0)
-                {
-                    _users.Remove(held.UserId);
-                }
-
                 _digest -= Digest.Of(connectionId, "");
                 foreach (var roomId in held.Rooms)
                 {
@@ -85,15 +78,6 @@ internal sealed class HeldConnections
                 _digest -= Digest.Of(connectionId, roomId);
                 Add(new PresenceChange { ConnectionId = connectionId, Left = roomId });
             }
-        }
-    }
-
-    /// <summary>Whether the user has a connection here.</summary>
-    public bool HasUser(string userId)
-    {
-        lock (_lock)
-        {
-            return _users.ContainsKey(userId);
         }
     }
 

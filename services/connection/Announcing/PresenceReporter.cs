@@ -51,9 +51,6 @@ internal sealed partial class PresenceReporter(
         Wake();
     }
 
-    /// <summary>Whether the user has a connection to this node.</summary>
-    public bool HasUser(string userId) => _held.HasUser(userId);
-
     /// <summary>A presence replica wants the whole picture.</summary>
     public void OnAnnounceRequest(AnnounceRequest request)
     {

@@ -1,36 +1,21 @@
-using System.Collections.Concurrent;
 using Tertulia.Bus;
 using Tertulia.Connections.Limits;
+using Tertulia.Connections.Users;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Announcing;
 
 /// <summary>Nodes that share a user tell each other what the user did, so that all of the user's sockets share one limit.</summary>
-internal sealed class RateExchange(ILiveBus bus, ProcessIdentity node, UserRates rates, PresenceReporter reporter, TimeProvider time) : BackgroundService
+internal sealed class RateExchange(
+    ILiveBus bus, ProcessIdentity node, UserRates rates, SharedUsers shared, UserSessions users, TimeProvider time) : BackgroundService
 {
     private const int MaxUsagesInBatch = 1_000; // User ids have 128 characters at most: less than half a mebibyte.
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    // User id to the user's other nodes; only users who have some.
-    private readonly ConcurrentDictionary<string, string[]> _shared = new(StringComparer.Ordinal);
-
-    /// <summary>Where users have connections, and what they did there.</summary>
+    /// <summary>What users did on their other nodes.</summary>
     public void OnBatch(NodeBatch batch)
     {
-        foreach (var user in batch.UserNodes)
-        {
-            string[] others = user.NodeIds.Contains(node.Id) ? [.. user.NodeIds.Where(id => id != node.Id)] : [];
-            if (others.Length > 0)
-            {
-                _shared[user.UserId] = others;
-            }
-            else
-            {
-                _shared.TryRemove(user.UserId, out _);
-            }
-        }
-
         foreach (var usage in batch.RateUsage)
         {
             rates.TakeRemote(usage.UserId, (int)Math.Min(usage.Events, int.MaxValue));
@@ -41,11 +26,11 @@ internal sealed class RateExchange(ILiveBus bus, ProcessIdentity node, UserRates
     internal void Exchange()
     {
         var batches = new Dictionary<string, NodeBatch>(StringComparer.Ordinal);
-        foreach (var (userId, others) in _shared)
+        foreach (var (userId, others) in shared.All)
         {
-            if (!reporter.HasUser(userId))
+            if (users.Of(userId).Length == 0)
             {
-                _shared.TryRemove(userId, out _); // The last connection here is gone: this node is not told of the user any more.
+                shared.Forget(userId);
             }
             else if (rates.CollectUsage(userId) is > 0 and var events)
             {

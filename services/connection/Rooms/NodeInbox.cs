@@ -3,6 +3,7 @@ using Tertulia.Bus;
 using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Submitting;
+using Tertulia.Connections.Users;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 
@@ -11,7 +12,7 @@ namespace Tertulia.Connections.Rooms;
 /// <summary>What comes to this node through the bus, given to whom it concerns.</summary>
 internal sealed partial class NodeInbox(
     ILiveBus bus, ProcessIdentity node, RoomHub hub, PendingAcks pending, GapRepair repair, Subscriptions subscriptions, SubmitBatcher batcher, TypingTracker typing,
-    PresenceReporter reporter, RateExchange rates, ILogger<NodeInbox> logger) : BackgroundService, IHealthCheck
+    PresenceReporter reporter, RateExchange rates, SharedUsers shared, UserEvents users, ILogger<NodeInbox> logger) : BackgroundService, IHealthCheck
 {
     private volatile bool _receiving;
 
@@ -99,6 +100,12 @@ internal sealed partial class NodeInbox(
             hub.Find(change.RoomId)?.OnPresence(change);
         }
 
+        foreach (var told in batch.UserEvents)
+        {
+            users.Deliver(told);
+        }
+
+        shared.OnBatch(batch);
         rates.OnBatch(batch);
         if (batch.Owners.Count > 0 && batcher.OnOwners(batch.From, batch.Owners))
         {

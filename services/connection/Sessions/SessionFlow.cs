@@ -4,6 +4,7 @@ using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Limits;
 using Tertulia.Connections.Rooms;
+using Tertulia.Connections.Users;
 using Tertulia.Connections.Verbs;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -12,7 +13,7 @@ namespace Tertulia.Connections.Sessions;
 
 /// <summary>From the beginning of a session to its end: each command goes to its handler, when the session's and the user's allowance has room for it.</summary>
 internal sealed partial class SessionFlow(
-    IEnumerable<ICommandHandler> handlers, SessionRegistry registry, SessionMover mover, SessionStart start, JoinFlow joins, PresenceReporter reporter,
+    IEnumerable<ICommandHandler> handlers, SessionRegistry registry, SessionMover mover, SessionStart start, JoinFlow joins, PresenceReporter reporter, UserSessions users,
     UserRates rates, IOptions<LimitOptions> limits, TimeProvider time, ILogger<SessionFlow> logger) : ISessionFlow
 {
     private readonly FrozenDictionary<Type, ICommandHandler> _handlers = handlers.ToFrozenDictionary(handler => handler.Command);
@@ -43,6 +44,11 @@ internal sealed partial class SessionFlow(
     public async ValueTask ClosedAsync(Session session)
     {
         reporter.Close(session.ConnectionId); // First: it says all of its rooms at once.
+        if (session.Caller is { } caller)
+        {
+            users.Remove(session, caller.UserId);
+        }
+
         foreach (var member in session.Rooms.Values)
         {
             joins.Leave(member);

@@ -1,16 +1,18 @@
 using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Rooms;
+using Tertulia.Connections.Users;
 
 namespace Tertulia.Connections.Sessions;
 
 /// <summary>The beginning of a session whose user is known: presence is told, and it is greeted.</summary>
-internal sealed partial class SessionStart(PresenceReporter reporter, JoinFlow joins, Greeting greeting, ILogger<SessionFlow> logger)
+internal sealed partial class SessionStart(UserSessions users, PresenceReporter reporter, JoinFlow joins, Greeting greeting, ILogger<SessionFlow> logger)
 {
     /// <summary>Starts; answers come through the outbox.</summary>
     public void Start(Session session, Caller caller)
     {
         LogOpened(session.ConnectionId, caller.UserId);
+        users.Add(session, caller.UserId); // Before presence knows of it: what is sent here from then on finds it.
         reporter.Open(session.ConnectionId, caller.UserId, caller.Username);
         if (session.Opening.RoomId is { } roomId)
         {

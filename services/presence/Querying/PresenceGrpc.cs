@@ -10,11 +10,18 @@ namespace Tertulia.Presence.Querying;
 /// <remarks>Refuses with <c>unavailable</c> until the picture is complete, so that the caller's next attempt goes to another replica.</remarks>
 internal sealed class PresenceGrpc(PresenceLoop loop, IOptions<PresenceOptions> options) : PresenceService.PresenceServiceBase
 {
+    private const int MaxLocated = 1_000;
+
     public override Task<RoomPresence> GetRoom(GetRoomRequest request, ServerCallContext context) =>
         AskAsync(map => Room(map, request.RoomId, Math.Min(request.Limit, (uint)options.Value.LargeRoomUsers)), context);
 
     public override Task<UserPresence> GetUser(GetUserRequest request, ServerCallContext context) =>
         AskAsync(map => User(map, request.UserId), context);
+
+    public override Task<LocateUsersReply> LocateUsers(LocateUsersRequest request, ServerCallContext context) =>
+        request.UserIds.Count <= MaxLocated
+            ? AskAsync(map => Locate(map, request.UserIds), context)
+            : throw RpcErrors.Refuse(ErrorCode.BadRequest, $"user_ids has {MaxLocated} at most");
 
     public override Task<Stats> GetStats(GetStatsRequest request, ServerCallContext context) =>
         AskAsync(map => StatsReply.From(map, options.Value.StatsRooms), context);
@@ -34,6 +41,21 @@ internal sealed class PresenceGrpc(PresenceLoop loop, IOptions<PresenceOptions> 
             if (reply.Online <= limit)
             {
                 reply.Users.AddRange(room.Users.ToArray().Select(user => PresenceMap.Online(user.UserId, user.Username)));
+            }
+        }
+
+        return reply;
+    }
+
+    /// <summary>The nodes of those users who have a connection.</summary>
+    internal static LocateUsersReply Locate(PresenceMap map, IEnumerable<string> userIds)
+    {
+        var reply = new LocateUsersReply();
+        foreach (var userId in userIds)
+        {
+            if (map.Users.TryGetValue(userId, out var user))
+            {
+                reply.Users.Add(new UserNodes { UserId = userId, NodeIds = { user.Nodes.ToArray().Select(node => node.NodeId) } });
             }
         }
 
