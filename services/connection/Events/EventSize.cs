@@ -12,6 +12,7 @@ internal static class EventSize
 
     // Names of the fields, quotes, commas, numbers, a time.
     private const int MessageOverhead = 256;
+    private const int ChangeOverhead = 384;
     private const int UserOverhead = 64;
     private const int RoomOverhead = 96;
 
@@ -38,9 +39,25 @@ internal static class EventSize
     }
 
     /// <summary>A message in a list.</summary>
-    public static int Of(Message message) =>
-        MessageOverhead + Of(message.MessageId) + Of(message.UserId) + Of(message.Username) + Of(message.Content) + Of(message.ClientMsgId) + Of(message.ReplyTo)
-        + message.Metadata.Length;
+    public static int Of(Message message)
+    {
+        var bytes = MessageOverhead + Of(message.MessageId) + Of(message.UserId) + Of(message.Username) + Of(message.Content) + Of(message.ClientMsgId)
+            + Of(message.ReplyTo) + message.Metadata.Length;
+        if (message.UpdatedSeq > message.Seq)
+        {
+            bytes += ChangeOverhead + Of(message.DeletedBy) + Of(message.PinnedBy);
+            foreach (var reaction in message.Reactions)
+            {
+                bytes += UserOverhead + Of(reaction.Emoji);
+                foreach (var userId in reaction.UserIds)
+                {
+                    bytes += Of(userId) + 3; // Its quotes and the comma.
+                }
+            }
+        }
+
+        return message.ThreadRoot.Length > 0 ? bytes + UserOverhead + Of(message.ThreadRoot) : bytes;
+    }
 
     /// <summary>A list of users.</summary>
     public static int Of(IReadOnlyList<PresentUser> users)

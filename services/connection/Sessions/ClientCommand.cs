@@ -48,6 +48,36 @@ internal sealed record MessageCommand : RoomCommand
     public ReadOnlyMemory<byte> Metadata { get; init; }
 }
 
+/// <summary>The client changes a message.</summary>
+internal abstract record MessageChangeCommand : RoomCommand
+{
+    /// <summary>1 to 64 characters.</summary>
+    public string? MessageId { get; init; }
+}
+
+/// <summary>The client makes a message say something else.</summary>
+internal sealed record EditCommand : MessageChangeCommand
+{
+    /// <summary>As typed. Its length is checked against the limits later.</summary>
+    public string? Content { get; init; }
+
+    /// <summary>The version that was changed, from 1; null when that does not matter.</summary>
+    public long? Version { get; init; }
+}
+
+/// <summary>The client deletes a message.</summary>
+internal sealed record DeleteCommand : MessageChangeCommand;
+
+/// <summary>The client reacts to a message, or takes that back.</summary>
+internal sealed record ReactCommand : MessageChangeCommand
+{
+    /// <summary>As sent; the message service knows what an emoji is.</summary>
+    public string? Emoji { get; init; }
+
+    /// <summary>Takes it back.</summary>
+    public bool Removes { get; init; }
+}
+
 /// <summary>The client's user types, or stopped.</summary>
 internal sealed record TypingCommand : RoomCommand
 {

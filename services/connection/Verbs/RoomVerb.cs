@@ -14,8 +14,9 @@ namespace Tertulia.Connections.Verbs;
 /// <param name="Submitted">The command as it was sent.</param>
 /// <param name="Seq">Its entry's place in the log.</param>
 /// <param name="CreatedAtMs">Unix milliseconds of the write.</param>
+/// <param name="Entry">The entry, when it was told; else empty.</param>
 /// <param name="First">The first result, when the command was sent again under the client's own id; else null.</param>
-internal readonly record struct VerbOutcome(string RoomId, string Epoch, Command Submitted, long Seq, long CreatedAtMs, Stored? First);
+internal readonly record struct VerbOutcome(string RoomId, string Epoch, Command Submitted, long Seq, long CreatedAtMs, RoomEvent Entry, Stored? First);
 
 /// <summary>A command that becomes an entry of a room's log: how it is submitted, how its outcome is told, and how its entry is shown.</summary>
 /// <remarks>A verb needs nothing else on a node but the frame's type and the encodings of its events (<c>Doors</c>).</remarks>
@@ -33,6 +34,9 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
     /// <param name="submitted">Room, actor and trace are there.</param>
     /// <returns>Why it is refused; null when it is not.</returns>
     protected abstract Refusal? Fill(TCommand command, Command submitted);
+
+    /// <summary>Whether a session's client that gave no <c>ref</c> is told the outcome, too; errors always are.</summary>
+    protected virtual bool TellsWithoutRef => true;
 
     /// <summary>What the client is told when it is done.</summary>
     protected abstract ServerEvent Tell(TCommand command, VerbOutcome outcome);
@@ -62,7 +66,8 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
     /// <inheritdoc />
     protected sealed override void Handle(RoomMember member, Caller caller, TCommand command)
     {
-        if (Submit(caller, member.Room.RoomId, command, member) is { } refusal)
+        IOutcomeSink sink = command.Ref is null && !TellsWithoutRef ? new ErrorsOnly(member) : member;
+        if (Submit(caller, member.Room.RoomId, command, sink) is { } refusal)
         {
             member.Session.Send(refusal);
         }
@@ -76,7 +81,7 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
         public override void OnEvent(string roomId, string epoch, RoomEvent entry)
         {
             Telemetry.Messages.Add(1, Telemetry.Stored);
-            sink.Tell(verb.Tell(command, new VerbOutcome(roomId, epoch, submitted, entry.Seq, entry.CreatedAtMs, First: null)));
+            sink.Tell(verb.Tell(command, new VerbOutcome(roomId, epoch, submitted, entry.Seq, entry.CreatedAtMs, entry, First: null)));
         }
 
         public override void OnReply(CommandReply reply)
@@ -106,7 +111,20 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
             // The batch may have gone twice because a confirm was lost. Stored under the id of this very command, it is no duplicate of the client's.
             var duplicate = stored.Duplicate && stored.MessageId != MessageId;
             Telemetry.Messages.Add(1, duplicate ? Telemetry.Duplicate : Telemetry.Stored);
-            sink.Tell(verb.Tell(command, new VerbOutcome(submitted.RoomId, stored.Epoch, submitted, stored.Seq, stored.CreatedAtMs, duplicate ? stored : null)));
+            sink.Tell(verb.Tell(command, new VerbOutcome(
+                submitted.RoomId, stored.Epoch, submitted, stored.Seq, stored.CreatedAtMs, stored.Entry ?? new RoomEvent(), duplicate ? stored : null)));
+        }
+    }
+
+    /// <summary>A client that did not ask for the outcome.</summary>
+    private sealed class ErrorsOnly(IOutcomeSink sink) : IOutcomeSink
+    {
+        public void Tell(ServerEvent outcome)
+        {
+            if (outcome is ErrorEvent)
+            {
+                sink.Tell(outcome);
+            }
         }
     }
 }

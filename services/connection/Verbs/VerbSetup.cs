@@ -13,7 +13,10 @@ internal static class VerbSetup
         .AddHandler<LeaveHandler>()
         .AddHandler<HistoryHandler>()
         .AddHandler<TypingHandler>()
-        .AddVerb<MessageVerb>();
+        .AddVerb<MessageVerb>()
+        .AddVerb<MessageEditVerb>()
+        .AddVerb<MessageDeleteVerb>()
+        .AddVerb<ReactionVerb>();
 
     /// <summary>A kind of command.</summary>
     public static IServiceCollection AddHandler<THandler>(this IServiceCollection services)

@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using Tertulia.Contracts;
 using Tertulia.Messages.Flushing;
-using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Verbs;
 
 namespace Tertulia.Messages.Deleting;
@@ -17,11 +17,8 @@ internal sealed class DeleteVerb : ChangeVerb
 
     protected override string TargetOf(Command command) => command.Delete.MessageId;
 
-    protected override ErrorCode Check(in Submitted submitted, Message? message)
-    {
-        var (actor, membership) = (submitted.Command.Actor, submitted.Member!.Membership);
-        return message is null || message.UserId == actor.UserId ? RoomRules.MayWrite(actor, membership) : RoomRules.MayModerate(actor, membership);
-    }
+    protected override RoomAction ActionOf(Actor actor, Message? message) =>
+        message is null || message.UserId == actor.UserId ? RoomAction.DeleteOwn : RoomAction.DeleteAny;
 
     protected override Change Apply(in Submitted submitted, Message message, Flush flush)
     {

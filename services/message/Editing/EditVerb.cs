@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Flushing;
-using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Verbs;
 
@@ -19,11 +19,8 @@ internal sealed class EditVerb(IOptions<LimitOptions> limits) : ChangeVerb
 
     protected override string TargetOf(Command command) => command.Edit.MessageId;
 
-    protected override ErrorCode Check(in Submitted submitted, Message? message)
-    {
-        var (actor, membership) = (submitted.Command.Actor, submitted.Member!.Membership);
-        return message is null || message.UserId == actor.UserId ? RoomRules.MayWrite(actor, membership) : RoomRules.MayModerate(actor, membership);
-    }
+    protected override RoomAction ActionOf(Actor actor, Message? message) =>
+        message is null || message.UserId == actor.UserId ? RoomAction.EditOwn : RoomAction.EditAny;
 
     protected override Change Apply(in Submitted submitted, Message message, Flush flush)
     {

@@ -33,7 +33,7 @@ internal sealed class HistoryPages(IMessageStore store)
         }
 
         var page = new HistoryPage { Epoch = view.Epoch, HasMore = view.HasMore };
-        page.Messages.AddRange(view.Messages);
+        page.Messages.AddRange(view.Messages.ShownTo(request.Actor.UserId));
         return page;
     }
 }

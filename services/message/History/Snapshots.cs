@@ -31,7 +31,7 @@ internal sealed class Snapshots(IMessageStore store)
             var isKnown = sinceSeq <= changes.Head.LastSeq && changes.Epoch == request.Since.Epoch;
             if (isKnown && (request.Continued || !await IsTooMuchAsync(changes, sinceSeq, cancellationToken)))
             {
-                return Recovered(changes);
+                return Recovered(changes, request.Actor.UserId);
             }
 
             since = isKnown ? sinceSeq : null; // A position that was never given: the client knows nothing.
@@ -46,7 +46,7 @@ internal sealed class Snapshots(IMessageStore store)
             view.Messages.Clear();
         }
 
-        var snapshot = ToSnapshot(view, recovered: false);
+        var snapshot = ToSnapshot(view, recovered: false, request.Actor.UserId);
         if (since is { } from && view.Messages is [var first, ..] && first.Seq > from + 1)
         {
             snapshot.Gap = new Gap { FromSeq = from + 1, ToSeq = first.Seq - 1 };
@@ -79,9 +79,9 @@ internal sealed class Snapshots(IMessageStore store)
         return changes.Head.Messages - before.GetValueOrDefault(position) > MaxChanges;
     }
 
-    private static Snapshot Recovered(RoomView changes)
+    private static Snapshot Recovered(RoomView changes, string userId)
     {
-        var snapshot = ToSnapshot(changes, recovered: true);
+        var snapshot = ToSnapshot(changes, recovered: true, userId);
         if (changes.HasMore)
         {
             (snapshot.HasMore, snapshot.Seq) = (true, changes.Messages[^1].UpdatedSeq);
@@ -90,10 +90,10 @@ internal sealed class Snapshots(IMessageStore store)
         return snapshot;
     }
 
-    private static Snapshot ToSnapshot(RoomView view, bool recovered)
+    private static Snapshot ToSnapshot(RoomView view, bool recovered, string userId)
     {
         var snapshot = new Snapshot { Epoch = view.Epoch, Seq = view.Head.LastSeq, Recovered = recovered, Members = (uint)view.Head.Members };
-        snapshot.Messages.AddRange(view.Messages);
+        snapshot.Messages.AddRange(view.Messages.ShownTo(userId));
         return snapshot;
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Tertulia.Contracts;
 using Tertulia.Messages.Flushing;
+using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.Verbs;
@@ -33,10 +34,10 @@ internal abstract class ChangeVerb : KeyedVerb
     /// <summary>Id of the message, as the client gave it.</summary>
     protected abstract string TargetOf(Command command);
 
-    /// <summary>Who may do it. <see cref="ErrorCode.Unspecified"/>: yes.</summary>
-    /// <param name="submitted">The command, in a room that exists.</param>
+    /// <summary>What it is to do this to the message: who may is told by <see cref="RoomPermissions"/>.</summary>
+    /// <param name="actor">Who does it.</param>
     /// <param name="message">Null when the room has no such message: only who may act in the room is told so.</param>
-    protected abstract ErrorCode Check(in Submitted submitted, Message? message);
+    protected abstract RoomAction ActionOf(Actor actor, Message? message);
 
     /// <summary>Changes the message, or says why not.</summary>
     protected abstract Change Apply(in Submitted submitted, Message message, Flush flush);
@@ -48,8 +49,9 @@ internal abstract class ChangeVerb : KeyedVerb
     /// <inheritdoc />
     protected sealed override void Carry(in Submitted submitted, in EntryKey key, Flush flush)
     {
-        var message = submitted.Room.Exists ? flush.MessageOf(submitted.Room, TargetOf(submitted.Command)) : null;
-        var refusal = submitted.Room.Exists ? Check(submitted, message) : ErrorCode.RoomNotFound;
+        var (room, actor) = (submitted.Room, submitted.Command.Actor);
+        var message = flush.MessageOf(room, TargetOf(submitted.Command));
+        var refusal = room.Exists ? RoomPermissions.Check(actor, room.Kind, submitted.Member!.Membership, ActionOf(actor, message)) : ErrorCode.RoomNotFound;
         if (refusal == ErrorCode.Unspecified && (message is null || (message.DeletedAtMs > 0 && !TakesDeleted)))
         {
             refusal = ErrorCode.MessageNotFound;
@@ -62,6 +64,7 @@ internal abstract class ChangeVerb : KeyedVerb
         }
         else if (change.IsSo)
         {
+            (entry.UserId, entry.Username) = entry.UserId.Length > 0 ? (entry.UserId, entry.Username) : (actor.UserId, actor.Username);
             flush.ReplyDuplicate(submitted, new Stored { CreatedAtMs = entry.CreatedAtMs, Entry = entry });
         }
         else
@@ -82,7 +85,8 @@ internal abstract class ChangeVerb : KeyedVerb
         /// <summary>It was changed.</summary>
         public static Change By(RoomEvent entry) => new(Refusal: null, entry, IsSo: false);
 
-        /// <summary>It was so before: the answer shows this entry, which is not written. Its user and time are those of the change that made it so.</summary>
+        /// <summary>It was so before: the answer shows this entry, which is not written. Its user and time are those of
+        /// the change that made it so, or the actor and none.</summary>
         public static Change None(RoomEvent entry) => new(Refusal: null, entry, IsSo: true);
     }
 }

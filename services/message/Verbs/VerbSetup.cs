@@ -1,6 +1,7 @@
 using Tertulia.Messages.Deleting;
 using Tertulia.Messages.Editing;
 using Tertulia.Messages.Joining;
+using Tertulia.Messages.Reacting;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Subscribing;
 
@@ -15,6 +16,7 @@ internal static class VerbSetup
         services.AddVerb<SendVerb>();
         services.AddVerb<EditVerb>();
         services.AddVerb<DeleteVerb>();
+        services.AddVerb<ReactVerb>();
         services.AddVerb<JoinVerb>();
         services.AddVerb<SubscribeVerb>();
         services.AddVerb<UnsubscribeVerb>();

@@ -26,6 +26,11 @@ internal static class Commands
     public static Command Delete(string roomId, string userId, string messageId) =>
         New(roomId, User(userId), new Command { Delete = new DeleteMessage { MessageId = messageId } });
 
+    public static Command React(string roomId, string userId, string messageId, string emoji, bool remove = false) => New(roomId, User(userId), new Command
+    {
+        React = new ReactToMessage { MessageId = messageId, Emoji = emoji, Remove = remove },
+    });
+
     public static Command Subscribe(string roomId, long lastSeq = 0, string epoch = "") =>
         New(roomId, actor: null, new Command { Subscribe = new Subscribe { LastSeq = lastSeq, Epoch = epoch } });
 

@@ -4,6 +4,7 @@ using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Permissions;
+using Tertulia.Messages.Reacting;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Deleting;
 using Tertulia.Messages.Editing;
@@ -31,7 +32,7 @@ internal static class Deciding
     public static VerbRegistry Verbs { get; } = new(
     [
         Sends, new JoinVerb(Options.Create(new RoomOptions()), Options.Create(new LimitOptions())), new SubscribeVerb(), new UnsubscribeVerb(),
-        new EditVerb(Options.Create(new LimitOptions())), new DeleteVerb(),
+        new EditVerb(Options.Create(new LimitOptions())), new DeleteVerb(), new ReactVerb(),
     ]);
 
     public static Flush NewFlush()

@@ -78,41 +78,16 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
     }
 
     /// <summary>Text; null when absent.</summary>
-    public string? Text(Field field, int maxChars, bool mayBeEmpty = false) => Of(field).Kind switch
-    {
-        JsonTokenType.None or JsonTokenType.Null => null,
-        JsonTokenType.String => Checked(Name(field), Decode(Of(field)), maxChars, mayBeEmpty),
-        _ => Complain<string>($"{Name(field)} must be a string"),
-    };
+    public string? Text(Field field, int maxChars, bool mayBeEmpty = false) => Text(Name(field), Of(field), maxChars, mayBeEmpty);
 
     /// <summary>Text of a field that only one type of frame knows; null when absent.</summary>
-    public string? Text(string name, int maxChars)
-    {
-        var value = Find(name);
-        return value.Kind switch
-        {
-            JsonTokenType.None or JsonTokenType.Null => null,
-            JsonTokenType.String => Checked(name, Decode(value), maxChars, mayBeEmpty: false),
-            _ => Complain<string>($"{name} must be a string"),
-        };
-    }
+    public string? Text(string name, int maxChars) => Text(name, Find(name), maxChars, mayBeEmpty: false);
 
     /// <summary>An id: text, or an integer, which is taken as its digits; null when absent.</summary>
-    public string? Id(Field field, int maxChars)
-    {
-        var value = Of(field);
-        if (value.Kind == JsonTokenType.Number)
-        {
-            var digits = Raw(value);
-            return digits.ContainsAny("eE."u8)
-                ? Complain<string>($"{Name(field)} must be a string or an integer")
-                : Checked(Name(field), System.Text.Encoding.ASCII.GetString(digits), maxChars, mayBeEmpty: false);
-        }
+    public string? Id(Field field, int maxChars) => Id(Name(field), Of(field), maxChars);
 
-        return value.Kind is JsonTokenType.None or JsonTokenType.Null or JsonTokenType.String
-            ? Text(field, maxChars)
-            : Complain<string>($"{Name(field)} must be a string or an integer");
-    }
+    /// <summary>As <see cref="Id(Field, int)"/>, of a field that few types of frames know.</summary>
+    public string? Id(string name, int maxChars) => Id(name, Find(name), maxChars);
 
     /// <summary>A room id; null when absent.</summary>
     public string? RoomId()
@@ -137,13 +112,14 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
             Complain($"{Name(other)} and {Name(field)} exclude each other");
         }
 
-        if (TryInteger(value, min, max, out var number))
-        {
-            return number;
-        }
+        return Integer(Name(field), value, min, max);
+    }
 
-        Complain(max == MaxSeq ? $"{Name(field)} must be an integer from {min}, below 2^53" : $"{Name(field)} must be an integer, {min} to {max}");
-        return null;
+    /// <summary>An integer of a field that few types of frames know; null when absent.</summary>
+    public long? Integer(string name, long min, long max)
+    {
+        var value = Find(name);
+        return value.Kind is JsonTokenType.None or JsonTokenType.Null ? null : Integer(name, value, min, max);
     }
 
     /// <summary>A boolean, which must be there.</summary>
@@ -215,14 +191,50 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
     }
 
     /// <summary>Complains when a field that is needed is absent.</summary>
-    public string? Required(Field field, string? value)
+    public string? Required(Field field, string? value) => Required(Name(field), value);
+
+    /// <inheritdoc cref="Required(Field, string?)"/>
+    public string? Required(string name, string? value)
     {
         if (value is null)
         {
-            Complain($"{Name(field)} is required");
+            Complain($"{name} is required");
         }
 
         return value;
+    }
+
+    private string? Text(string name, FieldValue value, int maxChars, bool mayBeEmpty) => value.Kind switch
+    {
+        JsonTokenType.None or JsonTokenType.Null => null,
+        JsonTokenType.String => Checked(name, Decode(value), maxChars, mayBeEmpty),
+        _ => Complain<string>($"{name} must be a string"),
+    };
+
+    private string? Id(string name, FieldValue value, int maxChars)
+    {
+        if (value.Kind == JsonTokenType.Number)
+        {
+            var digits = Raw(value);
+            return digits.ContainsAny("eE."u8)
+                ? Complain<string>($"{name} must be a string or an integer")
+                : Checked(name, System.Text.Encoding.ASCII.GetString(digits), maxChars, mayBeEmpty: false);
+        }
+
+        return value.Kind is JsonTokenType.None or JsonTokenType.Null or JsonTokenType.String
+            ? Text(name, value, maxChars, mayBeEmpty: false)
+            : Complain<string>($"{name} must be a string or an integer");
+    }
+
+    private long? Integer(string name, FieldValue value, long min, long max)
+    {
+        if (TryInteger(value, min, max, out var number))
+        {
+            return number;
+        }
+
+        Complain(max == MaxSeq ? $"{name} must be an integer from {min}, below 2^53" : $"{name} must be an integer, {min} to {max}");
+        return null;
     }
 
     private void ScanObject(ref Utf8JsonReader reader, bool nested)

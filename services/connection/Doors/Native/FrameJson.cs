@@ -85,6 +85,15 @@ internal static class FrameJson
     public static void WriteTime(Utf8JsonWriter json, ReadOnlySpan<byte> name, long unixMilliseconds) =>
         WriteTime(json, name, DateTimeOffset.FromUnixTimeMilliseconds(unixMilliseconds));
 
+    /// <summary>Writes a time unless it is 0, which is how the contracts say that it is absent.</summary>
+    public static void WriteOptionalTime(Utf8JsonWriter json, ReadOnlySpan<byte> name, long unixMilliseconds)
+    {
+        if (unixMilliseconds > 0)
+        {
+            WriteTime(json, name, unixMilliseconds);
+        }
+    }
+
     /// <summary><c>[{user_id, username, status}]</c>.</summary>
     public static void WriteUsers(Utf8JsonWriter json, ReadOnlySpan<byte> name, IReadOnlyList<PresentUser> users)
     {
@@ -152,8 +161,50 @@ internal static class FrameJson
         json.WriteEndArray();
     }
 
-    /// <summary>The fields of a message, without the braces.</summary>
-    public static void WriteMessageFields(Utf8JsonWriter json, Message message) => WriteMessageFields(
-        json, message.MessageId, message.Seq, message.UserId, message.Username, message.Content, message.CreatedAtMs,
-        message.ClientMsgId, message.ReplyTo, message.Metadata.Span);
+    /// <summary>The fields of a message in its current state, without the braces.</summary>
+    public static void WriteMessageFields(Utf8JsonWriter json, Message message)
+    {
+        WriteMessageFields(
+            json, message.MessageId, message.Seq, message.UserId, message.Username, message.Content, message.CreatedAtMs,
+            message.ClientMsgId, message.ReplyTo, message.Metadata.Span);
+        if (message.UpdatedSeq > message.Seq)
+        {
+            WriteChanges(json, message);
+        }
+    }
+
+    private static void WriteChanges(Utf8JsonWriter json, Message message)
+    {
+        json.WriteNumber("updated_seq"u8, message.UpdatedSeq);
+        json.WriteNumber("version"u8, message.Version);
+        WriteOptionalTime(json, "edited_at"u8, message.EditedAtMs);
+        WriteOptionalTime(json, "deleted_at"u8, message.DeletedAtMs);
+        WriteOptional(json, "deleted_by"u8, message.DeletedBy);
+        if (message.Reactions.Count > 0)
+        {
+            WriteReactions(json, message.Reactions);
+        }
+    }
+
+    private static void WriteReactions(Utf8JsonWriter json, IReadOnlyList<Reaction> reactions)
+    {
+        json.WriteStartArray("reactions"u8);
+        foreach (var reaction in reactions)
+        {
+            json.WriteStartObject();
+            json.WriteString("emoji"u8, reaction.Emoji);
+            json.WriteNumber("count"u8, reaction.Count);
+            json.WriteStartArray("user_ids"u8);
+            foreach (var userId in reaction.UserIds)
+            {
+                json.WriteStringValue(userId);
+            }
+
+            json.WriteEndArray();
+            json.WriteBoolean("me"u8, reaction.Me);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
 }

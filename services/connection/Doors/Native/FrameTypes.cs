@@ -8,6 +8,7 @@ internal static class FrameTypes
 {
     private const int MaxHistory = 100;
     private const int MaxIdChars = 64;
+    private const int MaxEmojiChars = 32;
     private const int MaxTokenChars = 16 * 1024;
 
     /// <summary>Those that there are without further verbs.</summary>
@@ -21,6 +22,16 @@ internal static class FrameTypes
             ReplyTo = fields.Id(Field.ReplyTo, MaxIdChars),
             Metadata = fields.JsonObject(Field.Metadata),
         }),
+        new("message_edit", static (ref FrameFields fields) => new EditCommand
+        {
+            RoomId = fields.RoomId(),
+            MessageId = MessageId(ref fields),
+            Content = fields.Required(Field.Content, fields.Text(Field.Content, int.MaxValue, mayBeEmpty: true)),
+            Version = fields.Integer("version", 1, uint.MaxValue),
+        }),
+        new("message_delete", static (ref FrameFields fields) => new DeleteCommand { RoomId = fields.RoomId(), MessageId = MessageId(ref fields) }),
+        new("reaction_add", static (ref FrameFields fields) => ReadReaction(ref fields, removes: false)),
+        new("reaction_remove", static (ref FrameFields fields) => ReadReaction(ref fields, removes: true)),
         new("typing", static (ref FrameFields fields) => new TypingCommand { RoomId = fields.RoomId(), IsTyping = fields.Boolean(Field.IsTyping) }),
         new("join", static (ref FrameFields fields) => new JoinCommand
         {
@@ -40,6 +51,16 @@ internal static class FrameTypes
         new("auth", ReadToken),
         new("auth_refresh", ReadToken),
     ];
+
+    private static ReactCommand ReadReaction(ref FrameFields fields, bool removes) => new()
+    {
+        RoomId = fields.RoomId(),
+        MessageId = MessageId(ref fields),
+        Emoji = fields.Required("emoji", fields.Text("emoji", MaxEmojiChars)),
+        Removes = removes,
+    };
+
+    private static string? MessageId(ref FrameFields fields) => fields.Required("message_id", fields.Id("message_id", MaxIdChars));
 
     private static AuthCommand ReadToken(ref FrameFields fields) =>
         new() { Token = fields.Required(Field.Token, fields.Text(Field.Token, MaxTokenChars)) };

@@ -14,6 +14,9 @@ internal static class NativeEncoders
         NativeEncoder.Json<MessageEvent>(Message),
         NativeEncoder.Json<MessageStateEvent>(MessageState),
         NativeEncoder.Json<MessageSentEvent>(MessageSent),
+        NativeEncoder.Json<MessageUpdatedEvent>(MessageUpdated),
+        NativeEncoder.Json<MessageDeletedEvent>(MessageDeleted),
+        NativeEncoder.Json<ReactionEvent>(Reaction),
         NativeEncoder.Json<ConnectedEvent>(Connected),
         NativeEncoder.Json<RoomsEvent>(Rooms),
         NativeEncoder.Json<JoinedEvent>(Joined),
@@ -65,6 +68,64 @@ internal static class NativeEncoders
         FrameJson.WriteTime(json, "timestamp"u8, sent.TimestampMs);
         json.WriteBoolean("duplicate"u8, sent.Duplicate);
         return json;
+    }
+
+    private static Utf8JsonWriter MessageUpdated(MessageUpdatedEvent updated)
+    {
+        var edited = updated.Entry.Edited;
+        var json = BeginEntry("message_updated"u8, updated);
+        json.WriteString("id"u8, edited.MessageId);
+        json.WriteString("user_id"u8, updated.Entry.UserId);
+        json.WriteString("content"u8, edited.Content);
+        json.WriteNumber("version"u8, edited.Version);
+        FrameJson.WriteOptionalTime(json, "edited_at"u8, updated.Entry.CreatedAtMs);
+        WriteSeqs(json, updated, edited.MessageSeq);
+        return json;
+    }
+
+    private static Utf8JsonWriter MessageDeleted(MessageDeletedEvent deleted)
+    {
+        var json = BeginEntry("message_deleted"u8, deleted);
+        json.WriteString("id"u8, deleted.Entry.Deleted.MessageId);
+        json.WriteString("deleted_by"u8, deleted.Entry.UserId);
+        FrameJson.WriteOptionalTime(json, "deleted_at"u8, deleted.Entry.CreatedAtMs);
+        WriteSeqs(json, deleted, deleted.Entry.Deleted.MessageSeq);
+        return json;
+    }
+
+    private static Utf8JsonWriter Reaction(ReactionEvent reacted)
+    {
+        var reaction = reacted.Entry.Reaction;
+        var json = BeginEntry("reaction"u8, reacted);
+        json.WriteString("message_id"u8, reaction.MessageId);
+        json.WriteString("emoji"u8, reaction.Emoji);
+        json.WriteString("user_id"u8, reacted.Entry.UserId);
+        json.WriteString("username"u8, reacted.Entry.Username);
+        json.WriteString("action"u8, reaction.Removed ? "remove"u8 : "add"u8);
+        json.WriteStartObject("counts"u8);
+        foreach (var count in reaction.Counts)
+        {
+            json.WriteNumber(count.Emoji, count.Count);
+        }
+
+        json.WriteEndObject();
+        WriteSeqs(json, reacted, reaction.MessageSeq);
+        return json;
+    }
+
+    private static Utf8JsonWriter BeginEntry(ReadOnlySpan<byte> type, EntryEvent changed) =>
+        FrameJson.BeginData(type, changed.RoomId, SeqOf(changed), changed.Epoch, changed.Ref);
+
+    // What was so before has no seq of its own.
+    private static long? SeqOf(EntryEvent changed) => changed.Entry.Seq > 0 ? changed.Entry.Seq : null;
+
+    private static void WriteSeqs(Utf8JsonWriter json, EntryEvent changed, long messageSeq)
+    {
+        json.WriteNumber("message_seq"u8, messageSeq);
+        if (SeqOf(changed) is { } seq)
+        {
+            json.WriteNumber("seq"u8, seq);
+        }
     }
 
     private static Utf8JsonWriter Connected(ConnectedEvent connected)

@@ -103,7 +103,7 @@ public sealed class FrameReaderTests
     [Theory]
     [InlineData("dance")]
     [InlineData("Ping")]
-    [InlineData("message_edit")]
+    [InlineData("message_shred")]
     public void An_unknown_type_is_refused_with_its_ref(string type)
     {
         Assert.Equal(new FrameReading(null, "r", ErrorCode.UnknownType), Read($$"""{"type":"{{type}}","ref":"r"}"""));
