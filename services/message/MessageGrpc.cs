@@ -2,19 +2,21 @@ using Grpc.Core;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.History;
+using Tertulia.Messages.Reading;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages;
 
 /// <summary>The gRPC service: reads of room state, answered by any replica from the store.</summary>
-internal sealed class MessageGrpc(ReadGate gate, Snapshots snapshots, HistoryPages pages, OneMessage one, IMessageStore store) : MessageService.MessageServiceBase
+internal sealed class MessageGrpc(
+    ReadGate gate, Snapshots snapshots, HistoryPages pages, OneMessage one, UnreadCounts unread, IMessageStore store) : MessageService.MessageServiceBase
 {
     private const int MaxEvents = 1_000;
     private const int MaxRooms = 1_000; // About 150 bytes each.
 
     // The caller's token ends its waiting, never a command of the store.
     public override Task<Snapshot> GetSnapshot(GetSnapshotRequest request, ServerCallContext context) =>
-        gate.RunAsync(() => snapshots.GetAsync(request, CancellationToken.None), context.CancellationToken);
+        gate.RunAsync(async () => await unread.AddToAsync(await snapshots.GetAsync(request, CancellationToken.None), request), context.CancellationToken);
 
     public override Task<HistoryPage> GetHistory(GetHistoryRequest request, ServerCallContext context) =>
         gate.RunAsync(() => pages.GetAsync(request, CancellationToken.None), context.CancellationToken);
@@ -52,14 +54,16 @@ internal sealed class MessageGrpc(ReadGate gate, Snapshots snapshots, HistoryPag
         }
 
         var limit = request.Limit == 0 ? MaxRooms : request.Limit;
-        var page = await gate.RunAsync(
-            () => store.ListRoomsAsync(actor.UserId, request.AfterRoomId, limit, CancellationToken.None), context.CancellationToken);
-        var reply = new ListRoomsReply { HasMore = page.HasMore };
-        foreach (var room in page.Rooms)
+        return await gate.RunAsync(async () =>
         {
-            reply.Rooms.Add(new RoomSummary { RoomId = room.RoomId, Epoch = page.Epoch, Seq = room.LastSeq, Role = room.Role });
-        }
+            var page = await store.ListRoomsAsync(actor.UserId, request.AfterRoomId, limit, CancellationToken.None);
+            var reply = new ListRoomsReply { HasMore = page.HasMore };
+            foreach (var room in page.Rooms)
+            {
+                reply.Rooms.Add(new RoomSummary { RoomId = room.RoomId, Epoch = page.Epoch, Seq = room.LastSeq, Role = room.Role });
+            }
 
-        return reply;
+            return await unread.AddToAsync(reply, page, request);
+        }, context.CancellationToken);
     }
 }

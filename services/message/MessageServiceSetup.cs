@@ -5,6 +5,7 @@ using Tertulia.Messages.Flushing;
 using Tertulia.Messages.History;
 using Tertulia.Messages.Joining;
 using Tertulia.Messages.Partitions;
+using Tertulia.Messages.Reading;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Storage;
@@ -23,9 +24,10 @@ public static class MessageServiceSetup
     public static IServiceCollection AddMessageService(this IServiceCollection services)
     {
         services.AddSingleton<Telemetry>();
-        services.AddStore<IMessageStore>("store", OpenStore);
+        services.AddDatabase();
         services.AddRooms();
         services.AddHistory();
+        services.AddReading();
         services.AddVerbs();
         services.AddFlushing();
         services.AddPartitions(); // Last: what starts last stops first, so the partitions are given up while everything they need still runs.
@@ -39,8 +41,16 @@ public static class MessageServiceSetup
         return app;
     }
 
-    private static SqlMessageStore OpenStore(StoreOptions options) =>
-        new(options.Kind == StoreKind.Postgres ? new PostgresMessageDialect(options) : new SqliteMessageDialect(options));
+    // All ports of the service share one dialect: on SQLite it has the one connection that writes.
+    private static void AddDatabase(this IServiceCollection services)
+    {
+        services.AddSingleton(provider => OpenDialect(provider.GetRequiredService<IOptions<StoreOptions>>().Value));
+        services.AddStore<IMessageStore>("store", provider => new SqlMessageStore(provider.GetRequiredService<IMessageDialect>()));
+        services.AddSingleton<IReadMarks>(provider => new SqlReadMarks(provider.GetRequiredService<IMessageDialect>()));
+    }
+
+    private static IMessageDialect OpenDialect(StoreOptions options) =>
+        options.Kind == StoreKind.Postgres ? new PostgresMessageDialect(options) : new SqliteMessageDialect(options);
 
     private static void AddRooms(this IServiceCollection services)
     {
@@ -57,6 +67,13 @@ public static class MessageServiceSetup
         services.AddSingleton<OneMessage>();
         services.AddSingleton<HistoryPages>();
         services.AddGrpc().AddServiceOptions<MessageGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
+    }
+
+    private static void AddReading(this IServiceCollection services)
+    {
+        services.AddSingleton<UnreadCounts>();
+        services.AddSingleton<MarkWriter>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<MarkWriter>());
     }
 
     private static void AddFlushing(this IServiceCollection services)

@@ -14,7 +14,7 @@ internal static class EventSize
     private const int MessageOverhead = 256;
     private const int ChangeOverhead = 384;
     private const int UserOverhead = 64;
-    private const int RoomOverhead = 96;
+    private const int RoomOverhead = 160;
 
     /// <summary>A string in JSON without its quotes.</summary>
     public static int Of(string text)

@@ -31,6 +31,9 @@ internal sealed record ConnectedEvent() : ServerEvent(DeliveryClass.Control)
     /// <summary>The other rooms follow in <see cref="RoomsEvent"/>s.</summary>
     public bool HasMoreRooms { get; init; }
 
+    /// <summary>Unread messages of all rooms the user is in; null when it is not known.</summary>
+    public long? TotalUnread { get; init; }
+
     /// <summary>The room of the URL; null on <c>/ws</c>.</summary>
     public RoomView? Room { get; init; }
 

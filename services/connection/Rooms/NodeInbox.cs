@@ -89,9 +89,9 @@ internal sealed partial class NodeInbox(
 
         foreach (var ephemeral in batch.Ephemerals)
         {
-            if (ephemeral.BodyCase == Ephemeral.BodyOneofCase.Typing && hub.Find(ephemeral.RoomId) is { } room)
+            if (hub.Find(ephemeral.RoomId) is { } room)
             {
-                typing.OnOtherNode(batch.From, room, ephemeral);
+                OnEphemeral(batch.From, room, ephemeral);
             }
         }
 
@@ -115,6 +115,22 @@ internal sealed partial class NodeInbox(
         if (batch.Announce is { } request)
         {
             reporter.OnAnnounceRequest(request);
+        }
+    }
+
+    private void OnEphemeral(string from, RoomBinding room, Ephemeral ephemeral)
+    {
+        switch (ephemeral.BodyCase)
+        {
+            case Ephemeral.BodyOneofCase.Typing:
+                typing.OnOtherNode(from, room, ephemeral);
+                break;
+            case Ephemeral.BodyOneofCase.ReadReceipt:
+                room.OnReadReceipt(ephemeral.UserId, ephemeral.ReadReceipt.Seq);
+                break;
+            case Ephemeral.BodyOneofCase.Unread:
+                room.OnUnread(ephemeral.UserId, ephemeral.Unread);
+                break;
         }
     }
 

@@ -201,6 +201,7 @@ internal sealed partial class RoomShow(
             Seq = taken == 0 ? entrance.Since?.Seq ?? 0 : snapshot.Messages[taken - 1].UpdatedSeq,
             Recovered = true,
             Members = snapshot.Members,
+            Mark = snapshot.Mark,
             Messages = { snapshot.Messages.Take(taken) },
         };
         return Encode(view with { Snapshot = part }, out taken);

@@ -85,6 +85,16 @@ internal sealed record TypingCommand : RoomCommand
     public bool IsTyping { get; init; }
 }
 
+/// <summary>The client's user has read a room up to a message, or wants it unread from a message on.</summary>
+internal sealed record ReadCommand : RoomCommand
+{
+    /// <summary>The last seq that is read; with <see cref="IsExact"/> the first that is not.</summary>
+    public required long Seq { get; init; }
+
+    /// <summary>Also when more was read before.</summary>
+    public bool IsExact { get; init; }
+}
+
 /// <summary>The client wants a page of a room's history.</summary>
 internal sealed record HistoryCommand : RoomCommand
 {

@@ -23,7 +23,11 @@ internal sealed partial class Greeting(
     /// <param name="taken">Messages of the snapshot that are in it: see <see cref="RoomView.FitHistory"/>.</param>
     public ConnectedEvent Connected(Session session, Caller caller, RoomView view, string role, out int taken)
     {
-        var room = new RoomSummary { RoomId = view.RoomId, Epoch = view.Snapshot.Epoch, Seq = view.Snapshot.Seq, Role = role };
+        var room = new RoomSummary
+        {
+            RoomId = view.RoomId, Epoch = view.Snapshot.Epoch, Seq = view.Snapshot.Seq, Role = role,
+            ReadSeq = view.Snapshot.Mark?.ReadSeq ?? 0, Unread = view.Snapshot.Mark?.Unread ?? 0,
+        };
         var history = view.FitHistory(OverheadOf(caller) + EventSize.Of(room), out taken);
         return Connected(session, caller, [room]) with { Room = view, History = history };
     }
@@ -40,7 +44,7 @@ internal sealed partial class Greeting(
             var rooms = page?.Rooms ?? [];
             var first = EventSize.Fit(rooms, 0, ServerEvent.MaxBytes - OverheadOf(caller));
             var hasMore = page is { HasMore: true } || first.Count < rooms.Count;
-            await session.AnswerAsync(Connected(session, caller, first) with { HasMoreRooms = hasMore }, session.Ended);
+            await session.AnswerAsync(Connected(session, caller, first) with { HasMoreRooms = hasMore, TotalUnread = page?.TotalUnread }, session.Ended);
             for (var told = first.Count; page is not null && hasMore;)
             {
                 if (told == page.Rooms.Count)

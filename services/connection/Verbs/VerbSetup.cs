@@ -16,7 +16,8 @@ internal static class VerbSetup
         .AddVerb<MessageVerb>()
         .AddVerb<MessageEditVerb>()
         .AddVerb<MessageDeleteVerb>()
-        .AddVerb<ReactionVerb>();
+        .AddVerb<ReactionVerb>()
+        .AddHandler<ReadHandler>();
 
     /// <summary>A kind of command.</summary>
     public static IServiceCollection AddHandler<THandler>(this IServiceCollection services)

@@ -1,6 +1,7 @@
 using Tertulia.Contracts;
 using Tertulia.Messages.Joining;
 using Tertulia.Messages.Partitions;
+using Tertulia.Messages.Reading;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Verbs;
@@ -46,6 +47,9 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
 
     /// <summary>Unix milliseconds of the decision.</summary>
     public long NowMs { get; set; }
+
+    /// <summary>Read marks decided so far, in the order of the queue.</summary>
+    public List<PendingMark> Marks { get; } = [];
 
     /// <summary>Rooms that the users of this flush have created.</summary>
     public RoomCreations Creations { get; } = new();
@@ -173,6 +177,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
         _written.Clear();
         _writtenByKey.Clear();
         TopologyRequests.Clear();
+        Marks.Clear();
         StoreWentBack = false;
         foreach (var room in _touched)
         {
@@ -188,6 +193,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     {
         Replies.RemoveAll(reply => reply.Room.IsUndone);
         TopologyRequests.RemoveAll(submitted => submitted.Room.IsUndone);
+        Marks.RemoveAll(mark => mark.Submitted.Room.IsUndone);
         if (_written.RemoveAll(entry => entry.Submitted.Room.IsUndone) > 0)
         {
             _writtenByKey.Clear();

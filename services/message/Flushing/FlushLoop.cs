@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Partitions;
+using Tertulia.Messages.Reading;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Storage;
@@ -41,6 +42,7 @@ internal sealed partial class FlushLoop : IDisposable
     private readonly RecentKeys _recent;
     private readonly SecondLooks _looks;
     private readonly Publisher _publisher;
+    private readonly MarkWriter _marks;
     private readonly Takeovers _takeovers;
     private readonly TimeProvider _time;
     private readonly ILogger<FlushLoop> _logger;
@@ -60,10 +62,10 @@ internal sealed partial class FlushLoop : IDisposable
     private volatile bool _hasDropped;
 
     public FlushLoop(
-        LoopShare share, IMessageStore store, VerbRegistry verbs, FlushDecider decider, Publisher publisher, Takeovers takeovers, OwnedPartitions owned,
+        LoopShare share, IMessageStore store, VerbRegistry verbs, FlushDecider decider, Publisher publisher, MarkWriter marks, Takeovers takeovers, OwnedPartitions owned,
         Telemetry telemetry, IOptions<SendOptions> options, IOptions<RoomOptions> rooms, TimeProvider time, ILoggerFactory loggers)
     {
-        (_share, _store, _publisher, _takeovers, _owned, _time) = (share, store, publisher, takeovers, owned, time);
+        (_share, _store, _publisher, _marks, _takeovers, _owned, _time) = (share, store, publisher, marks, takeovers, owned, time);
         _logger = loggers.CreateLogger<FlushLoop>();
         _rooms = new RoomCache(owned.Count, rooms.Value.CachedRooms / share.Loops, rooms.Value.CachedMembers / share.Loops);
         _recent = new RecentKeys(options.Value.RecentKeys / share.Loops);
@@ -255,6 +257,12 @@ internal sealed partial class FlushLoop : IDisposable
     private async Task PublishAsync(CancellationToken cancellationToken)
     {
         var outgoing = _flush.Seal(_store.Epoch);
+        if (_flush.Marks.Count > 0)
+        {
+            _marks.Add(_flush.Marks); // Only now: the entries that they may name are in the log.
+            _flush.Marks.Clear();
+        }
+
         if (!outgoing.IsEmpty)
         {
             await _publisher.AddAsync(outgoing, cancellationToken);

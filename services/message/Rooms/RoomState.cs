@@ -140,4 +140,7 @@ internal sealed class MemberState(string userId)
     public bool IsLoaded { get; set; }
 
     public Membership Membership { get; set; }
+
+    /// <summary>The latest read mark that this replica has decided; 0 when it has decided none. It is written, or about to be.</summary>
+    public long ReadSeq { get; set; }
 }

@@ -2,6 +2,7 @@ using Tertulia.Messages.Deleting;
 using Tertulia.Messages.Editing;
 using Tertulia.Messages.Joining;
 using Tertulia.Messages.Reacting;
+using Tertulia.Messages.Reading;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Subscribing;
 
@@ -20,6 +21,7 @@ internal static class VerbSetup
         services.AddVerb<JoinVerb>();
         services.AddVerb<SubscribeVerb>();
         services.AddVerb<UnsubscribeVerb>();
+        services.AddVerb<ReadVerb>();
         return services;
     }
 

@@ -15,12 +15,16 @@ public static class StoreSetup
     /// <param name="readiness">Name in the summary of <c>/health</c>; services that share a process need different ones.</param>
     /// <param name="open">Makes the store. The options are the service's own: see <see cref="StoreOptions.ForFile"/>.</param>
     public static IServiceCollection AddStore<TStore>(this IServiceCollection services, string readiness, Func<StoreOptions, TStore> open)
+        where TStore : class, IStore => services.AddStore(readiness, (IServiceProvider provider) => open(provider.GetRequiredService<IOptions<StoreOptions>>().Value));
+
+    /// <inheritdoc cref="AddStore{TStore}(IServiceCollection, string, Func{StoreOptions, TStore})"/>
+    public static IServiceCollection AddStore<TStore>(this IServiceCollection services, string readiness, Func<IServiceProvider, TStore> open)
         where TStore : class, IStore
     {
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<StoreOptions>, StoreOptionsValidator>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<StoreOptions>, StoreOptionsRules>());
         services.AddOptions<StoreOptions>().BindConfiguration(StoreOptions.Section).ValidateOnStart();
-        services.AddSingleton(provider => open(provider.GetRequiredService<IOptions<StoreOptions>>().Value));
+        services.AddSingleton(open);
         services.AddSingleton<StoreStart<TStore>>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<StoreStart<TStore>>());
         services.AddReadinessCheck<StoreReadiness<TStore>>(readiness);

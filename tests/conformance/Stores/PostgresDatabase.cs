@@ -7,16 +7,30 @@ namespace Tertulia.Conformance.Stores;
 /// <summary>A database of its own on the collection's PostgreSQL.</summary>
 internal sealed class PostgresDatabase(PostgresServer server) : IStoreDatabase
 {
+    private readonly List<IAsyncDisposable> _opened = [];
+
     public string ConnectionString { get; private set; } = "";
 
     public async Task CreateAsync() => ConnectionString = await server.CreateDatabaseAsync();
 
-    IMessageStore IStoreDatabase.Open() => new SqlMessageStore(new PostgresMessageDialect(new StoreOptions
-    {
-        Kind = StoreKind.Postgres, ConnectionString = ConnectionString, CommandTimeout = TimeSpan.FromSeconds(10),
-    }));
+    private StoreOptions Options => new() { Kind = StoreKind.Postgres, ConnectionString = ConnectionString, CommandTimeout = TimeSpan.FromSeconds(10) };
 
-    public Task DropAsync() => Task.CompletedTask;
+    IMessageStore IStoreDatabase.Open() => new SqlMessageStore(new PostgresMessageDialect(Options));
+
+    IReadMarks IStoreDatabase.OpenMarks()
+    {
+        var dialect = new PostgresMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlReadMarks(dialect);
+    }
+
+    public async Task DropAsync()
+    {
+        foreach (var dialect in _opened)
+        {
+            await dialect.DisposeAsync();
+        }
+    }
 }
 
 [Collection(PostgresGroup.Name)]
@@ -46,3 +60,7 @@ public sealed class PostgresRoomTests(PostgresServer server) : RoomConformance(n
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PostgresFeedTests(PostgresServer server) : FeedConformance(new PostgresDatabase(server));
+
+[Collection(PostgresGroup.Name)]
+[Trait(Needs.Trait, Needs.Postgres)]
+public sealed class PostgresReadMarkTests(PostgresServer server) : ReadMarkConformance(new PostgresDatabase(server));

@@ -85,7 +85,7 @@ public abstract class ReadConformance(IStoreDatabase database) : StoreConformanc
         var expected = new Message
         {
             MessageId = "id-ana-c-1", Seq = 2, UpdatedSeq = 2, UserId = "ana", Username = "ANA", Content = content, CreatedAtMs = 1_700_000_000_002,
-            ClientMsgId = "c-1", ReplyTo = "id-0", Metadata = Google.Protobuf.ByteString.CopyFromUtf8("{\"a\":1}"),
+            ClientMsgId = "c-1", ReplyTo = "id-0", Metadata = Google.Protobuf.ByteString.CopyFromUtf8("{\"a\":1}"), Version = 1,
         };
         Assert.Equal(expected, Assert.Single(page!.Messages));
     }

@@ -8,6 +8,8 @@ internal sealed class SqliteDatabase : IStoreDatabase
 {
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"tertulia-sqlite-{Guid.NewGuid():N}");
 
+    private readonly List<IAsyncDisposable> _opened = [];
+
     public string FilePath => Path.Combine(_folder, "tertulia.db");
 
     public StoreOptions Options => new() { Kind = StoreKind.Sqlite, Path = FilePath };
@@ -20,10 +22,21 @@ internal sealed class SqliteDatabase : IStoreDatabase
 
     IMessageStore IStoreDatabase.Open() => new SqlMessageStore(new SqliteMessageDialect(Options));
 
-    public Task DropAsync()
+    IReadMarks IStoreDatabase.OpenMarks()
     {
+        var dialect = new SqliteMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlReadMarks(dialect);
+    }
+
+    public async Task DropAsync()
+    {
+        foreach (var dialect in _opened)
+        {
+            await dialect.DisposeAsync();
+        }
+
         Directory.Delete(_folder, recursive: true);
-        return Task.CompletedTask;
     }
 }
 
@@ -40,3 +53,5 @@ public sealed class SqliteChangeTests() : ChangeConformance(new SqliteDatabase()
 public sealed class SqliteRoomTests() : RoomConformance(new SqliteDatabase());
 
 public sealed class SqliteFeedTests() : FeedConformance(new SqliteDatabase());
+
+public sealed class SqliteReadMarkTests() : ReadMarkConformance(new SqliteDatabase());

@@ -78,6 +78,9 @@ public interface IStoreDatabase
     /// <summary>One more store on it.</summary>
     internal IMessageStore Open();
 
+    /// <summary>The read marks of a process of its own. Closed with the database.</summary>
+    internal IReadMarks OpenMarks();
+
     /// <summary>Removes it; every store is closed.</summary>
     Task DropAsync();
 }

@@ -3,6 +3,7 @@ using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Messages.History;
+using Tertulia.Messages.Reading;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Storage.Sql;
 
@@ -20,7 +21,8 @@ public sealed class PagesInBytesTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _store = new SqlMessageStore(new SqliteMessageDialect(new StoreOptions { Path = Path.Combine(_folder, "tertulia.db"), Synchronous = SqliteSynchronous.Normal }));
+        var dialect = new SqliteMessageDialect(new StoreOptions { Path = Path.Combine(_folder, "tertulia.db"), Synchronous = SqliteSynchronous.Normal });
+        _store = new SqlMessageStore(dialect);
         await _store.InitializeAsync(CancellationToken.None);
         List<LogEntry> entries =
         [
@@ -35,7 +37,8 @@ public sealed class PagesInBytesTests : IAsyncLifetime
 
         var ownerEpoch = await _store.TakePartitionAsync(partition: 0, nowMs: 1, CancellationToken.None);
         await _store.AppendAsync([new RoomAppend(0, "lobby", ownerEpoch, entries)], CancellationToken.None);
-        _service = new MessageGrpc(_gate, new Snapshots(_store), new HistoryPages(_store), new OneMessage(_store), _store);
+        _service = new MessageGrpc(
+            _gate, new Snapshots(_store), new HistoryPages(_store), new OneMessage(_store), new UnreadCounts(new SqlReadMarks(dialect)), _store);
     }
 
     public async Task DisposeAsync()

@@ -31,6 +31,9 @@ internal static class Commands
         React = new ReactToMessage { MessageId = messageId, Emoji = emoji, Remove = remove },
     });
 
+    public static Command Read(string roomId, string userId, long seq, bool isExact = false) =>
+        New(roomId, User(userId), new Command { Read = new ReadRoom { Seq = seq, Exact = isExact } });
+
     public static Command Subscribe(string roomId, long lastSeq = 0, string epoch = "") =>
         New(roomId, actor: null, new Command { Subscribe = new Subscribe { LastSeq = lastSeq, Epoch = epoch } });
 

@@ -15,6 +15,7 @@ internal sealed class TestNode : IAsyncDisposable
     private readonly Dictionary<string, string> _epochs = [];
     private readonly List<RoomTopology> _topologies = [];
     private readonly List<PartitionOwner> _owners = [];
+    private readonly List<Ephemeral> _ephemerals = [];
     private readonly Dictionary<int, (string ReplicaId, long Epoch)> _routes = [];
     private readonly List<Command> _underWay = [];
     private IAsyncDisposable? _reception;
@@ -100,6 +101,18 @@ internal sealed class TestNode : IAsyncDisposable
         return _topologies.FindLast(topology => topology.RoomId == roomId && topology.NodeIds.Count == nodes)!;
     }
 
+    /// <summary>The next ephemeral of its kind that was not taken yet.</summary>
+    public async Task<Ephemeral> EphemeralAsync(Ephemeral.BodyOneofCase body)
+    {
+        await ReceiveUntilAsync(() => _ephemerals.Exists(ephemeral => ephemeral.BodyCase == body), $"an ephemeral {body}");
+        var found = _ephemerals.Find(ephemeral => ephemeral.BodyCase == body)!;
+        _ephemerals.Remove(found);
+        return found;
+    }
+
+    /// <summary>Ephemerals that came and were not taken.</summary>
+    public IReadOnlyList<Ephemeral> Ephemerals => _ephemerals;
+
     public Task OwnersAsync(Func<IReadOnlyList<PartitionOwner>, bool> condition) => ReceiveUntilAsync(() => condition(_owners), "announcements of owners");
 
     public async ValueTask DisposeAsync()
@@ -159,6 +172,7 @@ internal sealed class TestNode : IAsyncDisposable
         _replies.AddRange(batch.Replies);
         _topologies.AddRange(batch.Topologies);
         _owners.AddRange(batch.Owners);
+        _ephemerals.AddRange(batch.Ephemerals);
         foreach (var room in batch.Rooms)
         {
             if (!_events.TryGetValue(room.RoomId, out var events) || EpochOf(room.RoomId) != room.Epoch)

@@ -122,6 +122,17 @@ internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
         return value.Kind is JsonTokenType.None or JsonTokenType.Null ? null : Integer(name, value, min, max);
     }
 
+    /// <summary>An integer of a field that only few types of frames know, which must be there.</summary>
+    public long RequiredInteger(string name, long min, long max)
+    {
+        if (!TryInteger(Find(name), min, max, out var number))
+        {
+            Complain($"{name} must be an integer from {min}{(max == MaxSeq ? ", below 2^53" : $" to {max}")}");
+        }
+
+        return number;
+    }
+
     /// <summary>A boolean, which must be there.</summary>
     public bool Boolean(Field field)
     {

@@ -144,7 +144,7 @@ internal static class FrameJson
         json.WriteEndArray();
     }
 
-    /// <summary><c>[{room_id, epoch, seq, role}]</c>.</summary>
+    /// <summary><c>[{room_id, epoch, seq, read_seq, unread, role}]</c>.</summary>
     public static void WriteRooms(Utf8JsonWriter json, IReadOnlyList<RoomSummary> rooms)
     {
         json.WriteStartArray("rooms"u8);
@@ -154,6 +154,8 @@ internal static class FrameJson
             json.WriteString("room_id"u8, room.RoomId);
             json.WriteString("epoch"u8, room.Epoch);
             json.WriteNumber("seq"u8, room.Seq);
+            json.WriteNumber("read_seq"u8, room.ReadSeq);
+            json.WriteNumber("unread"u8, room.Unread);
             WriteOptional(json, "role"u8, room.Role);
             json.WriteEndObject();
         }

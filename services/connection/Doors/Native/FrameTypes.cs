@@ -47,6 +47,14 @@ internal static class FrameTypes
             AfterSeq = fields.Integer(Field.AfterSeq, 0, FrameFields.MaxSeq, notWith: Field.BeforeSeq),
             Limit = (int?)fields.Integer(Field.Limit, 1, MaxHistory),
         }),
+        new("read", static (ref FrameFields fields) => new ReadCommand
+        {
+            RoomId = fields.RoomId(), Seq = fields.RequiredInteger("seq", 0, FrameFields.MaxSeq),
+        }),
+        new("mark_unread", static (ref FrameFields fields) => new ReadCommand
+        {
+            RoomId = fields.RoomId(), Seq = fields.RequiredInteger("seq", 1, FrameFields.MaxSeq), IsExact = true,
+        }),
         new("ping", static (ref FrameFields _) => new PingCommand()),
         new("auth", ReadToken),
         new("auth_refresh", ReadToken),

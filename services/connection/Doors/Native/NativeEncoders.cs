@@ -26,6 +26,8 @@ internal static class NativeEncoders
         NativeEncoder.Json<UserLeftEvent>(left => UserChange("user_left"u8, left.RoomId, left.User)),
         NativeEncoder.Json<TypingEvent>(Typing),
         NativeEncoder.Json<TypingTakenEvent>(TypingTaken),
+        NativeEncoder.Json<UnreadEvent>(Unread),
+        NativeEncoder.Json<ReadReceiptEvent>(ReadReceipt),
         NativeEncoder.Json<OnlineCountEvent>(OnlineCount),
         NativeEncoder.Json<PresenceStateEvent>(PresenceState),
         NativeEncoder.Json<GapEvent>(Gap),
@@ -157,6 +159,11 @@ internal static class NativeEncoders
             json.WriteBoolean("rooms_has_more"u8, true);
         }
 
+        if (connected.TotalUnread is { } total)
+        {
+            json.WriteNumber("unread_total"u8, total);
+        }
+
         json.WriteNumber("heartbeat_ms"u8, (long)connected.Heartbeat.TotalMilliseconds);
         FrameJson.WriteTime(json, "server_time"u8, connected.ServerTime);
         WriteLimits(json, connected.Limits);
@@ -216,6 +223,22 @@ internal static class NativeEncoders
     {
         var json = FrameJson.BeginData("typing"u8, taken.RoomId, reference: taken.Ref);
         json.WriteBoolean("is_typing"u8, taken.IsTyping);
+        return json;
+    }
+
+    private static Utf8JsonWriter Unread(UnreadEvent unread)
+    {
+        var json = FrameJson.BeginData("unread"u8, unread.RoomId, epoch: unread.Mark.Epoch, reference: unread.Ref);
+        json.WriteString("room_id"u8, unread.RoomId);
+        WriteMark(json, unread.Mark);
+        return json;
+    }
+
+    private static Utf8JsonWriter ReadReceipt(ReadReceiptEvent receipt)
+    {
+        var json = FrameJson.BeginData("read_receipt"u8, receipt.RoomId);
+        json.WriteString("user_id"u8, receipt.UserId);
+        json.WriteNumber("seq"u8, receipt.Seq);
         return json;
     }
 
@@ -303,7 +326,19 @@ internal static class NativeEncoders
         json.WriteBoolean("recovered"u8, room.Snapshot.Recovered);
         json.WriteNumber("members"u8, room.Snapshot.Members);
         json.WriteNumber("count"u8, room.Online);
+        if (room.Snapshot.Mark is { } mark)
+        {
+            WriteMark(json, mark);
+        }
+
         FrameJson.WriteUsers(json, "active_users"u8, room.ActiveUsers);
+    }
+
+    private static void WriteMark(Utf8JsonWriter json, Marked mark)
+    {
+        json.WriteNumber("read_seq"u8, mark.ReadSeq);
+        json.WriteNumber("unread"u8, mark.Unread);
+        json.WriteNumber("last_seq"u8, mark.LastSeq);
     }
 
     private static void WriteLimits(Utf8JsonWriter json, LimitOptions limits)

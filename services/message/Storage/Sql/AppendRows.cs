@@ -22,7 +22,10 @@ internal sealed class AppendRows
                 Changes += entry.Change is null ? 0 : 1;
                 switch (entry.Event.BodyCase)
                 {
-                    case RoomEvent.BodyOneofCase.Member: Members++; break;
+                    case RoomEvent.BodyOneofCase.Member:
+                        Members++;
+                        Removals += entry.Event.Member.Role.Length == 0 ? 1 : 0;
+                        break;
                     case RoomEvent.BodyOneofCase.Room: Rooms++; break;
                 }
             }
@@ -34,6 +37,9 @@ internal sealed class AppendRows
 
     /// <summary>Entries that change a member.</summary>
     public int Members { get; }
+
+    /// <summary>Those of them that end a membership.</summary>
+    public int Removals { get; }
 
     /// <summary>Entries that change a message.</summary>
     public int Changes { get; }
@@ -163,6 +169,16 @@ internal sealed class AppendRows
         var changed = Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Member, Members);
         parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.RoomId)));
         parameters.Add(Array(NpgsqlDbType.Integer, Column(changed, row => (int)row.Entry.Event.Member.Members)));
+    }
+
+    /// <summary>room_id, user_id, role, seq.</summary>
+    public void AddMarks(NpgsqlParameterCollection parameters)
+    {
+        var changed = Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Member, Members);
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.RoomId)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.Member.UserId)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.Member.Role)));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column(changed, row => row.Entry.Event.Seq)));
     }
 
     /// <summary>room_id, created_seq, updated_seq, state.</summary>

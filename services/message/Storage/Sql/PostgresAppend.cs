@@ -49,6 +49,25 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
         on conflict (room_id, user_id) do update set username = excluded.username, role = excluded.role
         """;
 
+    // What was said before somebody became a member is not unread.
+    private const string InsertMarks = """
+        insert into read_marks (room_id, user_id, seq, own_after)
+        select room_id, user_id, seq, seq from (
+            select distinct on (room_id, user_id) room_id, user_id, role, seq
+            from unnest($1, $2, $3, $4) as m(room_id, user_id, role, seq)
+            order by room_id, user_id, seq desc) m
+        where role <> ''
+        on conflict (room_id, user_id) do nothing
+        """;
+
+    private const string DeleteMarks = """
+        delete from read_marks r
+        using (select distinct on (room_id, user_id) room_id, user_id, role
+               from unnest($1, $2, $3, $4) as m(room_id, user_id, role, seq)
+               order by room_id, user_id, seq desc) m
+        where m.role = '' and r.room_id = m.room_id and r.user_id = m.user_id
+        """;
+
     private const string UpdateCounts = """
         update rooms set members = c.members
         from (select distinct on (room_id) room_id, members
@@ -196,6 +215,11 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
         {
             rows.AddMembers(Add(batch, UpsertMembers));
             rows.AddCounts(Add(batch, UpdateCounts));
+            rows.AddMarks(Add(batch, InsertMarks));
+            if (rows.Removals > 0)
+            {
+                rows.AddMarks(Add(batch, DeleteMarks));
+            }
         }
 
         if (rows.Changes > 0)

@@ -24,6 +24,8 @@ internal sealed class SqliteAppend : IDisposable
     private readonly SqliteStatement _room;
     private readonly SqliteStatement _member;
     private readonly SqliteStatement _count;
+    private readonly SqliteStatement _mark;
+    private readonly SqliteStatement _unmark;
     private readonly SqliteStatement _change;
     private readonly SqliteStatement[] _all;
     private readonly SortedDictionary<int, List<RoomAppend>> _byPartition = [];
@@ -56,6 +58,8 @@ internal sealed class SqliteAppend : IDisposable
                 on conflict (room_id, user_id) do update set username = excluded.username, role = excluded.role
                 """),
             _count = new(database, "update rooms set members = ? where room_id = ?"),
+            _mark = new(database, "insert or ignore into read_marks (room_id, user_id, seq, own_after) values (?, ?, ?, ?)"),
+            _unmark = new(database, "delete from read_marks where room_id = ? and user_id = ?"),
             _change = new(database, """
                 insert into message_changes (room_id, created_seq, updated_seq, state) values (?, ?, ?, ?)
                 on conflict (room_id, created_seq) do update set updated_seq = excluded.updated_seq, state = excluded.state
@@ -245,6 +249,7 @@ internal sealed class SqliteAppend : IDisposable
                 _count.Bind(1, member.Members);
                 _count.Bind(2, roomId);
                 _count.Run();
+                ApplyMark(roomId, member, entry.Event.Seq);
                 break;
             case RoomEvent.BodyOneofCase.Room:
                 _room.Bind(1, roomId);
@@ -263,6 +268,21 @@ internal sealed class SqliteAppend : IDisposable
             _change.Bind(4, Bytes(change.State));
             _change.Run();
         }
+    }
+
+    // What was said before somebody became a member is not unread.
+    private void ApplyMark(string roomId, MemberChanged member, long seq)
+    {
+        var statement = member.Role.Length > 0 ? _mark : _unmark;
+        statement.Bind(1, roomId);
+        statement.Bind(2, member.UserId);
+        if (member.Role.Length > 0)
+        {
+            statement.Bind(3, seq);
+            statement.Bind(4, seq);
+        }
+
+        statement.Run();
     }
 
     private ReadOnlySpan<byte> Bytes(IMessage message)

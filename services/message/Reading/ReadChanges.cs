@@ -1,0 +1,103 @@
+using Tertulia.Contracts;
+using Tertulia.Messages.Storage;
+
+namespace Tertulia.Messages.Reading;
+
+/// <summary>What a batch of marks comes to: the last mark of each user and room, and who is told of it.</summary>
+internal sealed class ReadChanges
+{
+    private readonly List<PendingMark> _batch;
+    private readonly Dictionary<MemberKey, Change> _changes = [];
+
+    public ReadChanges(List<PendingMark> batch)
+    {
+        _batch = batch;
+        foreach (var pending in batch)
+        {
+            var reader = pending.Mark.Reader;
+            if (!_changes.TryGetValue(reader, out var change))
+            {
+                _changes[reader] = change = new Change();
+            }
+
+            change.Add(pending);
+        }
+
+        Marks = [.. _changes.Values.Where(change => change.Mark is not null).Select(change => change.Mark!.Value)];
+    }
+
+    /// <summary>To be written.</summary>
+    public IReadOnlyCollection<ReadMark> Marks { get; }
+
+    /// <summary>Whose state is to be read for the answers.</summary>
+    public IReadOnlyCollection<MemberKey> Readers => _changes.Keys;
+
+    /// <summary>The marks are durable: answers their commands, and tells the users' other devices and the other users of small rooms.</summary>
+    public void Tell(NodeReads nodes, Dictionary<MemberKey, ReadState> states, string epoch)
+    {
+        foreach (var pending in _batch)
+        {
+            nodes.Reply(pending.Submitted, states.TryGetValue(pending.Mark.Reader, out var state)
+                ? new CommandReply { Marked = MarkedOf(state, epoch) }
+                : new CommandReply { Refused = new Refusal { Code = ErrorCode.RoomNotFound } }); // The store went back in time.
+        }
+
+        foreach (var (reader, change) in _changes)
+        {
+            if (change.Mark is null || !states.TryGetValue(reader, out var state))
+            {
+                continue;
+            }
+
+            var unread = new Ephemeral { RoomId = reader.RoomId, UserId = reader.UserId, Unread = MarkedOf(state, epoch) };
+            var receipt = change.IsReceipt
+                ? new Ephemeral { RoomId = reader.RoomId, UserId = reader.UserId, ReadReceipt = new ReadReceipt { Seq = state.Seq } }
+                : null;
+            foreach (var nodeId in change.Subscribers)
+            {
+                nodes.Tell(nodeId, unread);
+                if (receipt is not null)
+                {
+                    nodes.Tell(nodeId, receipt);
+                }
+            }
+        }
+    }
+
+    /// <summary>None of it was written.</summary>
+    public void Refuse(NodeReads nodes, ErrorCode code)
+    {
+        foreach (var pending in _batch)
+        {
+            nodes.Reply(pending.Submitted, new CommandReply { Refused = new Refusal { Code = code } });
+        }
+    }
+
+    private static Marked MarkedOf(in ReadState state, string epoch) =>
+        new() { Epoch = epoch, ReadSeq = state.Seq, Unread = state.Unread, LastSeq = state.LastSeq };
+
+    private sealed class Change
+    {
+        /// <summary>Null when nothing is to be written.</summary>
+        public ReadMark? Mark { get; private set; }
+
+        /// <summary>The user has read on: others may know. A mark that is set back is the user's own business.</summary>
+        public bool IsReceipt { get; private set; }
+
+        public string[] Subscribers { get; private set; } = [];
+
+        public void Add(in PendingMark pending)
+        {
+            Subscribers = pending.Subscribers;
+            if (!pending.Moves)
+            {
+                return;
+            }
+
+            Mark = Mark is { } before && !pending.Mark.IsExact
+                ? before with { Seq = Math.Max(before.Seq, pending.Mark.Seq), LastSeq = before.IsExact ? before.LastSeq : pending.Mark.LastSeq }
+                : pending.Mark;
+            IsReceipt = pending.HasReceipts && !pending.Mark.IsExact;
+        }
+    }
+}
