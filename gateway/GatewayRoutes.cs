@@ -20,6 +20,7 @@ internal static class GatewayRoutes
     [
         ("ws", "/ws/{**rest}"),
         ("api", "/api/{**rest}"),
+        ("openapi", "/openapi/{**rest}"),
         ("socket.io", "/socket.io/{**rest}"),
         ("start", "/"),
         ("start.files", "/start/{**rest}"),

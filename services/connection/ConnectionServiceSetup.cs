@@ -38,7 +38,6 @@ public static class ConnectionServiceSetup
     {
         app.UseForwardedClient();
         app.MapDoors();
-        DevelopmentTokens.Map(app);
         StatsEndpoint.Map(app);
         StartPages.Map(app);
         app.MapGrpcService<ConnectionGrpc>();

@@ -17,13 +17,8 @@ internal static class DevelopmentTokens
     private const int MaxBodyBytes = 16 * 1024;
 
     /// <summary>Maps the endpoint in mode Development; otherwise there is none.</summary>
-    public static void Map(IEndpointRouteBuilder app)
-    {
-        if (app.ServiceProvider.GetRequiredService<IOptions<AuthOptions>>().Value.Mode == AuthMode.Development)
-        {
-            app.MapPost("/api/v1/auth/token", IssueAsync);
-        }
-    }
+    public static RouteHandlerBuilder? Map(IEndpointRouteBuilder app) =>
+        app.ServiceProvider.GetRequiredService<IOptions<AuthOptions>>().Value.Mode == AuthMode.Development ? app.MapPost("/api/v1/auth/token", IssueAsync) : null;
 
     /// <summary>Mints a token.</summary>
     /// <param name="request">Its body is read here: whatever is wrong with it has the same answer, and never a stack trace.</param>
@@ -115,6 +110,10 @@ internal static class DevelopmentTokens
         var handler = new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false };
         return handler.CreateToken(JsonSerializer.Serialize(claims), new SigningCredentials(secret, SecurityAlgorithms.HmacSha256));
     }
+
+    /// <param name="UserId">Whose.</param>
+    /// <param name="Username">How it is shown; default the user id.</param>
+    internal sealed record TokenBody(string UserId, string? Username);
 
     /// <param name="Token">HS256.</param>
     /// <param name="ExpiresAt">ISO-8601, UTC, milliseconds, which are 0.</param>

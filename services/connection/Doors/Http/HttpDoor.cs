@@ -1,3 +1,5 @@
+using Tertulia.Connections.Auth;
+
 namespace Tertulia.Connections.Doors.Http;
 
 /// <summary>The HTTP API (PROTOCOL §5): its table of contents.</summary>
@@ -11,8 +13,10 @@ internal static class HttpDoor
 
     public static IServiceCollection AddHttpDoor(this IServiceCollection services)
     {
+        services.AddCors();
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true); // HttpAccess answers with a problem.
         return services
+            .AddOpenApiDocuments()
             .AddSingleton<HttpCommands>()
             .AddSingleton<FreeRates>();
     }
@@ -20,9 +24,15 @@ internal static class HttpDoor
     /// <summary>One line for each group of endpoints.</summary>
     public static void MapHttpDoor(this WebApplication app)
     {
+        app.UseHttpCors();
         app.UseMiddleware<HttpAccess>();
         var api = app.MapGroup(Root).WithMetadata(new HttpGuard());
         MessageEndpoints.Map(api);
         RoomEndpoints.Map(api);
+        app.MapOpenApiDocuments();
+        DevelopmentTokens.Map(app)?
+            .Describe("issue_token", "A token for anybody: in mode Development only.")
+            .Takes<DevelopmentTokens.TokenBody>("""{"user_id":"ana","username":"Ana"}""")
+            .Answers<DevelopmentTokens.IssuedToken>(example: """{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","expires_at":"2026-11-28T09:00:00.000Z"}""");
     }
 }

@@ -12,7 +12,8 @@ internal static class IdempotencyKey
     /// <summary>The rule, for a developer.</summary>
     public const string Rule = "Idempotency-Key must be 1 to 64 characters without control characters";
 
-    private const int MaxChars = 64;
+    /// <summary>As of a <c>client_msg_id</c>.</summary>
+    public const int MaxChars = 64;
 
     /// <summary>The key was used for something else before.</summary>
     public static Refused Reused { get; } = new(ErrorCode.BadRequest, "this Idempotency-Key was used for another request", Status: StatusCodes.Status422UnprocessableEntity);

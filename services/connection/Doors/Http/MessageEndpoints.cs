@@ -14,20 +14,29 @@ internal static class MessageEndpoints
 {
     private const int DefaultLimit = 50;
 
+    private const string Example =
+        """
+        "id":"019ac5f2-8a11-7e02-8a43-5b1c2d3e4f50","seq":42,"user_id":"ana","username":"Ana","content":"Hola","created_at":"2026-11-27T09:00:00.000Z","client_msg_id":"c-17"
+        """;
+
     public static void Map(IEndpointRouteBuilder api)
     {
         api.MapPost("/rooms/{roomId}/messages", SendAsync)
             .Describe("send_message", "Writes a message. 201 means that it is durable. Idempotency-Key stands for client_msg_id.")
-            .Takes<MessageBody>().Answers<SentAnswer>(StatusCodes.Status201Created)
+            .Takes<MessageBody>("""{"content":"Hola","reply_to":"019ac5f2-7c3e-7d1a-9b52-0d9e6d1f3a10","metadata":{"lang":"es"}}""")
+            .Answers<SentAnswer>(StatusCodes.Status201Created, """
+                {"room_id":"lobby","message_id":"019ac5f2-8a11-7e02-8a43-5b1c2d3e4f50","client_msg_id":"c-17","seq":42,"epoch":"k3v9x2ab","timestamp":"2026-11-27T09:00:00.000Z","duplicate":false}
+                """)
+            .TakesKey()
             .Refuses(ErrorCode.InvalidJson, ErrorCode.InvalidMessage, ErrorCode.TooLarge, ErrorCode.Forbidden, ErrorCode.NotMember, ErrorCode.Muted, ErrorCode.Banned,
                 ErrorCode.RoomNotFound, ErrorCode.Overloaded);
         api.MapGet("/rooms/{roomId}/messages", ListAsync)
             .Describe("list_messages", "A page of a room's messages in their current state, ascending by seq: the newest ones, or those before or after a seq.")
-            .Answers<MessagesAnswer>()
+            .Answers<MessagesAnswer>(example: $$"""{"room_id":"lobby","epoch":"k3v9x2ab","items":[{{{Example}}}],"has_more":true}""")
             .Refuses(ErrorCode.Forbidden, ErrorCode.NotMember, ErrorCode.Banned, ErrorCode.RoomNotFound);
         api.MapGet("/messages/{messageId}", GetAsync)
             .Describe("get_message", "One message in its current state.")
-            .Answers<MessageAnswer>()
+            .Answers<MessageAnswer>(example: $$"""{"room_id":"lobby","epoch":"k3v9x2ab",{{Example}}}""")
             .Refuses(ErrorCode.MessageNotFound);
     }
 

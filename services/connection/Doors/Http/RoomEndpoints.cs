@@ -14,7 +14,7 @@ internal static class RoomEndpoints
 
     public static void Map(IEndpointRouteBuilder api) => api.MapGet("/rooms", ListAsync)
         .Describe("list_rooms", "The rooms that the caller is a member of, by room id, page by page.")
-        .Answers<RoomsAnswer>()
+        .Answers<RoomsAnswer>(example: """{"rooms":[{"room_id":"lobby","epoch":"k3v9x2ab","seq":42,"role":"member"}],"has_more":false}""")
         .Refuses();
 
     /// <param name="after">Only rooms whose id is larger, compared byte by byte: the last one of the page before.</param>

@@ -100,6 +100,28 @@ public sealed class HttpAccessTests
         Assert.Contains("0af7651916cd43dd8448eb211c80319c", command.Traceparent, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("https://app.example.com", "https://app.example.com", "https://app.example.com", "true")]
+    [InlineData("https://app.example.com", "https://evil.example", null, null)]
+    [InlineData("*", "https://anyone.example", "*", null)]
+    [InlineData(null, "https://anyone.example", null, null)]
+    public async Task Pages_that_may_open_a_socket_may_call_a_node_that_has_no_gateway(string? allowed, string origin, string? answered, string? credentials)
+    {
+        await using var host = await StartAsync(allowed is null ? [] : [("Sockets:AllowedOrigins:0", allowed)]);
+
+        var preflight = await host.SendAsync(HttpMethod.Options, Rooms, userId: null, null,
+            ("Origin", origin), ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization"));
+        var answer = await host.SendAsync(HttpMethod.Get, Rooms, "ana", null, ("Origin", origin));
+
+        foreach (var headers in new[] { preflight.Headers, answer.Headers })
+        {
+            Assert.Equal(answered, headers.GetValueOrDefault("Access-Control-Allow-Origin"));
+            Assert.Equal(credentials, headers.GetValueOrDefault("Access-Control-Allow-Credentials"));
+        }
+
+        Assert.Equal(200, answer.Status);
+    }
+
     private static async Task<HttpHost> StartAsync(params (string Key, string Value)[] settings)
     {
         var host = await HttpHost.StartAsync(settings);

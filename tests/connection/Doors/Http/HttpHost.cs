@@ -49,15 +49,14 @@ internal sealed class HttpHost : IAsyncDisposable
 
     public static async Task<HttpHost> StartAsync(params (string Key, string Value)[] settings)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Environment.EnvironmentName = "Production";
+        var environment = settings.FirstOrDefault(setting => setting.Key == "Environment").Value ?? "Production";
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = environment });
         builder.Configuration["Auth:Secret"] = TokenIssuer.Secret;
         builder.Configuration["Bus:Kind"] = "InProcess";
         builder.Configuration["urls"] = "http://127.0.0.1:0";
         foreach (var (key, value) in settings)
         {
-            builder.Configuration[key == "Environment" ? "unused" : key] = value;
-            builder.Environment.EnvironmentName = key == "Environment" ? value : builder.Environment.EnvironmentName;
+            builder.Configuration[key] = value;
         }
 
         builder.AddDefaults("connection");
