@@ -1,3 +1,8 @@
+using Tertulia.Notifications.Admin;
+using Tertulia.Notifications.Jobs;
+using Tertulia.Notifications.Storage;
+using Tertulia.Sql;
+
 namespace Tertulia.Notifications;
 
 /// <summary>What reaches users outside of the rooms that they look at, and what other systems are told: the parts, feature by feature.</summary>
@@ -7,8 +12,19 @@ public static class NotificationServiceSetup
     internal const string Service = "notification";
 
     /// <summary>Everything the notification service consists of. Needs <c>AddDefaults</c> and <c>AddLiveBus</c>.</summary>
-    public static IServiceCollection AddNotificationService(this IServiceCollection services) => services;
+    public static IServiceCollection AddNotificationService(this IServiceCollection services)
+    {
+        services.AddMetrics();
+        services.AddSingleton<Telemetry>();
+        services.AddStore("notification-store", NotificationStore.Open);
+        services.AddJobs();
+        return services;
+    }
 
-    /// <summary>Maps the gRPC services.</summary>
-    public static WebApplication MapNotificationService(this WebApplication app) => app;
+    /// <summary>Maps the gRPC services, and the commands for operators.</summary>
+    public static WebApplication MapNotificationService(this WebApplication app)
+    {
+        FailedJobEndpoints.Map(app.MapAdmin());
+        return app;
+    }
 }

@@ -1,9 +1,6 @@
+using System.Net;
 using System.Net.Http.Json;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Hosting;
-using Tertulia.Bus;
-using Tertulia.Hosting;
-using Tertulia.Testing;
+using Tertulia.Notifications.Tests.Support;
 
 namespace Tertulia.Notifications.Tests;
 
@@ -12,20 +9,27 @@ public sealed class ServiceTests
     [Fact]
     public async Task The_service_starts_and_is_ready()
     {
-        var builder = WebApplication.CreateBuilder(
-            ["--urls", $"http://127.0.0.1:{FreePorts.Next()}", "--Bus:Kind", "InProcess", "--environment", Environments.Development]);
-        builder.AddDefaults("notification");
-        builder.Services.AddLiveBus().AddNotificationService();
-        await using var app = builder.Build();
-        app.MapDefaults();
-        app.MapNotificationService();
+        await using var service = await TestService.StartAsync();
 
-        await app.StartAsync();
+        var health = await service.Http.GetFromJsonAsync<Health>("/health/ready");
 
-        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
-        var health = await client.GetFromJsonAsync<Health>("/health/ready");
         Assert.Equal(("ok", "notification"), (health!.Status, health.Service));
+        Assert.Equal(["bus", "jobs", "notification-store"], health.Checks.Keys.Order(StringComparer.Ordinal));
     }
 
-    private sealed record Health(string Status, string Service);
+    [Theory]
+    [InlineData("GET", "/admin/jobs/failed")]
+    [InlineData("POST", "/admin/jobs/failed/replay")]
+    [InlineData("DELETE", "/admin/jobs/failed")]
+    public async Task Commands_for_operators_are_for_those_who_know_the_secret(string method, string path)
+    {
+        await using var service = await TestService.StartAsync(settings: "Internal:OpenMetrics=true");
+
+        using var stranger = await service.Http.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
+        using var known = await service.Admin.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
+
+        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.OK), (stranger.StatusCode, known.StatusCode));
+    }
+
+    private sealed record Health(string Status, string Service, Dictionary<string, string> Checks);
 }

@@ -1,0 +1,18 @@
+using Tertulia.Hosting;
+
+namespace Tertulia.Notifications.Admin;
+
+/// <summary>Commands for operators, below <c>/admin</c>: only for those who know the internal secret, on every port.</summary>
+internal static class AdminEndpoints
+{
+    /// <summary>The group that features add their commands to.</summary>
+    public static RouteGroupBuilder MapAdmin(this IEndpointRouteBuilder app)
+    {
+        var group = app.MapGroup("/admin");
+        group.AddEndpointFilter(async (context, next) =>
+            InternalPeer.Sent(context.HttpContext) || context.HttpContext.RequestServices.GetRequiredService<InternalAuth>().Accepts(context.HttpContext.Request)
+                ? await next(context)
+                : Results.Unauthorized());
+        return group;
+    }
+}

@@ -1,0 +1,27 @@
+using System.Diagnostics.Metrics;
+using Tertulia.Notifications.Jobs;
+
+namespace Tertulia.Notifications;
+
+/// <summary>What the notification service counts.</summary>
+internal sealed class Telemetry
+{
+    /// <summary>Name of the meter.</summary>
+    public const string MeterName = "Tertulia.Notifications";
+
+    private readonly Counter<long> _jobs;
+
+    public Telemetry(IMeterFactory meters)
+    {
+        var meter = meters.Create(MeterName);
+        _jobs = meter.CreateCounter<long>("tertulia.jobs", "{job}", "Jobs that were taken up, by kind and outcome");
+    }
+
+    /// <summary>A job was taken up and came to an end, or was put off.</summary>
+    public void JobEnded(string kind, JobOutcome outcome) => _jobs.Add(1, new("kind", kind), new("outcome", outcome switch
+    {
+        JobOutcome.Later => "later",
+        JobOutcome.Failed => "failed",
+        _ => "done",
+    }));
+}
