@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Tertulia.Bus;
 using Tertulia.Hosting;
 using Tertulia.Messages.Flushing;
+using Tertulia.Messages.Following;
 using Tertulia.Messages.History;
 using Tertulia.Messages.Joining;
 using Tertulia.Messages.Partitions;
@@ -28,6 +29,7 @@ public static class MessageServiceSetup
         services.AddRooms();
         services.AddHistory();
         services.AddReading();
+        services.AddFollowing();
         services.AddVerbs();
         services.AddFlushing();
         services.AddPartitions(); // Last: what starts last stops first, so the partitions are given up while everything they need still runs.
@@ -38,6 +40,7 @@ public static class MessageServiceSetup
     public static WebApplication MapMessageService(this WebApplication app)
     {
         app.MapGrpcService<MessageGrpc>();
+        app.MapGrpcService<FeedGrpc>();
         return app;
     }
 
@@ -74,6 +77,13 @@ public static class MessageServiceSetup
         services.AddSingleton<UnreadCounts>();
         services.AddSingleton<MarkWriter>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<MarkWriter>());
+    }
+
+    private static void AddFollowing(this IServiceCollection services)
+    {
+        services.AddSingleton<FeedHints>();
+        services.AddSingleton<FeedReader>();
+        services.AddGrpc().AddServiceOptions<FeedGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
     }
 
     private static void AddFlushing(this IServiceCollection services)

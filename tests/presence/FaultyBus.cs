@@ -72,6 +72,11 @@ internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
 
     public bool TryPublishHeartbeat(string service, ReplicaHeartbeat heartbeat) => IsConnected && bus.TryPublishHeartbeat(service, heartbeat);
 
+    public bool TryPublishFeedHint(FeedHint hint) => IsConnected && bus.TryPublishFeedHint(hint);
+
+    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(string followerId, Func<FeedHint, ValueTask> receive, CancellationToken cancellationToken) =>
+        bus.ReceiveFeedHintsAsync(followerId, receive, cancellationToken);
+
     public Task<IAsyncDisposable> ReceiveAsNodeAsync(
         string nodeId, Func<NodeBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
         bus.ReceiveAsNodeAsync(nodeId, receive, restored, cancellationToken);

@@ -128,6 +128,7 @@ internal sealed partial class FlushWriter(
             if (outcomes[i] == AppendOutcome.Appended)
             {
                 entries += _appends[i].Entries.Count;
+                owned.OnAppended(_appends[i].Partition);
             }
             else
             {

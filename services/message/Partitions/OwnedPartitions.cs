@@ -14,6 +14,9 @@ internal sealed class OwnedPartitions(IOptions<LiveBusOptions> options, TimeProv
     private readonly long[] _latest = new long[options.Value.Partitions];
     private readonly long[] _takenAt = new long[options.Value.Partitions];
 
+    /// <summary>A partition has new entries. Raised by a flush loop: return quickly.</summary>
+    public event Action<int>? Appended;
+
     /// <summary>A partition was lost to another replica. Raised by a flush loop: return quickly.</summary>
     public event Action<int>? Lost;
 
@@ -70,4 +73,7 @@ internal sealed class OwnedPartitions(IOptions<LiveBusOptions> options, TimeProv
             }
         }
     }
+
+    /// <summary>Entries of the partition are in the log.</summary>
+    public void OnAppended(int partition) => Appended?.Invoke(partition);
 }

@@ -41,9 +41,12 @@ public interface ILiveBus
     Task PublishPresenceAsync(PresenceReport report, CancellationToken cancellationToken);
 
     /// <summary>Tells the other replicas of a service that this one is alive. Does nothing without a broker.</summary>
-    /// <param name="service"><c>message</c> or <c>presence</c>.</param>
+    /// <param name="service"><c>message</c>, <c>presence</c> or <c>notification</c>.</param>
     /// <param name="heartbeat">Who is alive, or leaves.</param>
     bool TryPublishHeartbeat(string service, ReplicaHeartbeat heartbeat);
+
+    /// <summary>Tells those who follow the feed that there is news. Does nothing without a broker.</summary>
+    bool TryPublishFeedHint(FeedHint hint);
 
     /// <summary>Receives what is sent to this node and to all nodes.</summary>
     /// <param name="nodeId">Unique for every start of a process.</param>
@@ -62,6 +65,12 @@ public interface ILiveBus
     /// <summary>Receives the heartbeats of the replicas of a service, one's own included.</summary>
     Task<IAsyncDisposable> ReceiveHeartbeatsAsync(
         string service, string replicaId, Func<ReplicaHeartbeat, ValueTask> receive, CancellationToken cancellationToken);
+
+    /// <summary>Receives hints that the feed has news. Some may be missing.</summary>
+    /// <param name="followerId">Unique for every start of a process and every follower in it.</param>
+    /// <param name="receive">One hint.</param>
+    /// <param name="cancellationToken">Gives up waiting for the broker.</param>
+    Task<IAsyncDisposable> ReceiveFeedHintsAsync(string followerId, Func<FeedHint, ValueTask> receive, CancellationToken cancellationToken);
 }
 
 /// <summary>A message is larger than the broker takes. It can never be sent as it is: divide it or give it up, do not send it again.</summary>

@@ -221,6 +221,22 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Hints_of_the_feed_reach_every_follower()
+    {
+        var (one, two) = (new Recorder<FeedHint>(), new Recorder<FeedHint>());
+        var bus = cluster.Join().Live;
+        await using var first = await bus.ReceiveFeedHintsAsync("search.m1", one.AddAsync, Soon);
+        await using var second = await cluster.Join().Live.ReceiveFeedHintsAsync("notification.n1", two.AddAsync, Soon);
+        await Eventually.HoldsAsync(() => bus.IsConnected, "the sender is connected");
+
+        var hint = new FeedHint { Partitions = { 3, 7 } };
+        Assert.True(bus.TryPublishFeedHint(hint));
+
+        Assert.Equal(hint, await one.NextAsync());
+        Assert.Equal(hint, await two.NextAsync());
+    }
+
+    [Fact]
     public async Task Heartbeats_reach_the_replicas_of_their_service_the_sender_included()
     {
         var (own, peer, other) = (new Recorder<string>(), new Recorder<string>(), new Recorder<string>());

@@ -24,7 +24,7 @@ public abstract class StoreConformance(IStoreDatabase database) : IAsyncLifetime
         OwnerEpoch = await Store.TakePartitionAsync(partition: 0, nowMs: 1_000, Deadline);
     }
 
-    public async Task DisposeAsync()
+    public virtual async Task DisposeAsync()
     {
         foreach (var store in _opened)
         {

@@ -54,6 +54,11 @@ internal sealed class WatchedBus(ILiveBus bus) : ILiveBus
 
     public bool TryPublishHeartbeat(string service, ReplicaHeartbeat heartbeat) => bus.TryPublishHeartbeat(service, heartbeat);
 
+    public bool TryPublishFeedHint(FeedHint hint) => bus.TryPublishFeedHint(hint);
+
+    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(string followerId, Func<FeedHint, ValueTask> receive, CancellationToken cancellationToken) =>
+        bus.ReceiveFeedHintsAsync(followerId, receive, cancellationToken);
+
     public Task<IAsyncDisposable> ReceiveAsNodeAsync(
         string nodeId, Func<NodeBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
         bus.ReceiveAsNodeAsync(nodeId, receive, restored, cancellationToken);

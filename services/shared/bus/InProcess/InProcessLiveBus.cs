@@ -11,6 +11,7 @@ internal sealed class InProcessLiveBus(IOptions<InProcessBusOptions> options, IL
 {
     private readonly ConcurrentDictionary<string, Inbox<NodeBatch>> _nodes = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Inbox<PresenceReport>> _presence = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Inbox<FeedHint>> _followers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ConcurrentDictionary<string, Inbox<ReplicaHeartbeat>>> _replicas = new(StringComparer.Ordinal);
 
     public bool IsConnected => true;
@@ -62,6 +63,12 @@ internal sealed class InProcessLiveBus(IOptions<InProcessBusOptions> options, IL
         return true;
     }
 
+    public bool TryPublishFeedHint(FeedHint hint)
+    {
+        WriteToAll(_followers, hint);
+        return true;
+    }
+
     /// <remarks>There is no broker to lose: <paramref name="restored"/> is never called.</remarks>
     public Task<IAsyncDisposable> ReceiveAsNodeAsync(
         string nodeId, Func<NodeBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
@@ -75,6 +82,9 @@ internal sealed class InProcessLiveBus(IOptions<InProcessBusOptions> options, IL
     public Task<IAsyncDisposable> ReceiveHeartbeatsAsync(
         string service, string replicaId, Func<ReplicaHeartbeat, ValueTask> receive, CancellationToken cancellationToken) =>
         ReceiveAsync(ReplicasOf(service), replicaId, receive);
+
+    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(string followerId, Func<FeedHint, ValueTask> receive, CancellationToken cancellationToken) =>
+        ReceiveAsync(_followers, followerId, receive);
 
     private static void WriteToAll<T>(ConcurrentDictionary<string, Inbox<T>> receivers, T item)
         where T : IMessage

@@ -54,6 +54,8 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
     public bool TryPublishHeartbeat(string service, ReplicaHeartbeat heartbeat) =>
         _transient.TryPublish(_topology.Replicas(service), "", heartbeat);
 
+    public bool TryPublishFeedHint(FeedHint hint) => _transient.TryPublish(_topology.Feed, "", hint);
+
     public Task<IAsyncDisposable> ReceiveAsNodeAsync(
         string nodeId, Func<NodeBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
         _receptions.AddAsync(new ReceptionPlan<NodeBatch>
@@ -91,6 +93,18 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
             Parser = ReplicaHeartbeat.Parser,
             Receive = receive,
             Restored = () => ValueTask.CompletedTask, // The next heartbeats say all there is to know.
+        }, cancellationToken);
+
+    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(string followerId, Func<FeedHint, ValueTask> receive, CancellationToken cancellationToken) =>
+        _receptions.AddAsync(new ReceptionPlan<FeedHint>
+        {
+            Queue = $"{_topology.Feed}.{followerId}",
+            Arguments = _topology.ReceiverArguments(),
+            Bindings = [(_topology.Feed, "")],
+            DeclareAsync = _topology.DeclareExchangesAsync,
+            Parser = FeedHint.Parser,
+            Receive = receive,
+            Restored = () => ValueTask.CompletedTask, // Followers look by themselves.
         }, cancellationToken);
 
     public async ValueTask DisposeAsync()

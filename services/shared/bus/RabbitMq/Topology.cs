@@ -22,6 +22,9 @@ internal sealed partial class Topology(RabbitMqOptions options, ILogger logger)
     /// <summary>Fan-out to all presence replicas.</summary>
     public string Presence { get; } = $"{options.Prefix}.presence";
 
+    /// <summary>Fan-out to those who follow the feed.</summary>
+    public string Feed { get; } = $"{options.Prefix}.feed";
+
     /// <summary>Direct: the routing key is the id of a message replica.</summary>
     public string Message { get; } = $"{options.Prefix}.message";
 
@@ -54,7 +57,7 @@ internal sealed partial class Topology(RabbitMqOptions options, ILogger logger)
             await channel.ExchangeDeclareAsync(direct, ExchangeType.Direct, durable: true, autoDelete: false, cancellationToken: cancellationToken);
         }
 
-        string[] fanouts = [Nodes, Presence, Replicas("message"), Replicas("presence")];
+        string[] fanouts = [Nodes, Presence, Feed, Replicas("message"), Replicas("presence"), Replicas("notification")];
         foreach (var fanout in fanouts)
         {
             await channel.ExchangeDeclareAsync(fanout, ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: cancellationToken);
