@@ -25,6 +25,12 @@ public static class Digest
         return hash ^ (hash >> 31);
     }
 
+    /// <summary>Digest of a device that is away. No room has such an id.</summary>
+    public static ulong OfAway(string connectionId) => Of(connectionId, "~away");
+
+    /// <summary>Digest of a user whom sessions of the node watch. No connection has such an id.</summary>
+    public static ulong OfWatched(string userId) => Of("~watched", userId);
+
     private static ulong Add(ulong hash, string text)
     {
         Span<byte> utf8 = stackalloc byte[Encoding.UTF8.GetMaxByteCount(128)];

@@ -10,6 +10,7 @@ using Tertulia.Connections.Doors;
 using Tertulia.Connections.Submitting;
 using Tertulia.Connections.Users;
 using Tertulia.Connections.Verbs;
+using Tertulia.Connections.Watching;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Link.Node;
@@ -26,6 +27,7 @@ public static class ConnectionServiceSetup
         .AddLimits()
         .AddAnnouncing()
         .AddUserEvents()
+        .AddWatching()
         .AddRooms()
         .AddSubmitting()
         .AddSessions()
@@ -54,6 +56,12 @@ public static class ConnectionServiceSetup
         .AddReadinessCheck<NodeInbox>("inbox")
         .AddRunning<PresenceReporter>()
         .AddRunning<RateExchange>();
+
+    private static IServiceCollection AddWatching(this IServiceCollection services) => services
+        .AddOptionsOf<WatchOptions, WatchOptionsValidator>(WatchOptions.Section)
+        .AddSingleton<ChosenStatuses>()
+        .AddSingleton<WatchList>()
+        .AddSingleton<PresenceFlow>();
 
     private static IServiceCollection AddRooms(this IServiceCollection services) => services
         .AddSingleton<RoomHub>()

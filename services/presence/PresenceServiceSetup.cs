@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Tertulia.Hosting;
 using Tertulia.Presence.Emitting;
 using Tertulia.Presence.Querying;
+using Tertulia.Presence.Status;
 using Tertulia.Presence.Tracking;
 
 namespace Tertulia.Presence;
@@ -18,6 +19,8 @@ public static class PresenceServiceSetup
         services.AddSingleton<Telemetry>();
 
         services.AddSingleton(provider => new PendingChanges(provider.GetRequiredService<IOptions<PresenceOptions>>().Value.LargeRoomUsers));
+        services.AddSingleton<StatusBook>();
+        services.AddSingleton<StatusSetter>();
         services.AddSingleton<PresenceMap>();
         services.AddSingleton<NodeReports>();
         services.AddSingleton<RoomCounts>();

@@ -48,4 +48,36 @@ public sealed class FrozenPresenceTests(FaultCluster fixture, ITestOutputHelper 
             await Task.WhenAll(clients.Where(client => client is not null).Select(client => client.DisposeAsync().AsTask()));
         }
     }
+
+    [Fact]
+    public async Task Who_came_in_meanwhile_is_told_all_users_when_it_goes_on()
+    {
+        var room = $"frozen-{Guid.NewGuid():N}";
+        await using var ana = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], room, "ana");
+        foreach (var presence in fixture.Cluster.Presences)
+        {
+            presence.Freeze();
+        }
+
+        ChatClient bruno;
+        try
+        {
+            bruno = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], room, "bruno");
+        }
+        finally
+        {
+            foreach (var presence in fixture.Cluster.Presences)
+            {
+                presence.Continue();
+            }
+        }
+
+        await using (bruno)
+        {
+            Assert.Equal(["bruno"], Users(await bruno.WaitForAsync("connected"), "active_users"));
+            await bruno.WaitForAsync(frame => frame.Type == "presence_state" && Users(frame, "users").SequenceEqual(["ana", "bruno"]), "all users of the room");
+        }
+
+        static IEnumerable<string?> Users(Frame frame, string list) => frame.Items(list).Select(user => user.GetProperty("user_id").GetString()).Order();
+    }
 }

@@ -67,6 +67,32 @@ public sealed class PresenceTests(FaultCluster fixture)
             && string.Join(' ', frame.Items("users").Select(user => user.GetProperty("user_id").GetString()).Order()) == "ana carla";
     }
 
+    [Fact]
+    public async Task What_a_user_chooses_is_seen_on_other_nodes_by_its_rooms_and_by_who_watches_it()
+    {
+        var user = $"ana-{Guid.NewGuid():N}";
+        await using var ana = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], _room, user);
+        await using var bruno = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], _room, "bruno");
+        await using var carla = await ChatClient.ConnectAsync(fixture.Cluster.NodeUrls[1], "/ws?user_id=carla&username=carla");
+        await carla.WaitForAsync("connected");
+        var state = await carla.AskAsync($"\"type\":\"presence_watch\",\"user_ids\":[\"{user}\"]");
+        Assert.Equal("online", state.Items("users").Single().GetProperty("status").GetString());
+
+        var answer = await ana.AskAsync("\"type\":\"presence_set\",\"status\":\"busy\",\"text\":\"in a call\",\"emoji\":\"📞\"");
+        Assert.Equal(("presence", "busy"), (answer.Type, answer.Text("status")));
+        var told = await bruno.WaitForAsync(frame => frame.Type == "presence", "the status, in the room");
+        Assert.Equal((_room, user, "busy", "in a call"), (told.Root.GetProperty("room_id").GetString(), told.Text("user_id"), told.Text("status"), told.Text("text")));
+        told = await carla.WaitForAsync(frame => frame.Type == "presence", "the status, of who is watched");
+        Assert.Equal((user, "busy", "📞"), (told.Text("user_id"), told.Text("status"), told.Text("emoji")));
+
+        await ana.AskAsync("\"type\":\"presence_set\",\"status\":\"invisible\"");
+        await bruno.WaitForAsync(frame => frame.Type == "user_left" && frame.Text("user_id") == user, "Ana is out of sight");
+        await carla.WaitForAsync(frame => frame.Type == "presence" && frame.Text("status") == "offline", "Ana is offline");
+        Assert.Equal("bruno carla", await ActiveUsersAsync());
+        await ana.SayAsync("still here");
+        await bruno.WaitForAsync("message");
+    }
+
     /// <summary>As somebody sees it who enters now.</summary>
     private async Task<string> ActiveUsersAsync()
     {

@@ -94,9 +94,55 @@ public sealed class LargeRoomTests
         Assert.Equal("stadium 1 +bruno", await other.NextChangeAsync());
         Assert.Empty(node.Unread());
         await node.AnnounceAsync();
+        Assert.Equal("stadium 2 +ana", await node.NextChangeAsync());
+        Assert.Equal("stadium 2 +ana", await other.NextChangeAsync());
+        _time.Advance(TimeSpan.FromSeconds(1));
 
         Assert.Equal("stadium 2 +ana +bruno all", await node.NextChangeAsync());
         Assert.Equal("stadium 2 +ana +bruno all", await other.NextChangeAsync());
+    }
+
+    [Fact]
+    public async Task A_node_with_very_many_rooms_that_is_back_is_told_of_them_a_part_each_second()
+    {
+        const int Rooms = 50_000;
+        const int MaxNamed = 20_000;
+        await using var presence = await TestPresence.StartAsync(_bus, _time, "Presence:NodeTimeout=00:10:00");
+        await using var node = await TestNode.StartAsync(_bus, "n0");
+        await node.HeartbeatAsync();
+        var rooms = Enumerable.Range(0, Rooms).Select(room => $"room-{room}").ToArray();
+        foreach (var some in rooms.Chunk(1_000))
+        {
+            await node.OpenAsync($"c-{some[0]}", "ana", some);
+        }
+
+        await presence.KnowsAsync(stats => stats.TotalConnections == Rooms / 1_000, "the node is known");
+        node.Announces = false;
+        _time.Advance(TimeSpan.FromMinutes(9));
+        _time.Advance(TimeSpan.FromMinutes(1));
+        await presence.KnowsAsync(stats => stats.TotalConnections == 0, "the node is taken for dead");
+        await presence.ToldAsync();
+        node.Unread();
+
+        await node.AnnounceAsync();
+        await presence.KnowsAsync(stats => stats.TotalConnections == Rooms / 1_000, "the node is back");
+        await presence.ToldAsync();
+        Assert.DoesNotContain(node.Seen, change => change.Complete);
+        var told = new HashSet<string>(StringComparer.Ordinal);
+        for (var second = 1; told.Count < Rooms; second++)
+        {
+            var before = told.Count;
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Eventually.HoldsAsync(() => Whole() > before, "some rooms are told");
+            await presence.ToldAsync();
+            Assert.InRange(Whole() - before, 1, MaxNamed);
+        }
+
+        int Whole()
+        {
+            told.UnionWith(node.Seen.Where(change => change.Complete).Select(change => change.RoomId));
+            return told.Count;
+        }
     }
 
     [Fact]

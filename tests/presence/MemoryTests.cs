@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Tertulia.Contracts;
 using Tertulia.Presence.Emitting;
+using Tertulia.Presence.Status;
 using Tertulia.Presence.Tracking;
 using Tertulia.Testing;
 
@@ -16,8 +17,9 @@ public sealed class MemoryTests
     public void A_connection_of_a_user_of_its_own_in_one_room_costs_less_than_a_kilobyte_to_take_in()
     {
         var changes = new PendingChanges(100) { Muted = true };
-        var map = new PresenceMap(changes);
-        var reports = new NodeReports(map, changes, Options.Create(new PresenceOptions()), new FakeTimeProvider());
+        var (options, time) = (Options.Create(new PresenceOptions()), new FakeTimeProvider());
+        var map = new PresenceMap(changes, new StatusBook(options, time));
+        var reports = new NodeReports(map, changes, options, time);
         PresenceReport[] all = [.. Enumerable.Range(0, Connections).Select(i => new PresenceReport
         {
             NodeId = "node-a",

@@ -48,7 +48,10 @@ public sealed class NodeTimeoutTests : IAsyncLifetime
 
         await _b.HeartbeatAsync();
 
+        Assert.Equal("lobby 2 +bruno", await _a.NextChangeAsync());
+        await PassAsync(TimeSpan.FromSeconds(1));
         Assert.Equal("lobby 2 +ana +bruno all", await _a.NextChangeAsync());
+        Assert.Equal("lobby 2 +ana +bruno all", await LastAsync(_b));
     }
 
     [Fact]
@@ -75,6 +78,17 @@ public sealed class NodeTimeoutTests : IAsyncLifetime
 
         Assert.Equal("garden 1 +ana", await _a.NextChangeAsync());
         Assert.Equal(["ana", "bruno"], await _presence.UsersAsync("lobby"));
+    }
+
+    private static async Task<string> LastAsync(TestNode node)
+    {
+        string change;
+        do
+        {
+            change = await node.NextChangeAsync();
+        }
+        while (!change.EndsWith("all", StringComparison.Ordinal));
+        return change;
     }
 
     // Node a keeps speaking.

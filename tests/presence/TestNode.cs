@@ -12,6 +12,7 @@ internal sealed class TestNode : IAsyncDisposable
     private readonly int _partSize;
     private readonly SemaphoreSlim _turn = new(1);
     private readonly SortedDictionary<string, PresentConnection> _connections = new(StringComparer.Ordinal);
+    private readonly SortedSet<string> _watched = new(StringComparer.Ordinal);
     private readonly Recorder<RoomPresenceChange> _changes = new();
     private readonly ConcurrentQueue<RoomPresenceChange> _seen = new();
     private IAsyncDisposable? _reception;
@@ -28,6 +29,12 @@ internal sealed class TestNode : IAsyncDisposable
     public Recorder<AnnounceRequest> Requests { get; } = new();
 
     public Recorder<UserNodes> UserNodes { get; } = new();
+
+    /// <summary>Statuses that its users have chosen.</summary>
+    public Recorder<ChosenStatus> Chosen { get; } = new();
+
+    /// <summary>Users that it watches, as they are shown.</summary>
+    public Recorder<PresentUser> Watched { get; } = new();
 
     /// <summary>Everything it was told of rooms, in order.</summary>
     public IReadOnlyCollection<RoomPresenceChange> Seen => _seen;
@@ -50,6 +57,14 @@ internal sealed class TestNode : IAsyncDisposable
         ReportAsync([new PresenceChange { ConnectionId = connectionId, Left = roomId }]);
 
     public Task CloseAsync(string connectionId) => ReportAsync([Closed(connectionId)]);
+
+    public Task SetAwayAsync(string connectionId, bool isAway) => ReportAsync([new PresenceChange { ConnectionId = connectionId, Away = isAway }]);
+
+    public Task WatchAsync(params string[] userIds) => ReportAsync([.. userIds.Select(userId => new PresenceChange { Watched = userId })]);
+
+    public Task UnwatchAsync(string userId) => ReportAsync([new PresenceChange { Unwatched = userId }]);
+
+    public Task ReviewAsync(string roomId) => ReportAsync([new PresenceChange { Review = roomId }]);
 
     public static PresenceChange Opened(string connectionId, string userId) =>
         new() { ConnectionId = connectionId, Opened = new ConnectionOpened { UserId = userId, Username = userId.ToUpperInvariant() } };
@@ -86,12 +101,14 @@ internal sealed class TestNode : IAsyncDisposable
             foreach (var connection in _connections.Values)
             {
                 digest += Digest.Of(connection.ConnectionId, "");
+                digest += connection.Away ? Digest.OfAway(connection.ConnectionId) : 0;
                 foreach (var room in connection.RoomIds)
                 {
                     digest += Digest.Of(connection.ConnectionId, room);
                 }
             }
 
+            digest += _watched.Aggregate(0UL, (sum, userId) => sum + Digest.OfWatched(userId));
             var heartbeat = new PresenceHeartbeat { Digest = digest, Connections = (uint)_connections.Count };
             await _bus.PublishPresenceAsync(new PresenceReport { NodeId = Id, Version = _version, Heartbeat = heartbeat }, CancellationToken.None);
         }
@@ -114,6 +131,11 @@ internal sealed class TestNode : IAsyncDisposable
             for (var part = 0; part < (parts ?? chunks.Length); part++)
             {
                 var snapshot = new PresenceSnapshot { Part = (uint)part, Parts = (uint)chunks.Length, Connections = { chunks[part] } };
+                if (part == chunks.Length - 1)
+                {
+                    snapshot.Watched.Add(_watched);
+                }
+
                 await _bus.PublishPresenceAsync(new PresenceReport { NodeId = Id, Version = _version, Snapshot = snapshot }, CancellationToken.None);
             }
         }
@@ -142,10 +164,18 @@ internal sealed class TestNode : IAsyncDisposable
         _turn.Dispose();
     }
 
+    /// <summary>A user in words: <c>ana</c>, or <c>ana=busy: in a call</c> when it is shown as more than <c>online</c>.</summary>
+    public static string Words(PresentUser user)
+    {
+        string[] words = [user.UserId + (user.Status == PresenceStatus.Online ? "" : $"={user.Status}"), user.Emoji, user.Text];
+        return string.Join(' ', words.Where(word => word.Length > 0));
+    }
+
     private static string Words(RoomPresenceChange change) => string.Join(' ', [
         change.RoomId,
         change.Online,
-        .. change.Joined.Select(user => $"+{user.UserId}").Order(StringComparer.Ordinal),
+        .. change.Joined.Select(user => $"+{Words(user)}").Order(StringComparer.Ordinal),
+        .. change.Changed.Select(user => $"~{Words(user)}").Order(StringComparer.Ordinal),
         .. change.Left.Select(user => $"-{user.UserId}").Order(StringComparer.Ordinal),
         .. change.Complete ? ["all"] : Array.Empty<string>(),
         .. change.CountsOnly ? ["counts"] : Array.Empty<string>()]);
@@ -169,6 +199,15 @@ internal sealed class TestNode : IAsyncDisposable
             case PresenceChange.ChangeOneofCase.Left:
                 _connections[change.ConnectionId].RoomIds.Remove(change.Left);
                 break;
+            case PresenceChange.ChangeOneofCase.Away:
+                _connections[change.ConnectionId].Away = change.Away;
+                break;
+            case PresenceChange.ChangeOneofCase.Watched:
+                _watched.Add(change.Watched);
+                break;
+            case PresenceChange.ChangeOneofCase.Unwatched:
+                _watched.Remove(change.Unwatched);
+                break;
         }
     }
 
@@ -178,6 +217,16 @@ internal sealed class TestNode : IAsyncDisposable
         {
             _seen.Enqueue(change);
             _changes.Add(change);
+        }
+
+        foreach (var chosen in batch.Chosen)
+        {
+            Chosen.Add(chosen);
+        }
+
+        foreach (var user in batch.Watched)
+        {
+            Watched.Add(user);
         }
 
         foreach (var user in batch.UserNodes)

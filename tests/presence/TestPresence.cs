@@ -6,6 +6,7 @@ using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Presence.Emitting;
 using Tertulia.Presence.Querying;
+using Tertulia.Presence.Status;
 using Tertulia.Presence.Tracking;
 using Tertulia.Testing;
 
@@ -73,6 +74,16 @@ internal sealed class TestPresence : IAsyncDisposable
         },
         "the picture is complete");
 
+    /// <summary>A user chooses a status.</summary>
+    /// <returns>What counts now.</returns>
+    public Task<ChosenStatus> ChooseAsync(string userId, string status, string text = "", string emoji = "", DateTimeOffset? until = null) =>
+        _services.GetRequiredService<StatusSetter>().SetAsync(
+            new SetStatusRequest { UserId = userId, Status = status, Text = text, Emoji = emoji, UntilMs = until?.ToUnixTimeMilliseconds() ?? 0 },
+            CancellationToken.None);
+
+    /// <summary>How a user is shown, in words.</summary>
+    public Task<string> ShownAsync(string userId) => Loop.AskAsync(map => TestNode.Words(map.Shown(userId)), CancellationToken.None);
+
     /// <summary>Waits until a question has this answer, for what makes no event.</summary>
     public async Task KnowsAsync(Func<Stats, bool> condition, string what)
     {
@@ -82,6 +93,21 @@ internal sealed class TestPresence : IAsyncDisposable
             if (deadline.IsCancellationRequested)
             {
                 throw new TimeoutException($"{what}; instead {stats}");
+            }
+
+            await Task.Yield();
+        }
+    }
+
+    /// <summary>Waits until the picture is so.</summary>
+    public async Task HasAsync(Func<PresenceMap, bool> condition, string what)
+    {
+        using var deadline = new CancellationTokenSource(Eventually.Deadline);
+        while (!await Loop.AskAsync(condition, CancellationToken.None))
+        {
+            if (deadline.IsCancellationRequested)
+            {
+                throw new TimeoutException(what);
             }
 
             await Task.Yield();

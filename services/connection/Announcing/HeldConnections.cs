@@ -2,7 +2,7 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Announcing;
 
-/// <summary>What this node has to tell the presence replicas: its connections and their rooms, and what changed since the last report.</summary>
+/// <summary>What this node has to tell the presence replicas: its connections and their rooms, whom they watch, and what changed since the last report.</summary>
 /// <remarks>Its lock is the last one: sessions and rooms call it with theirs held.</remarks>
 internal sealed class HeldConnections
 {
@@ -11,6 +11,7 @@ internal sealed class HeldConnections
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Held> _connections = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _watched = new(StringComparer.Ordinal);
     private List<PresenceChange> _changes = [];
     private ulong _digest;
     private bool _overflowed;
@@ -45,6 +46,7 @@ internal sealed class HeldConnections
             if (_connections.Remove(connectionId, out var held))
             {
                 _digest -= Digest.Of(connectionId, "");
+                _digest -= held.IsAway ? Digest.OfAway(connectionId) : 0;
                 foreach (var roomId in held.Rooms)
                 {
                     _digest -= Digest.Of(connectionId, roomId);
@@ -81,6 +83,55 @@ internal sealed class HeldConnections
         }
     }
 
+    /// <summary>The device is in use, or not. Without effect when the connection is not open.</summary>
+    public void SetAway(string connectionId, bool isAway)
+    {
+        lock (_lock)
+        {
+            if (_connections.TryGetValue(connectionId, out var held) && held.IsAway != isAway)
+            {
+                held.IsAway = isAway;
+                _digest = isAway ? _digest + Digest.OfAway(connectionId) : _digest - Digest.OfAway(connectionId);
+                Add(new PresenceChange { ConnectionId = connectionId, Away = isAway });
+            }
+        }
+    }
+
+    /// <summary>This node must be told of the user from now on.</summary>
+    public void Watch(string userId)
+    {
+        lock (_lock)
+        {
+            if (_watched.Add(userId))
+            {
+                _digest += Digest.OfWatched(userId);
+                Add(new PresenceChange { Watched = userId });
+            }
+        }
+    }
+
+    /// <summary>This node need not be told of the user any more.</summary>
+    public void Unwatch(string userId)
+    {
+        lock (_lock)
+        {
+            if (_watched.Remove(userId))
+            {
+                _digest -= Digest.OfWatched(userId);
+                Add(new PresenceChange { Unwatched = userId });
+            }
+        }
+    }
+
+    /// <summary>The members of this room must be told all of its users.</summary>
+    public void Review(string roomId)
+    {
+        lock (_lock)
+        {
+            Add(new PresenceChange { Review = roomId });
+        }
+    }
+
     /// <summary>Takes what changed, and what the node holds after these changes.</summary>
     /// <param name="whole">Take the connections, too. They are taken anyway when too many changes had to be dropped.</param>
     public HeldChanges Take(bool whole)
@@ -90,8 +141,9 @@ internal sealed class HeldConnections
             var overflowed = _overflowed;
             var changes = _changes;
             (_changes, _overflowed) = ([], false);
-            var connections = whole || overflowed ? _connections.Select(entry => entry.Value.ToPresent(entry.Key)).ToList() : null;
-            return new HeldChanges(changes, overflowed, connections, _digest, (uint)_connections.Count);
+            var all = whole || overflowed;
+            var connections = all ? _connections.Select(entry => entry.Value.ToPresent(entry.Key)).ToList() : null;
+            return new HeldChanges(changes, overflowed, connections, all ? [.. _watched] : [], _digest, (uint)_connections.Count);
         }
     }
 
@@ -120,6 +172,8 @@ internal sealed class HeldConnections
 
         public string Username { get; set; } = username;
 
+        public bool IsAway { get; set; }
+
         /// <summary>A list while there are few, as almost always: it is small. With many a set, because all connections share the lock under which it is searched.</summary>
         public ICollection<string> Rooms { get; private set; } = new List<string>(1);
 
@@ -140,7 +194,7 @@ internal sealed class HeldConnections
         }
 
         public PresentConnection ToPresent(string connectionId) =>
-            new() { ConnectionId = connectionId, UserId = UserId, Username = Username, RoomIds = { Rooms } };
+            new() { ConnectionId = connectionId, UserId = UserId, Username = Username, Away = IsAway, RoomIds = { Rooms } };
     }
 }
 
@@ -148,6 +202,8 @@ internal sealed class HeldConnections
 /// <param name="Changes">In the order in which they happened.</param>
 /// <param name="Overflowed">There were too many: the changes are missing, and <paramref name="Connections"/> says what became of them.</param>
 /// <param name="Connections">All connections; null when they were not asked for.</param>
-/// <param name="Digest">Of all connections and their rooms.</param>
+/// <param name="Watched">All users who are watched, when <paramref name="Connections"/> was asked for.</param>
+/// <param name="Digest">Of all connections, their rooms and the users who are watched.</param>
 /// <param name="Count">Of all connections.</param>
-internal sealed record HeldChanges(List<PresenceChange> Changes, bool Overflowed, List<PresentConnection>? Connections, ulong Digest, uint Count);
+internal sealed record HeldChanges(
+    List<PresenceChange> Changes, bool Overflowed, List<PresentConnection>? Connections, List<string> Watched, ulong Digest, uint Count);

@@ -17,6 +17,7 @@ internal sealed partial class PresenceReporter(
     private const int MaxReportBytes = 512 * 1024; // One entry may go above it; a report stays far below a mebibyte.
     private const int LeastReportBytes = 4 * 1024;
     private static readonly TimeSpan LastReportDeadline = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ReportPatience = TimeSpan.FromMilliseconds(100);
 
     private readonly HeldConnections _held = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -51,6 +52,31 @@ internal sealed partial class PresenceReporter(
         Wake();
     }
 
+    public void SetAway(string connectionId, bool isAway)
+    {
+        _held.SetAway(connectionId, isAway);
+        Wake();
+    }
+
+    public void Watch(string userId)
+    {
+        _held.Watch(userId);
+        Wake();
+    }
+
+    public void Unwatch(string userId)
+    {
+        _held.Unwatch(userId);
+        Wake();
+    }
+
+    /// <summary>Members of this room were shown a list that is not complete: the replica that tells the room's changes tells all of its users.</summary>
+    public void Review(string roomId)
+    {
+        _held.Review(roomId);
+        Wake();
+    }
+
     /// <summary>A presence replica wants the whole picture.</summary>
     public void OnAnnounceRequest(AnnounceRequest request)
     {
@@ -70,6 +96,14 @@ internal sealed partial class PresenceReporter(
             Wake();
             return _reported.Task;
         }
+    }
+
+    /// <summary>Waits a moment for <see cref="ReportedAsync"/>. The replicas send changes to this node from the moment they know what it reported: asking them
+    /// earlier could miss one. Throws only when it is cancelled.</summary>
+    public async Task ReportedSoonAsync(CancellationToken cancellationToken)
+    {
+        await ReportedAsync().WaitAsync(ReportPatience, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
     }
 
     /// <inheritdoc />
@@ -176,10 +210,20 @@ internal sealed partial class PresenceReporter(
             return;
         }
 
-        var parts = Cut(connections.SelectMany(SplitRooms), connection => connection.CalculateSize(), _maxReportBytes).DefaultIfEmpty([]).ToList();
+        List<PresenceSnapshot> parts =
+        [
+            .. Cut(connections.SelectMany(SplitRooms), connection => connection.CalculateSize(), _maxReportBytes).Select(some => new PresenceSnapshot { Connections = { some } }),
+            .. Cut(taken.Watched, userId => 3 * userId.Length, _maxReportBytes).Select(some => new PresenceSnapshot { Watched = { some } }),
+        ];
+        if (parts.Count == 0)
+        {
+            parts.Add(new PresenceSnapshot());
+        }
+
         for (var part = 0; part < parts.Count; part++)
         {
-            var snapshot = new PresenceSnapshot { Part = (uint)part, Parts = (uint)parts.Count, Connections = { parts[part] } };
+            var snapshot = parts[part];
+            (snapshot.Part, snapshot.Parts) = ((uint)part, (uint)parts.Count);
             await bus.PublishPresenceAsync(NewReport(changes: false, report => report.Snapshot = snapshot), cancellationToken);
         }
     }
@@ -219,7 +263,7 @@ internal sealed partial class PresenceReporter(
 
         return connection.RoomIds.Chunk(maxRooms).Select(rooms => new PresentConnection
         {
-            ConnectionId = connection.ConnectionId, UserId = connection.UserId, Username = connection.Username, RoomIds = { rooms },
+            ConnectionId = connection.ConnectionId, UserId = connection.UserId, Username = connection.Username, Away = connection.Away, RoomIds = { rooms },
         });
     }
 

@@ -13,7 +13,7 @@ internal static class EventSize
     // Names of the fields, quotes, commas, numbers, a time.
     private const int MessageOverhead = 256;
     private const int ChangeOverhead = 384;
-    private const int UserOverhead = 64;
+    private const int UserOverhead = 144;
     private const int RoomOverhead = 160;
 
     /// <summary>A string in JSON without its quotes.</summary>
@@ -65,10 +65,31 @@ internal static class EventSize
         var bytes = 0;
         foreach (var user in users)
         {
-            bytes += UserOverhead + Of(user.UserId) + Of(user.Username) + Of(user.Status);
+            bytes += Of(user);
         }
 
         return bytes;
+    }
+
+    /// <summary>A user in a list.</summary>
+    public static int Of(PresentUser user) => UserOverhead + Of(user.UserId) + Of(user.Username) + Of(user.Status) + Of(user.Text) + Of(user.Emoji);
+
+    /// <summary>Lists of users that fit into one event each; one empty list when there are none.</summary>
+    public static IEnumerable<(IReadOnlyList<PresentUser> Users, bool HasMore)> Cut(IReadOnlyList<PresentUser> users)
+    {
+        var start = 0;
+        do
+        {
+            var (end, bytes) = (start, 0);
+            while (end < users.Count && ((bytes += Of(users[end])) <= ServerEvent.MaxBytes - Overhead || end == start))
+            {
+                end++;
+            }
+
+            yield return ([.. users.Skip(start).Take(end - start)], end < users.Count);
+            start = end;
+        }
+        while (start < users.Count);
     }
 
     /// <summary>A room in a list.</summary>

@@ -107,22 +107,8 @@ internal sealed record PresenceStateEvent(string RoomId, IReadOnlyList<PresentUs
     public override int HeldBytes => base.HeldBytes + EventSize.Of(Users);
 
     /// <summary>As many events as it takes.</summary>
-    public static IEnumerable<PresenceStateEvent> Cut(string roomId, IReadOnlyList<PresentUser> users)
-    {
-        var start = 0;
-        do
-        {
-            var (end, bytes) = (start, 0);
-            while (end < users.Count && (bytes += EventSize.Of([users[end]])) <= MaxBytes - EventSize.Overhead)
-            {
-                end++;
-            }
-
-            yield return new PresenceStateEvent(roomId, [.. users.Skip(start).Take(end - start)], end < users.Count);
-            start = end;
-        }
-        while (start < users.Count);
-    }
+    public static IEnumerable<PresenceStateEvent> Cut(string roomId, IReadOnlyList<PresentUser> users) =>
+        EventSize.Cut(users).Select(part => new PresenceStateEvent(roomId, part.Users, part.HasMore));
 }
 
 /// <summary>How many users are in a large room.</summary>

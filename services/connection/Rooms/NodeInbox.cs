@@ -4,6 +4,7 @@ using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Submitting;
 using Tertulia.Connections.Users;
+using Tertulia.Connections.Watching;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 
@@ -12,7 +13,8 @@ namespace Tertulia.Connections.Rooms;
 /// <summary>What comes to this node through the bus, given to whom it concerns.</summary>
 internal sealed partial class NodeInbox(
     ILiveBus bus, ProcessIdentity node, RoomHub hub, PendingAcks pending, GapRepair repair, Subscriptions subscriptions, SubmitBatcher batcher, TypingTracker typing,
-    PresenceReporter reporter, RateExchange rates, SharedUsers shared, UserEvents users, ILogger<NodeInbox> logger) : BackgroundService, IHealthCheck
+    PresenceReporter reporter, PresenceFlow presence, WatchList watches, RateExchange rates, SharedUsers shared, UserEvents users, ILogger<NodeInbox> logger)
+    : BackgroundService, IHealthCheck
 {
     private volatile bool _receiving;
 
@@ -106,6 +108,16 @@ internal sealed partial class NodeInbox(
         }
 
         shared.OnBatch(batch);
+        foreach (var chosen in batch.Chosen)
+        {
+            presence.OnChosen(chosen);
+        }
+
+        foreach (var user in batch.Watched)
+        {
+            watches.OnChanged(user);
+        }
+
         rates.OnBatch(batch);
         if (batch.Owners.Count > 0 && batcher.OnOwners(batch.From, batch.Owners))
         {

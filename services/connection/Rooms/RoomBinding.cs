@@ -1,4 +1,5 @@
 using Tertulia.Connections.Events;
+using Tertulia.Connections.Watching;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Rooms;
@@ -36,6 +37,9 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, long 
 
     /// <summary>The node gave the room up. Final: the next member makes a new binding.</summary>
     public bool Removed { get; private set; }
+
+    /// <summary>A member was shown the users of this node only. So it is until all are told, or a count.</summary>
+    public bool IsListPartial { get; private set; }
 
     /// <summary>Other nodes that hold the room. Replaced, never changed.</summary>
     public string[] OtherNodes { get; private set; } = [];
@@ -92,6 +96,7 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, long 
     {
         lock (Gate)
         {
+            IsListPartial &= !change.CountsOnly && !change.Complete;
             if (change.CountsOnly)
             {
                 OfferPassing(new OnlineCountEvent(RoomId, change.Online, MemberCount), exceptUser: null);
@@ -117,21 +122,27 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, long 
             {
                 OfferPassing(new UserLeftEvent(RoomId, user), user.UserId);
             }
+
+            foreach (var user in change.Changed)
+            {
+                OfferPassing(new PresenceEvent(RoomId, user), exceptUser: null);
+            }
         }
     }
 
-    /// <summary>The users this node knows to be in the room, at most <paramref name="limit"/>.</summary>
-    public List<PresentUser> LocalUsers(int limit)
+    /// <summary>The users this node knows to be in the room, at most <paramref name="limit"/>, for a member: the list is partial from now on.</summary>
+    public List<PresentUser> LocalUsers(int limit, ChosenStatuses chosen)
     {
         var users = new List<PresentUser>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         lock (Gate)
         {
+            IsListPartial = true;
             foreach (var member in _members.Span)
             {
-                if (users.Count < limit && member.Session.Caller is { } caller && seen.Add(caller.UserId))
+                if (users.Count < limit && member.Session.Caller is { } caller && seen.Add(caller.UserId) && !chosen.IsInvisible(caller.UserId))
                 {
-                    users.Add(new PresentUser { UserId = caller.UserId, Username = caller.Username, Status = "online" });
+                    users.Add(chosen.Show(caller.UserId, caller.Username));
                 }
             }
         }

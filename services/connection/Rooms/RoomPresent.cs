@@ -1,19 +1,22 @@
+using System.Collections.Concurrent;
 using Grpc.Core;
 using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Sessions;
+using Tertulia.Connections.Watching;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Rooms;
 
 /// <summary>Who is in a room, for a user who enters it. Without the presence service: whom this node knows.</summary>
 /// <remarks>A join waits for it a moment, or as long as it waits for the room's messages anyway. Once the service was silent, joins do not ask until a probe
-/// was answered: whatever happens to presence, rooms are entered.</remarks>
+/// was answered: whatever happens to presence, rooms are entered. Who was shown less than all users is told all when the service answers again.</remarks>
 internal sealed partial class RoomPresent(
-    PresenceService.PresenceServiceClient presence, PresenceReporter reporter, TimeProvider time, ILogger<RoomPresent> logger) : IHostedService, IDisposable
+    PresenceService.PresenceServiceClient presence, PresenceReporter reporter, ChosenStatuses chosen, TimeProvider time, ILogger<RoomPresent> logger)
+    : IHostedService, IDisposable
 {
     /// <summary>Users that are listed; of more only the number is told.</summary>
-    public const int MaxListed = 100;
+    public const int MaxListed = 200;
 
     /// <summary>Time that a join waits at least.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
@@ -21,13 +24,15 @@ internal sealed partial class RoomPresent(
     /// <summary>Time between two probes.</summary>
     public static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
+    /// <summary>Time after which the replicas are reminded of rooms whose members were shown less than all users.</summary>
+    public static readonly TimeSpan ReviewInterval = TimeSpan.FromSeconds(5);
 
-    // The replicas send changes of the room to this node from the moment they know of the member; asking earlier could miss a user.
-    private static readonly TimeSpan ReportPatience = TimeSpan.FromMilliseconds(100);
+    private const int MaxReviews = 1_000; // In one round: less than what waits for a report at most.
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly RunningTasks _running = new();
+    private readonly ConcurrentDictionary<RoomBinding, bool> _partial = [];
     private int _isSilent;
 
     /// <summary>The service did not answer in time, and no probe was answered since.</summary>
@@ -68,7 +73,9 @@ internal sealed partial class RoomPresent(
             OnSilent(question.Room.RoomId);
         }
 
-        return WithCaller(question.Room.LocalUsers(MaxListed), caller);
+        var local = question.Room.LocalUsers(MaxListed, chosen);
+        _partial.TryAdd(question.Room, true);
+        return WithCaller(local, caller);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -85,7 +92,7 @@ internal sealed partial class RoomPresent(
     {
         try
         {
-            await reporter.ReportedAsync().WaitAsync(ReportPatience, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await reporter.ReportedSoonAsync(_stopping.Token);
             return await GetAsync(roomId);
         }
         catch (Exception exception) when (exception is RpcException or OperationCanceledException)
@@ -125,6 +132,7 @@ internal sealed partial class RoomPresent(
                 {
                     Volatile.Write(ref _isSilent, 0);
                     LogAnswers();
+                    await ReviewAsync();
                     return;
                 }
             }
@@ -135,14 +143,39 @@ internal sealed partial class RoomPresent(
         }
     }
 
-    private static (IReadOnlyList<PresentUser> Users, uint Online) WithCaller(List<PresentUser> users, Caller caller)
+    // The replica that tells the room's changes tells all of its users, so that no change is told out of order. Until it does it is reminded: the reminder
+    // may get lost like any report.
+    private async Task ReviewAsync()
     {
-        if (!users.Exists(user => user.UserId == caller.UserId))
+        while (!_partial.IsEmpty && !IsSilent)
         {
-            users.Add(new PresentUser { UserId = caller.UserId, Username = caller.Username, Status = "online" });
+            var reviews = 0;
+            foreach (var (room, _) in _partial)
+            {
+                if (room.Removed || !room.IsListPartial)
+                {
+                    _partial.TryRemove(room, out _);
+                }
+                else if (++reviews <= MaxReviews)
+                {
+                    reporter.Review(room.RoomId);
+                }
+            }
+
+            await Task.Delay(ReviewInterval, time, _stopping.Token);
+        }
+    }
+
+    // A user who is invisible sees itself, and is not counted.
+    private (IReadOnlyList<PresentUser> Users, uint Online) WithCaller(List<PresentUser> users, Caller caller)
+    {
+        if (users.Exists(user => user.UserId == caller.UserId))
+        {
+            return (users, (uint)users.Count);
         }
 
-        return (users, (uint)users.Count);
+        users.Add(chosen.Show(caller.UserId, caller.Username));
+        return (users, (uint)(chosen.IsInvisible(caller.UserId) ? users.Count - 1 : users.Count));
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The presence service does not answer (room {RoomId}); until it does, who enters a room is shown this node's users only")]

@@ -117,3 +117,36 @@ internal sealed record AuthCommand : ClientCommand
     /// <summary>Never logged.</summary>
     public string? Token { get; init; }
 }
+
+/// <summary>The user chooses how it is shown, or one of its devices says whether it is in use.</summary>
+internal sealed record PresenceSetCommand : ClientCommand
+{
+    /// <summary><c>online</c>, <c>away</c>, <c>busy</c> or <c>invisible</c>.</summary>
+    public required string Status { get; init; }
+
+    /// <summary>At most 140 characters; null when absent.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>At most 32 characters; null when absent.</summary>
+    public string? Emoji { get; init; }
+
+    /// <summary>When the status ends; null: it does not.</summary>
+    public DateTimeOffset? Until { get; init; }
+
+    /// <summary>It is about this device only: <c>online</c> or <c>away</c>.</summary>
+    public bool IsOfDevice { get; init; }
+}
+
+/// <summary>The client wants to be told how users are shown.</summary>
+internal sealed record PresenceWatchCommand : ClientCommand
+{
+    /// <summary>1 to 500.</summary>
+    public required IReadOnlyList<string> UserIds { get; init; }
+}
+
+/// <summary>The client does not want to be told of users any more.</summary>
+internal sealed record PresenceUnwatchCommand : ClientCommand
+{
+    /// <summary>At most 500; null means all.</summary>
+    public IReadOnlyList<string>? UserIds { get; init; }
+}

@@ -39,8 +39,11 @@ internal sealed class Session : IAsyncDisposable
     /// <summary>What the session has under way beyond the frame it is handling: its greeting and its joins.</summary>
     public RunningTasks Calls { get; } = new();
 
-    /// <summary>Pages of history that the session waits for.</summary>
+    /// <summary>Pages of history and other answers that the session waits for.</summary>
     public RunningTasks Reads { get; } = new();
+
+    /// <summary>What the session asks of presence, one after the other. Touched by the session's own frames only.</summary>
+    public Task Asking { get; set; } = Task.CompletedTask;
 
     /// <summary>What the client asks beyond its user's events. Touched by the session's own frames only.</summary>
     public SessionRates Rates { get; } = new();

@@ -6,6 +6,7 @@ using Tertulia.Connections.Limits;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Users;
 using Tertulia.Connections.Verbs;
+using Tertulia.Connections.Watching;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 
@@ -14,6 +15,7 @@ namespace Tertulia.Connections.Sessions;
 /// <summary>From the beginning of a session to its end: each command goes to its handler, when the session's and the user's allowance has room for it.</summary>
 internal sealed partial class SessionFlow(
     IEnumerable<ICommandHandler> handlers, SessionRegistry registry, SessionMover mover, SessionStart start, JoinFlow joins, PresenceReporter reporter, UserSessions users,
+    PresenceFlow presence,
     UserRates rates, IOptions<LimitOptions> limits, TimeProvider time, ILogger<SessionFlow> logger) : ISessionFlow
 {
     private readonly FrozenDictionary<Type, ICommandHandler> _handlers = handlers.ToFrozenDictionary(handler => handler.Command);
@@ -55,6 +57,7 @@ internal sealed partial class SessionFlow(
         }
 
         await session.DisposeAsync();
+        presence.OnClosed(session);
         registry.Remove(session);
         LogClosed(session.ConnectionId);
     }

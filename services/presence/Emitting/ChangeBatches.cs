@@ -37,6 +37,26 @@ internal sealed class ChangeBatches(string replicaId, int maxBytes)
         }
     }
 
+    /// <summary>To the nodes where the user is now: what it has chosen, for its devices.</summary>
+    public void AddChosen(UserEntry user, ChosenStatus chosen)
+    {
+        var bytes = chosen.CalculateSize();
+        foreach (var node in user.Nodes.ToArray())
+        {
+            Of(node.NodeId, bytes).Chosen.Add(chosen);
+        }
+    }
+
+    /// <summary>To the nodes where the user is watched.</summary>
+    public void AddWatched(IReadOnlyList<NodeEntry> nodes, PresentUser user)
+    {
+        var bytes = user.CalculateSize();
+        foreach (var node in nodes)
+        {
+            Of(node.NodeId, bytes).Watched.Add(user);
+        }
+    }
+
     private NodeBatch Of(string nodeId, int bytes)
     {
         const int Framing = 8; // Tag and length of an element.

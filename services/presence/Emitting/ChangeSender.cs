@@ -24,8 +24,9 @@ internal sealed partial class ChangeSender(
     /// <summary>Below it a batch is not divided any more: it holds little more than one room.</summary>
     private const int LeastBatchBytes = 64 * 1024;
 
-    /// <summary>Users named in a second for rooms that may have missed a change: one to two megabytes for one node, if all of the rooms concern it.</summary>
-    private const int MaxReviewedPerSecond = 20_000;
+    /// <summary>Users named in a flush for rooms that are told whole, and in a second for what may have missed a change: one to two megabytes for one node, if
+    /// all of it concerns it.</summary>
+    private const int MaxNamed = 20_000;
 
     private int _maxBatchBytes = MaxBatchBytes;
 
@@ -39,12 +40,9 @@ internal sealed partial class ChangeSender(
             counts.AddTo(batches, replicas.Owns);
         }
 
-        foreach (var roomId in changes.TakeWhole(MaxPerFlush))
+        for (var named = 0; named < MaxNamed && changes.TryTakeWhole(out var roomId);)
         {
-            if (map.Rooms.TryGetValue(roomId, out var room) && replicas.Owns(roomId))
-            {
-                AddWhole(batches, room);
-            }
+            named += AddWhole(batches, roomId);
         }
 
         foreach (var (roomId, pending) in changes.TakeRooms(MaxPerFlush))
@@ -57,9 +55,9 @@ internal sealed partial class ChangeSender(
 
         foreach (var (userId, before) in changes.TakeUsers(MaxPerFlush))
         {
-            if (map.Users.TryGetValue(userId, out var user) && NodesChanged(user, before) && replicas.Owns(userId))
+            if (replicas.Owns(userId))
             {
-                batches.AddUser(user);
+                AddUser(batches, userId, before);
             }
         }
 
@@ -81,9 +79,14 @@ internal sealed partial class ChangeSender(
                 changes.TellWhole(change.RoomId);
             }
 
-            foreach (var user in send.Batch.UserNodes)
+            foreach (var userId in send.Batch.UserNodes.Select(user => user.UserId).Concat(send.Batch.Chosen.Select(chosen => chosen.UserId)))
             {
-                changes.ForgetNodesOf(user.UserId);
+                changes.ForgetNodesOf(userId);
+            }
+
+            foreach (var user in send.Batch.Watched)
+            {
+                changes.ReviewUser(user.UserId);
             }
         }
     }
@@ -95,7 +98,7 @@ internal sealed partial class ChangeSender(
         try
         {
             await bus.SendToNodesAsync(sends, cancellationToken);
-            telemetry.Told(sends.Sum(send => send.Batch.Presence.Count + send.Batch.UserNodes.Count));
+            telemetry.Told(sends.Sum(send => send.Batch.Presence.Count + send.Batch.UserNodes.Count + send.Batch.Watched.Count + send.Batch.Chosen.Count));
             return true;
         }
         catch (BusUnavailableException exception)
@@ -124,47 +127,97 @@ internal sealed partial class ChangeSender(
     // After the changes: what could be told as a change is not news any more when the list comes.
     private void AddReviewed(ChangeBatches batches)
     {
-        for (var named = 0; named < MaxReviewedPerSecond && changes.TryTakeReview(out var roomId);)
+        var named = 0;
+        while (named < MaxNamed && changes.TryTakeReview(out var roomId))
         {
-            if (map.Rooms.TryGetValue(roomId, out var room) && replicas.Owns(roomId))
+            named += AddWhole(batches, roomId);
+        }
+
+        while (named < MaxNamed && changes.TryTakeUserReview(out var userId))
+        {
+            if (map.Watchers.Of(userId) is { Count: > 0 } nodes && replicas.Owns(userId))
             {
-                AddWhole(batches, room);
-                named += 1 + Math.Min(room.Users.Count, changes.LargeRoomUsers);
+                batches.AddWatched(nodes, map.Shown(userId));
+                named++;
             }
         }
     }
 
-    private void AddWhole(ChangeBatches batches, RoomEntry room)
+    /// <returns>How many users were named, and one for the room.</returns>
+    private int AddWhole(ChangeBatches batches, string roomId)
     {
-        if (room.Users.Count > changes.LargeRoomUsers)
+        if (!map.Rooms.TryGetValue(roomId, out var room) || !replicas.Owns(roomId))
         {
-            counts.Forget(room.RoomId); // The next tick tells how many there are.
-            return;
+            return 0;
         }
 
-        var whole = new RoomPresenceChange { RoomId = room.RoomId, Online = (uint)room.Users.Count, Complete = true };
-        whole.Joined.AddRange(room.Users.ToArray().Select(user => PresenceMap.Online(user.UserId, user.Username)));
+        if (room.Online > changes.LargeRoomUsers)
+        {
+            counts.Forget(room.RoomId); // The next tick tells how many there are.
+            return 1;
+        }
+
+        var whole = new RoomPresenceChange { RoomId = room.RoomId, Online = (uint)room.Online, Complete = true };
+        foreach (var user in room.Users.ToArray())
+        {
+            if (user.Look is { } look)
+            {
+                whole.Joined.Add(look.Show(user.UserId, user.Username));
+            }
+        }
+
         batches.AddRoom(room, whole);
+        return 1 + whole.Joined.Count;
     }
 
     private RoomPresenceChange? Difference(RoomEntry room, PendingRoom pending)
     {
-        var change = new RoomPresenceChange { RoomId = room.RoomId, Online = (uint)room.Users.Count };
+        var change = new RoomPresenceChange { RoomId = room.RoomId, Online = (uint)room.Online };
         foreach (var (userId, before) in pending.Before)
         {
             var user = map.Users.GetValueOrDefault(userId);
-            var present = user is not null && room.Users.Times(user) > 0;
-            if (present && (!before.Present || before.Username != user!.Username))
+            if (user?.Look is { } look && room.Users.Times(user) > 0)
             {
-                change.Joined.Add(PresenceMap.Online(userId, user!.Username));
+                if (before.Look is null || before.Username != user.Username)
+                {
+                    change.Joined.Add(look.Show(userId, user.Username));
+                }
+                else if (before.Look != look)
+                {
+                    change.Changed.Add(look.Show(userId, user.Username));
+                }
             }
-            else if (!present && before.Present)
+            else if (before.Look is not null)
             {
-                change.Left.Add(PresenceMap.Online(userId, before.Username));
+                change.Left.Add(new PresentUser { UserId = userId, Username = before.Username, Status = PresenceStatus.Offline });
             }
         }
 
-        return change.Joined.Count + change.Left.Count > 0 ? change : null;
+        return change.Joined.Count + change.Left.Count + change.Changed.Count > 0 ? change : null;
+    }
+
+    private void AddUser(ChangeBatches batches, string userId, UserBefore before)
+    {
+        var user = map.Users.GetValueOrDefault(userId);
+        if (user is not null)
+        {
+            if (NodesChanged(user, before.Nodes))
+            {
+                batches.AddUser(user);
+            }
+
+            if (user.Chosen is { } chosen && (chosen.Stamp != before.Stamp || HasNew(user, before.Nodes)))
+            {
+                batches.AddChosen(user, chosen);
+            }
+        }
+
+        if (map.Watchers.Of(userId) is { Count: > 0 } nodes && (user?.Look != before.Look || (user?.Look is not null && user.Username != before.Username)))
+        {
+            var shown = map.Shown(userId);
+            shown.Username = user?.Username ?? before.Username;
+            batches.AddWatched(nodes, shown);
+        }
     }
 
     private static bool NodesChanged(UserEntry user, string[] before)
@@ -173,6 +226,8 @@ internal sealed partial class ChangeSender(
         return (now.Length > 1 || before.Length > 1)
             && (now.Length != before.Length || !Array.TrueForAll(now, node => before.Contains(node.NodeId)));
     }
+
+    private static bool HasNew(UserEntry user, string[] before) => Array.Exists(user.Nodes.ToArray(), node => !before.Contains(node.NodeId));
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Presence changes for {Nodes} nodes were not sent: {Reason}")]
     private partial void LogNotSent(int nodes, string reason);

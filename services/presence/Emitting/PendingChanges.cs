@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Tertulia.Presence.Status;
 using Tertulia.Presence.Tracking;
 
 namespace Tertulia.Presence.Emitting;
@@ -10,9 +11,10 @@ namespace Tertulia.Presence.Emitting;
 internal sealed class PendingChanges(int largeRoomUsers)
 {
     private readonly Dictionary<string, PendingRoom> _rooms = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string[]> _users = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _whole = new(StringComparer.Ordinal);
-    private readonly Queue<string> _review = new();
+    private readonly Dictionary<string, UserBefore> _users = new(StringComparer.Ordinal);
+    private readonly UniqueQueue _whole = new();
+    private readonly UniqueQueue _reviewedRooms = new();
+    private readonly UniqueQueue _reviewedUsers = new();
     private Recent _recent = new();
     private Recent _older = new();
 
@@ -35,7 +37,10 @@ internal sealed class PendingChanges(int largeRoomUsers)
     }
 
     /// <summary>The members of this room may have missed a change: they are told all of its users, when it is this room's turn. Changes are told meanwhile.</summary>
-    public void Review(string roomId) => _review.Enqueue(roomId);
+    public void Review(string roomId) => _reviewedRooms.Add(roomId);
+
+    /// <summary>Who watches this user may have missed a change: they are told how the user is shown, when it is this user's turn.</summary>
+    public void ReviewUser(string userId) => _reviewedUsers.Add(userId);
 
     /// <summary>Rooms that changed since the last <see cref="Age"/> but one, told or not and whoever tells them.</summary>
     public IEnumerable<string> RecentRooms => _recent.Rooms.Union(_older.Rooms);
@@ -46,11 +51,12 @@ internal sealed class PendingChanges(int largeRoomUsers)
     /// <summary>What changed before the last call is not recent any more.</summary>
     public void Age() => (_recent, _older) = (new Recent(), _recent);
 
-    /// <summary>The user is about to enter the room with a first device, to leave it with the last, or to get another name.</summary>
+    /// <summary>The user is about to enter the room with a first device, to leave it with the last, to get another name, or to be shown otherwise.</summary>
     public void TouchRoom(RoomEntry room, UserEntry user)
     {
+        var look = room.Users.Times(user) > 0 ? user.Look : null;
         _recent.Rooms.Add(room.RoomId);
-        if (room.Users.Count >= LargeRoomUsers && (room.Users.Count > LargeRoomUsers || room.Users.Times(user) == 0))
+        if (room.Online >= LargeRoomUsers && (room.Online > LargeRoomUsers || look is null))
         {
             LargeRooms.Add(room.RoomId); // It is large, or becomes large by this.
             _rooms.Remove(room.RoomId);
@@ -62,22 +68,27 @@ internal sealed class PendingChanges(int largeRoomUsers)
                 _rooms[room.RoomId] = pending = new PendingRoom();
             }
 
-            pending.Before.TryAdd(user.UserId, new UserBefore(user.Username, room.Users.Times(user) > 0));
+            pending.Before.TryAdd(user.UserId, new MemberBefore(user.Username, look));
         }
     }
 
-    /// <summary>The user is about to get or to lose a node.</summary>
+    /// <summary>The user is about to get or to lose a node, to choose a status, to get another name, or to be shown otherwise.</summary>
     public void TouchUser(UserEntry user)
     {
         _recent.Users.Add(user.UserId);
         if (!_users.ContainsKey(user.UserId))
         {
-            _users[user.UserId] = Array.ConvertAll(user.Nodes.ToArray(), node => node.NodeId);
+            var nodes = Array.ConvertAll(user.Nodes.ToArray(), node => node.NodeId);
+            _users[user.UserId] = new UserBefore(nodes, user.Username, nodes.Length > 0 ? user.Look : null, nodes.Length > 0 ? user.Chosen?.Stamp ?? 0 : 0);
         }
     }
 
-    /// <summary>As far as is known here, no node was told of this user's nodes yet.</summary>
-    public void ForgetNodesOf(string userId) => _users[userId] = [];
+    /// <summary>As far as is known here, no node was told of this user's nodes yet, nor of what it has chosen.</summary>
+    public void ForgetNodesOf(string userId)
+    {
+        var before = _users.GetValueOrDefault(userId);
+        _users[userId] = new UserBefore([], before?.Username ?? "", before?.Look, 0);
+    }
 
     public void Clear()
     {
@@ -91,19 +102,17 @@ internal sealed class PendingChanges(int largeRoomUsers)
     /// <summary>Takes up to <paramref name="limit"/> rooms out.</summary>
     public List<KeyValuePair<string, PendingRoom>> TakeRooms(int limit) => Take(_rooms, limit);
 
-    /// <summary>Takes up to <paramref name="limit"/> rooms out whose users are all to be told.</summary>
-    public List<string> TakeWhole(int limit)
-    {
-        var taken = _whole.Take(limit).ToList();
-        _whole.ExceptWith(taken);
-        return taken;
-    }
+    /// <summary>Takes a room out whose users are all to be told.</summary>
+    public bool TryTakeWhole([MaybeNullWhen(false)] out string roomId) => _whole.TryTake(out roomId);
 
     /// <summary>Takes the next room out that is to be reviewed.</summary>
-    public bool TryTakeReview([MaybeNullWhen(false)] out string roomId) => _review.TryDequeue(out roomId);
+    public bool TryTakeReview([MaybeNullWhen(false)] out string roomId) => _reviewedRooms.TryTake(out roomId);
 
-    /// <summary>Takes up to <paramref name="limit"/> users out, each with the nodes it had.</summary>
-    public List<KeyValuePair<string, string[]>> TakeUsers(int limit) => Take(_users, limit);
+    /// <summary>Takes the next user out that is to be reviewed.</summary>
+    public bool TryTakeUserReview([MaybeNullWhen(false)] out string userId) => _reviewedUsers.TryTake(out userId);
+
+    /// <summary>Takes up to <paramref name="limit"/> users out, each as it was.</summary>
+    public List<KeyValuePair<string, UserBefore>> TakeUsers(int limit) => Take(_users, limit);
 
     private static List<KeyValuePair<string, T>> Take<T>(Dictionary<string, T> from, int limit)
     {
@@ -116,6 +125,32 @@ internal sealed class PendingChanges(int largeRoomUsers)
         return taken;
     }
 
+    private sealed class UniqueQueue
+    {
+        private readonly Queue<string> _queue = new();
+        private readonly HashSet<string> _queued = new(StringComparer.Ordinal);
+
+        public int Count => _queue.Count;
+
+        public bool Contains(string key) => _queued.Contains(key);
+
+        public void Clear()
+        {
+            _queue.Clear();
+            _queued.Clear();
+        }
+
+        public void Add(string key)
+        {
+            if (_queued.Add(key))
+            {
+                _queue.Enqueue(key);
+            }
+        }
+
+        public bool TryTake([MaybeNullWhen(false)] out string key) => _queue.TryDequeue(out key) && _queued.Remove(key);
+    }
+
     private sealed class Recent
     {
         public HashSet<string> Rooms { get; } = new(StringComparer.Ordinal);
@@ -124,11 +159,20 @@ internal sealed class PendingChanges(int largeRoomUsers)
     }
 }
 
-/// <summary>Whether a user was in a room at the last flush.</summary>
-internal readonly record struct UserBefore(string Username, bool Present);
+/// <summary>How a member was shown in a room at the last flush.</summary>
+/// <param name="Username">Its name.</param>
+/// <param name="Look">Null when it was not there, or invisible.</param>
+internal readonly record struct MemberBefore(string Username, Look? Look);
+
+/// <summary>A user at the last flush.</summary>
+/// <param name="Nodes">Where it was connected.</param>
+/// <param name="Username">Its name.</param>
+/// <param name="Look">How it was shown; null when it was offline or invisible.</param>
+/// <param name="Stamp">Of the status it had chosen; 0 when it had not, or was not connected.</param>
+internal sealed record UserBefore(string[] Nodes, string Username, Look? Look, long Stamp);
 
 /// <summary>The users of one room whose presence may have changed since the last flush.</summary>
 internal sealed class PendingRoom
 {
-    public Dictionary<string, UserBefore> Before { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, MemberBefore> Before { get; } = new(StringComparer.Ordinal);
 }

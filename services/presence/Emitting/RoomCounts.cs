@@ -26,7 +26,7 @@ internal sealed class RoomCounts(PendingChanges changes, PresenceMap map)
                 continue;
             }
 
-            var online = (uint)room.Users.Count;
+            var online = (uint)room.Online;
             if (online <= changes.LargeRoomUsers)
             {
                 _told.Remove(roomId);

@@ -4,7 +4,7 @@ using Tertulia.Presence.Tracking;
 namespace Tertulia.Presence.Emitting;
 
 /// <summary>Makes good what nobody told while a room's or a user's emitting replica was gone. Touched by <see cref="PresenceLoop"/> only.</summary>
-/// <remarks>A new replica cannot know what the members were told last: it tells all users of every room that it emits for. A replica that goes on when another
+/// <remarks>A new replica cannot know what the members were told last: it tells all users of every room that it emits for, and those who are watched. A replica that goes on when another
 /// one died knows what changed shortly before, and tells only these rooms.</remarks>
 internal sealed class TakeOver(PendingChanges changes, PresenceMap map, PresenceReplicas replicas, TimeProvider time)
 {
@@ -15,11 +15,12 @@ internal sealed class TakeOver(PendingChanges changes, PresenceMap map, Presence
     private static readonly TimeSpan Listening = Replicas.Interval * 1.5;
 
     private string[]? _found;
+    private string[] _watched = [];
     private IReadOnlyList<string> _live = [];
     private long _since;
 
     /// <summary>This replica emits from now on.</summary>
-    public void Begin() => (_found, _since) = ([.. map.Rooms.Keys], time.GetTimestamp());
+    public void Begin() => (_found, _watched, _since) = ([.. map.Rooms.Keys], [.. map.Watchers.Users], time.GetTimestamp());
 
     /// <summary>Called about once a second after <see cref="Begin"/>.</summary>
     public void Tick()
@@ -30,6 +31,8 @@ internal sealed class TakeOver(PendingChanges changes, PresenceMap map, Presence
             {
                 (_found, _live) = (null, replicas.Live);
                 ReviewTaken(found, before: []);
+                ReviewTakenUsers(_watched, before: []);
+                _watched = [];
             }
         }
         else if (replicas.Live is var live && !live.SequenceEqual(_live))
@@ -37,6 +40,7 @@ internal sealed class TakeOver(PendingChanges changes, PresenceMap map, Presence
             var before = _live;
             _live = live;
             ReviewTaken(changes.RecentRooms, before);
+            ReviewTakenUsers(changes.RecentUsers, before);
             foreach (var userId in changes.RecentUsers.Where(userId => replicas.Took(userId, before)).ToArray())
             {
                 changes.ForgetNodesOf(userId);
@@ -57,6 +61,17 @@ internal sealed class TakeOver(PendingChanges changes, PresenceMap map, Presence
             if (replicas.Took(roomId, before))
             {
                 changes.Review(roomId);
+            }
+        }
+    }
+
+    private void ReviewTakenUsers(IEnumerable<string> userIds, IReadOnlyList<string> before)
+    {
+        foreach (var userId in userIds)
+        {
+            if (replicas.Took(userId, before))
+            {
+                changes.ReviewUser(userId);
             }
         }
     }

@@ -2,15 +2,17 @@ using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Presence.Status;
 using Tertulia.Presence.Tracking;
 
 namespace Tertulia.Presence.Querying;
 
 /// <summary>Answers from this replica's memory.</summary>
 /// <remarks>Refuses with <c>unavailable</c> until the picture is complete, so that the caller's next attempt goes to another replica.</remarks>
-internal sealed class PresenceGrpc(PresenceLoop loop, IOptions<PresenceOptions> options) : PresenceService.PresenceServiceBase
+internal sealed class PresenceGrpc(PresenceLoop loop, StatusSetter setter, IOptions<PresenceOptions> options) : PresenceService.PresenceServiceBase
 {
     private const int MaxLocated = 1_000;
+    private const int MaxUsers = 500; // PROTOCOL §3: of one watch.
 
     public override Task<RoomPresence> GetRoom(GetRoomRequest request, ServerCallContext context) =>
         AskAsync(map => Room(map, request.RoomId, Math.Min(request.Limit, (uint)options.Value.LargeRoomUsers)), context);
@@ -23,13 +25,33 @@ internal sealed class PresenceGrpc(PresenceLoop loop, IOptions<PresenceOptions> 
             ? AskAsync(map => Locate(map, request.UserIds), context)
             : throw RpcErrors.Refuse(ErrorCode.BadRequest, $"user_ids has {MaxLocated} at most");
 
+    public override Task<UsersPresence> GetUsers(GetUsersRequest request, ServerCallContext context) =>
+        request.UserIds.Count <= MaxUsers
+            ? AskAsync(map => new UsersPresence { Users = { request.UserIds.Select(map.Shown) } }, context)
+            : throw RpcErrors.Refuse(ErrorCode.BadRequest, $"at most {MaxUsers} users");
+
+    public override Task<ChosenStatus> SetStatus(SetStatusRequest request, ServerCallContext context)
+    {
+        RequireSettled();
+        return setter.SetAsync(request, context.CancellationToken);
+    }
+
     public override Task<Stats> GetStats(GetStatsRequest request, ServerCallContext context) =>
         AskAsync(map => StatsReply.From(map, options.Value.StatsRooms), context);
 
-    private Task<T> AskAsync<T>(Func<PresenceMap, T> question, ServerCallContext context) =>
-        loop.Settled
-            ? loop.AskAsync(question, context.CancellationToken)
-            : throw RpcErrors.Refuse(ErrorCode.Unavailable, "presence is waiting for the nodes to announce themselves");
+    private Task<T> AskAsync<T>(Func<PresenceMap, T> question, ServerCallContext context)
+    {
+        RequireSettled();
+        return loop.AskAsync(question, context.CancellationToken);
+    }
+
+    private void RequireSettled()
+    {
+        if (!loop.Settled)
+        {
+            throw RpcErrors.Refuse(ErrorCode.Unavailable, "presence is waiting for the nodes to announce themselves");
+        }
+    }
 
     /// <summary>The users of a room; above the limit only how many there are.</summary>
     internal static RoomPresence Room(PresenceMap map, string roomId, uint limit)
@@ -37,10 +59,10 @@ internal sealed class PresenceGrpc(PresenceLoop loop, IOptions<PresenceOptions> 
         var reply = new RoomPresence { RoomId = roomId };
         if (map.Rooms.TryGetValue(roomId, out var room))
         {
-            reply.Online = (uint)room.Users.Count;
+            reply.Online = (uint)room.Online;
             if (reply.Online <= limit)
             {
-                reply.Users.AddRange(room.Users.ToArray().Select(user => PresenceMap.Online(user.UserId, user.Username)));
+                reply.Users.AddRange(room.Users.ToArray().Where(user => user.Look is not null).Select(user => user.Look!.Show(user.UserId, user.Username)));
             }
         }
 

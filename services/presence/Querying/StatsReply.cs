@@ -14,7 +14,7 @@ internal static class StatsReply
         var busiest = map.Rooms.Count <= limit ? map.Rooms.Values : Busiest(map, limit);
         foreach (var room in busiest)
         {
-            stats.Rooms[room.RoomId] = new RoomStats { Connections = (uint)room.Users.Total, Users = (uint)room.Users.Count };
+            stats.Rooms[room.RoomId] = new RoomStats { Connections = (uint)room.Users.Total, Users = (uint)room.Online };
         }
 
         return stats;

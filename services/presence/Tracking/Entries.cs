@@ -1,3 +1,6 @@
+using Tertulia.Contracts;
+using Tertulia.Presence.Status;
+
 namespace Tertulia.Presence.Tracking;
 
 /// <summary>A user with at least one connection.</summary>
@@ -7,6 +10,15 @@ internal sealed class UserEntry(string userId, string username)
 
     /// <summary>The one that the user is shown with everywhere: the newest connection's, so that all replicas show the same.</summary>
     public string Username { get; set; } = username;
+
+    /// <summary>What the user has chosen; null when nothing.</summary>
+    public ChosenStatus? Chosen { get; set; }
+
+    /// <summary>How the user is shown; null while it is invisible.</summary>
+    public Look? Look { get; set; }
+
+    /// <summary>Devices that are away.</summary>
+    public int AwayDevices { get; set; }
 
     /// <summary>The user's connections, on all nodes.</summary>
     public Tally<ConnectionEntry> Connections;
@@ -20,8 +32,14 @@ internal sealed class RoomEntry(string roomId)
 {
     public string RoomId { get; } = roomId;
 
-    /// <summary>Connections by user.</summary>
+    /// <summary>Connections by user, invisible users included.</summary>
     public Tally<UserEntry> Users;
+
+    /// <summary>Users among them who are invisible.</summary>
+    public int Hidden { get; set; }
+
+    /// <summary>Users whom others see.</summary>
+    public int Online => Users.Count - Hidden;
 
     /// <summary>Connections by node.</summary>
     public Tally<NodeEntry> Nodes;
@@ -38,6 +56,9 @@ internal sealed class ConnectionEntry(string connectionId, UserEntry user, strin
     /// <summary>As this connection's token gave it.</summary>
     public string Username { get; set; } = username;
 
+    /// <summary>The device is not in use.</summary>
+    public bool IsAway { get; set; }
+
     /// <summary>Exactly as long as there are rooms: most connections are in one.</summary>
     public RoomEntry[] Rooms { get; set; } = [];
 }
@@ -49,7 +70,10 @@ internal sealed class NodeEntry(string nodeId)
 
     public Dictionary<string, ConnectionEntry> Connections { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Sum of <see cref="Contracts.Digest.Of"/> over <see cref="Connections"/> and their rooms.</summary>
+    /// <summary>Users whose presence sessions of the node watch.</summary>
+    public HashSet<string> Watched { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Sum over <see cref="Connections"/>, their rooms and <see cref="Watched"/>, as <see cref="PresenceHeartbeat.Digest"/> says.</summary>
     public ulong Digest { get; set; }
 
     /// <summary>Of the last report that is in the picture.</summary>

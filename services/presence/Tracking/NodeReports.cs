@@ -30,6 +30,12 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
     /// <summary>Takes in one report.</summary>
     public void Apply(PresenceReport report)
     {
+        if (report.BodyCase == PresenceReport.BodyOneofCase.Status)
+        {
+            map.Choose(report.Status);
+            return;
+        }
+
         if (report.BodyCase == PresenceReport.BodyOneofCase.Gone)
         {
             if (_nodes.Remove(report.NodeId, out var gone))
@@ -170,11 +176,11 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
         // What a node brings that this replica has never known is not news to the rooms, only to this replica.
         var wasMuted = changes.Muted;
         changes.Muted = wasMuted || (!node.Known && !node.Expired);
-        map.Replace(node, complete.Connections);
+        map.Replace(node, complete.Connections, complete.Watched);
         changes.Muted = wasMuted;
         if (!wasMuted && !node.Known)
         {
-            TellRoomsOf(node);
+            ReviewFor(node);
         }
 
         (node.Version, node.Known, node.Expired) = (version, true, false);
@@ -186,12 +192,17 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
         }
     }
 
-    // While the node was not in the picture, it was not told who came and went in its rooms.
-    private void TellRoomsOf(NodeEntry node)
+    // While the node was not in the picture, it was not told who came and went in its rooms, nor of whom its sessions watch.
+    private void ReviewFor(NodeEntry node)
     {
         foreach (var room in node.Connections.Values.SelectMany(connection => connection.Rooms))
         {
-            changes.TellWhole(room.RoomId);
+            changes.Review(room.RoomId);
+        }
+
+        foreach (var userId in node.Watched)
+        {
+            changes.ReviewUser(userId);
         }
     }
 
@@ -212,6 +223,18 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
                     break;
                 case PresenceChange.ChangeOneofCase.Left:
                     map.Leave(node, change.ConnectionId, change.Left);
+                    break;
+                case PresenceChange.ChangeOneofCase.Away:
+                    map.SetAway(node, change.ConnectionId, change.Away);
+                    break;
+                case PresenceChange.ChangeOneofCase.Watched:
+                    map.Watch(node, change.Watched);
+                    break;
+                case PresenceChange.ChangeOneofCase.Unwatched:
+                    map.Unwatch(node, change.Unwatched);
+                    break;
+                case PresenceChange.ChangeOneofCase.Review:
+                    changes.Review(change.Review);
                     break;
             }
         }

@@ -219,6 +219,7 @@ internal sealed partial class PresenceLoop(
             reports.KeepAlive();
         }
 
+        map.EndStatuses();
         if (Settled)
         {
             takeOver.Tick();
@@ -253,7 +254,7 @@ internal sealed partial class PresenceLoop(
     private async Task SettleAsync(CancellationToken cancellationToken)
     {
         changes.Clear();
-        foreach (var user in map.Users.Values.Where(user => user.Nodes.Count > 1))
+        foreach (var user in map.Users.Values.Where(user => user.Nodes.Count > 1 || user.Chosen is not null))
         {
             changes.ForgetNodesOf(user.UserId);
         }

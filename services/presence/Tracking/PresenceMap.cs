@@ -1,23 +1,28 @@
 using Tertulia.Contracts;
 using Tertulia.Presence.Emitting;
+using Tertulia.Presence.Status;
 
 namespace Tertulia.Presence.Tracking;
 
-/// <summary>Who is online, on which node, in which room. Touched by <see cref="PresenceLoop"/> only.</summary>
-/// <remarks>Tells <see cref="PendingChanges"/> of a user's presence before it changes it, so that only the difference between two flushes is emitted.</remarks>
-internal sealed class PresenceMap(PendingChanges changes)
+/// <summary>Who is online, on which node, in which room, and how each is shown. Touched by <see cref="PresenceLoop"/> only.</summary>
+/// <remarks>Tells <see cref="PendingChanges"/> of a user's presence before it changes it, so that only the difference between two flushes is emitted. A user who
+/// is invisible is in the rooms, and is neither counted nor told.</remarks>
+internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses)
 {
     private readonly Dictionary<string, UserEntry> _users = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RoomEntry> _rooms = new(StringComparer.Ordinal);
-
-    /// <summary>A user as the nodes are told of it.</summary>
-    public static PresentUser Online(string userId, string username) => new() { UserId = userId, Username = username, Status = "online" };
 
     public int ConnectionCount { get; private set; }
 
     public IReadOnlyDictionary<string, UserEntry> Users => _users;
 
     public IReadOnlyDictionary<string, RoomEntry> Rooms => _rooms;
+
+    /// <summary>The statuses that users have chosen.</summary>
+    public StatusBook Statuses { get; } = statuses;
+
+    /// <summary>Who watches whom.</summary>
+    public Watchers Watchers { get; } = new();
 
     public void Open(NodeEntry node, string connectionId, string userId, string username)
     {
@@ -30,7 +35,8 @@ internal sealed class PresenceMap(PendingChanges changes)
 
         if (!_users.TryGetValue(userId, out var user))
         {
-            _users[userId] = user = new UserEntry(userId, username);
+            var chosen = Statuses.Find(userId);
+            _users[userId] = user = new UserEntry(userId, username) { Chosen = chosen, Look = Look.Of(chosen, isUnused: false) };
         }
 
         if (user.Nodes.Times(node) == 0)
@@ -43,6 +49,7 @@ internal sealed class PresenceMap(PendingChanges changes)
         user.Connections.Add(connection);
         node.Connections[connectionId] = connection;
         Rename(user);
+        Refresh(user);
         node.Digest += Digest.Of(connectionId, "");
         ConnectionCount++;
     }
@@ -65,6 +72,12 @@ internal sealed class PresenceMap(PendingChanges changes)
             changes.TouchUser(user);
         }
 
+        if (connection.IsAway)
+        {
+            user.AwayDevices--;
+            node.Digest -= Digest.OfAway(connectionId);
+        }
+
         user.Nodes.Remove(node);
         user.Connections.Remove(connection);
         if (user.Nodes.Count == 0)
@@ -74,6 +87,7 @@ internal sealed class PresenceMap(PendingChanges changes)
         else
         {
             Rename(user);
+            Refresh(user);
         }
 
         node.Digest -= Digest.Of(connectionId, "");
@@ -95,7 +109,14 @@ internal sealed class PresenceMap(PendingChanges changes)
 
         if (room.Users.Times(connection.User) == 0)
         {
-            changes.TouchRoom(room, connection.User);
+            if (connection.User.Look is null)
+            {
+                room.Hidden++;
+            }
+            else
+            {
+                changes.TouchRoom(room, connection.User);
+            }
         }
 
         room.Users.Add(connection.User);
@@ -116,17 +137,91 @@ internal sealed class PresenceMap(PendingChanges changes)
         Leave(node, connectionId, connection.User, room);
     }
 
-    /// <summary>All connections of the node are closed.</summary>
+    /// <summary>The device is in use, or not.</summary>
+    public void SetAway(NodeEntry node, string connectionId, bool isAway)
+    {
+        if (!node.Connections.TryGetValue(connectionId, out var connection) || connection.IsAway == isAway)
+        {
+            return;
+        }
+
+        connection.IsAway = isAway;
+        if (isAway)
+        {
+            connection.User.AwayDevices++;
+            node.Digest += Digest.OfAway(connectionId);
+        }
+        else
+        {
+            connection.User.AwayDevices--;
+            node.Digest -= Digest.OfAway(connectionId);
+        }
+
+        Refresh(connection.User);
+    }
+
+    /// <summary>Sessions of the node watch the user.</summary>
+    public void Watch(NodeEntry node, string userId)
+    {
+        if (node.Watched.Add(userId))
+        {
+            Watchers.Add(userId, node);
+            node.Digest += Digest.OfWatched(userId);
+        }
+    }
+
+    /// <summary>No session of the node watches the user any more.</summary>
+    public void Unwatch(NodeEntry node, string userId)
+    {
+        if (node.Watched.Remove(userId))
+        {
+            Watchers.Remove(userId, node);
+            node.Digest -= Digest.OfWatched(userId);
+        }
+    }
+
+    /// <summary>A user has chosen a status.</summary>
+    public void Choose(ChosenStatus chosen)
+    {
+        var known = _users.GetValueOrDefault(chosen.UserId);
+        if (known?.Chosen?.Stamp >= chosen.Stamp || !Statuses.TryAdd(chosen))
+        {
+            return;
+        }
+
+        Show(known, chosen);
+    }
+
+    /// <summary>Statuses that have ended are no longer shown. Called about once a second.</summary>
+    public void EndStatuses()
+    {
+        while (Statuses.TakeEnded() is { } ended)
+        {
+            Show(_users.GetValueOrDefault(ended.UserId), ended);
+        }
+    }
+
+    /// <summary>How others see a user now.</summary>
+    public PresentUser Shown(string userId) => _users.TryGetValue(userId, out var user) && user.Look is { } look
+        ? look.Show(userId, user.Username)
+        : new PresentUser { UserId = userId, Username = user?.Username ?? "", Status = PresenceStatus.Offline };
+
+    /// <summary>All connections of the node are closed, and it watches nobody.</summary>
     public void Clear(NodeEntry node)
     {
         foreach (var connectionId in node.Connections.Keys.ToArray())
         {
             Close(node, connectionId);
         }
+
+        foreach (var userId in node.Watched.ToArray())
+        {
+            Unwatch(node, userId);
+        }
     }
 
-    /// <summary>The node holds exactly these connections.</summary>
-    public void Replace(NodeEntry node, IReadOnlyList<PresentConnection> connections)
+    /// <summary>The node holds exactly these connections, and watches exactly these users.</summary>
+    public void Replace(NodeEntry node, IReadOnlyList<PresentConnection> connections, IReadOnlySet<string> watched)
     {
         var present = new HashSet<string>(connections.Count, StringComparer.Ordinal);
         foreach (var connection in connections)
@@ -138,6 +233,7 @@ internal sealed class PresenceMap(PendingChanges changes)
             }
 
             Open(node, connection.ConnectionId, connection.UserId, connection.Username);
+            SetAway(node, connection.ConnectionId, connection.Away);
             foreach (var roomId in connection.RoomIds)
             {
                 Enter(node, connection.ConnectionId, roomId);
@@ -156,6 +252,46 @@ internal sealed class PresenceMap(PendingChanges changes)
         {
             Close(node, connectionId);
         }
+
+        foreach (var userId in node.Watched.Where(userId => !watched.Contains(userId)).ToArray())
+        {
+            Unwatch(node, userId);
+        }
+
+        foreach (var userId in watched)
+        {
+            Watch(node, userId);
+        }
+    }
+
+    private void Show(UserEntry? user, ChosenStatus chosen)
+    {
+        if (user is not null)
+        {
+            changes.TouchUser(user);
+            user.Chosen = chosen;
+            Refresh(user);
+        }
+    }
+
+    // All rooms of the user are told, and who watches it.
+    private void Refresh(UserEntry user)
+    {
+        var look = Look.Of(user.Chosen, isUnused: user.AwayDevices == user.Connections.Count);
+        if (look == user.Look)
+        {
+            return;
+        }
+
+        changes.TouchUser(user);
+        var hides = (look is null ? 1 : 0) - (user.Look is null ? 1 : 0);
+        foreach (var room in RoomsOf(user))
+        {
+            changes.TouchRoom(room, user);
+            room.Hidden += hides;
+        }
+
+        user.Look = look;
     }
 
     // The newest connection gives the name. All rooms of the user are told when it is another one.
@@ -173,19 +309,32 @@ internal sealed class PresenceMap(PendingChanges changes)
             return;
         }
 
-        foreach (var room in connections.SelectMany(connection => connection.Rooms).Distinct())
+        if (user.Look is not null)
         {
-            changes.TouchRoom(room, user);
+            changes.TouchUser(user);
+            foreach (var room in RoomsOf(user))
+            {
+                changes.TouchRoom(room, user);
+            }
         }
 
         user.Username = newest.Username;
     }
 
+    private static IEnumerable<RoomEntry> RoomsOf(UserEntry user) => user.Connections.ToArray().SelectMany(connection => connection.Rooms).Distinct();
+
     private void Leave(NodeEntry node, string connectionId, UserEntry user, RoomEntry room)
     {
         if (room.Users.Times(user) == 1)
         {
-            changes.TouchRoom(room, user);
+            if (user.Look is null)
+            {
+                room.Hidden--;
+            }
+            else
+            {
+                changes.TouchRoom(room, user);
+            }
         }
 
         room.Users.Remove(user);

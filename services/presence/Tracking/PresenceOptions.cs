@@ -9,9 +9,9 @@ public sealed class PresenceOptions
     internal const string Section = "Presence";
 
     /// <summary>Users in a room above which its members are told a count, at most once a second, instead of who came and went.</summary>
-    /// <value>Users, 1 to 100 (more are not listed to who enters); default 100.</value>
-    [Range(1, 100)]
-    public int LargeRoomUsers { get; set; } = 100;
+    /// <value>Users, 1 to 200 (more are not listed to who enters); default 200.</value>
+    [Range(1, 200)]
+    public int LargeRoomUsers { get; set; } = 200;
 
     /// <summary>Silence after which a node counts as dead and its connections as closed: three missed heartbeats.</summary>
     /// <value>6 seconds to 10 minutes; default 15 seconds.</value>
@@ -32,6 +32,12 @@ public sealed class PresenceOptions
     /// <value>Items, 16 to 65,536; default 1,024.</value>
     [Range(16, 65_536)]
     public int QueueLength { get; set; } = 1_024;
+
+    /// <summary>Memory for the statuses that users have chosen, of those who are connected and of those who are not. Above it users without one cannot choose one
+    /// (<c>overloaded</c>).</summary>
+    /// <value>Bytes, 64 KiB to 16 GiB; default 64 MiB: about 150,000 users.</value>
+    [Range(64L * 1024, 16L * 1024 * 1024 * 1024)]
+    public long StatusBytes { get; set; } = 64 * 1024 * 1024;
 
     /// <summary>Rooms in one <c>GetStats</c> answer at most; the ones with the most connections are listed.</summary>
     /// <value>Rooms, 1 to 6,500 (an answer has 1 MiB); default 5,000.</value>

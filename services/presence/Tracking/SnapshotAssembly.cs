@@ -12,11 +12,15 @@ internal sealed class SnapshotAssembly(ulong version)
     private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
     private readonly HashSet<string> _own = new(StringComparer.Ordinal); // Connections that came in several parts: copies, as others may read what was received.
     private readonly List<(ulong Version, PresenceDelta Delta)> _meanwhile = [];
+    private readonly HashSet<string> _watched = new(StringComparer.Ordinal);
     private int _waitingChanges;
 
     public ulong Version { get; } = version;
 
     public IReadOnlyList<PresentConnection> Connections => _connections;
+
+    /// <summary>Users whom sessions of the node watch.</summary>
+    public IReadOnlySet<string> Watched => _watched;
 
     /// <summary>Newer deltas, to be applied after the snapshot, in order.</summary>
     public IReadOnlyList<(ulong Version, PresenceDelta Delta)> Meanwhile => _meanwhile;
@@ -27,6 +31,7 @@ internal sealed class SnapshotAssembly(ulong version)
         // Two replicas that asked at the same time make the node send the same version twice.
         if (_parts.Add(snapshot.Part))
         {
+            _watched.UnionWith(snapshot.Watched);
             foreach (var connection in snapshot.Connections)
             {
                 if (_places.TryAdd(connection.ConnectionId, _connections.Count))

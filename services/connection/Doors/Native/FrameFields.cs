@@ -32,7 +32,7 @@ internal readonly record struct FieldValue(JsonTokenType Kind, int Start, int Le
 /// <summary>The fields of one message: first found, then, when the type is known, read. The first complaint is kept.</summary>
 /// <param name="utf8">The message.</param>
 /// <param name="slots"><see cref="Count"/> empty places.</param>
-internal ref struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
+internal ref partial struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue> slots)
 {
     public const int Count = (int)Field.Unknown;
 

@@ -94,20 +94,32 @@ internal static class FrameJson
         }
     }
 
-    /// <summary><c>[{user_id, username, status}]</c>.</summary>
+    /// <summary><c>[{user_id, username, status, text, emoji, last_seen}]</c>.</summary>
     public static void WriteUsers(Utf8JsonWriter json, ReadOnlySpan<byte> name, IReadOnlyList<PresentUser> users)
     {
         json.WriteStartArray(name);
         foreach (var user in users)
         {
             json.WriteStartObject();
-            json.WriteString("user_id"u8, user.UserId);
-            json.WriteString("username"u8, user.Username);
-            json.WriteString("status"u8, user.Status is { Length: > 0 } status ? status : "online");
+            WriteUserFields(json, user);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
+    }
+
+    /// <summary>The fields of a user, without the braces. One that was never seen has no name.</summary>
+    public static void WriteUserFields(Utf8JsonWriter json, PresentUser user)
+    {
+        json.WriteString("user_id"u8, user.UserId);
+        WriteOptional(json, "username"u8, user.Username);
+        json.WriteString("status"u8, user.Status is { Length: > 0 } status ? status : PresenceStatus.Online);
+        WriteOptional(json, "text"u8, user.Text);
+        WriteOptional(json, "emoji"u8, user.Emoji);
+        if (user.LastSeenMs > 0)
+        {
+            WriteTime(json, "last_seen"u8, user.LastSeenMs);
+        }
     }
 
     /// <summary>The fields of a message, without the braces.</summary>

@@ -58,6 +58,7 @@ internal static class FrameTypes
         new("ping", static (ref FrameFields _) => new PingCommand()),
         new("auth", ReadToken),
         new("auth_refresh", ReadToken),
+        .. PresenceFrames.Types,
     ];
 
     private static ReactCommand ReadReaction(ref FrameFields fields, bool removes) => new()

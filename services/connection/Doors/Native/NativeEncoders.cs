@@ -22,8 +22,8 @@ internal static class NativeEncoders
         NativeEncoder.Json<JoinedEvent>(Joined),
         NativeEncoder.Json<LeftEvent>(Left),
         NativeEncoder.Json<HistoryEvent>(History),
-        NativeEncoder.Json<UserJoinedEvent>(joined => UserChange("user_joined"u8, joined.RoomId, joined.User)),
-        NativeEncoder.Json<UserLeftEvent>(left => UserChange("user_left"u8, left.RoomId, left.User)),
+        NativeEncoder.Json<UserJoinedEvent>(UserJoined),
+        NativeEncoder.Json<UserLeftEvent>(UserLeft),
         NativeEncoder.Json<TypingEvent>(Typing),
         NativeEncoder.Json<TypingTakenEvent>(TypingTaken),
         NativeEncoder.Json<UnreadEvent>(Unread),
@@ -31,6 +31,7 @@ internal static class NativeEncoders
         NativeEncoder.Json<OnlineCountEvent>(OnlineCount),
         NativeEncoder.Json<PresenceStateEvent>(PresenceState),
         NativeEncoder.Json<GapEvent>(Gap),
+        .. PresenceFrames.Encoders,
         NativeEncoder.Json<PongEvent>(Pong),
         NativeEncoder.Json<AuthOkEvent>(AuthOk),
         NativeEncoder.Json<TokenExpiringEvent>(TokenExpiring),
@@ -202,11 +203,19 @@ internal static class NativeEncoders
         return json;
     }
 
-    private static Utf8JsonWriter UserChange(ReadOnlySpan<byte> type, string roomId, PresentUser user)
+    // Who left is not shown as anything any more.
+    private static Utf8JsonWriter UserLeft(UserLeftEvent left)
     {
-        var json = FrameJson.BeginData(type, roomId);
-        json.WriteString("user_id"u8, user.UserId);
-        json.WriteString("username"u8, user.Username);
+        var json = FrameJson.BeginData("user_left"u8, left.RoomId);
+        json.WriteString("user_id"u8, left.User.UserId);
+        json.WriteString("username"u8, left.User.Username);
+        return json;
+    }
+
+    private static Utf8JsonWriter UserJoined(UserJoinedEvent joined)
+    {
+        var json = FrameJson.BeginData("user_joined"u8, joined.RoomId);
+        FrameJson.WriteUserFields(json, joined.User);
         return json;
     }
 

@@ -67,7 +67,7 @@ public sealed class NativeFormatTests
     public void The_small_frames()
     {
         Assert.Equal("""{"type":"left","room_id":"1","ref":"r","data":{"room_id":"1"}}""", Text(new LeftEvent("1", "r")));
-        Assert.Equal("""{"type":"user_joined","room_id":"1","data":{"user_id":"u1","username":"Ana"}}""", Text(new UserJoinedEvent("1", Ana)));
+        Assert.Equal("""{"type":"user_joined","room_id":"1","data":{"user_id":"u1","username":"Ana","status":"online"}}""", Text(new UserJoinedEvent("1", Ana)));
         Assert.Equal("""{"type":"user_left","room_id":"1","data":{"user_id":"u1","username":"Ana"}}""", Text(new UserLeftEvent("1", Ana)));
         Assert.Equal("""{"type":"typing","room_id":"1","data":{"user_id":"u1","username":"Ana","is_typing":true}}""", Text(new TypingEvent("1", "u1", "Ana", true)));
         Assert.Equal("""{"type":"online_count","room_id":"1","data":{"room_id":"1","online":3,"members":9}}""", Text(new OnlineCountEvent("1", 3, 9)));
