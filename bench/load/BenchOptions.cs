@@ -18,6 +18,19 @@ internal enum Verb
 
     /// <summary>Plots and fits of growth curves that were measured.</summary>
     Plot,
+
+    /// <summary>Everything that users do, for a long time.</summary>
+    Soak,
+}
+
+/// <summary>How much of the soak.</summary>
+/// <param name="Users">Each with one socket.</param>
+/// <param name="DeedsPerSecond">Of all users together.</param>
+/// <param name="Length">From the moment in which all are in their rooms.</param>
+internal sealed record SoakSize(int Users, int DeedsPerSecond, TimeSpan Length)
+{
+    /// <summary>Unless the command line says otherwise.</summary>
+    public static SoakSize Usual { get; } = new(2_000, 200, TimeSpan.FromMinutes(30));
 }
 
 /// <summary>What the command line asks for.</summary>
@@ -28,7 +41,7 @@ internal enum Verb
 internal sealed record BenchOptions(
     Verb Verb, IReadOnlyList<Scenario> Scenarios, IReadOnlyList<Curve> Curves, IReadOnlyList<string> Contenders, Pace Pace, GrowthPace GrowthPace, int Repeats,
     string ResultsFolder, string Name, string PlotFolder, string CapacityPage, ClusterLayout Cluster, IReadOnlyDictionary<string, string> Settings,
-    TimeSpan Budget, bool IsProfiled, bool IsResumed)
+    TimeSpan Budget, bool IsProfiled, bool IsResumed, SoakSize Soak)
 {
     /// <summary>For <c>--help</c> and after a mistake.</summary>
     public static string Usage { get; } = $"""
@@ -37,6 +50,9 @@ internal sealed record BenchOptions(
                         ramp and check stand for both of them; default all. A check runs once, at the rate that the ramps of the same table found, or at --rate
         ./dev bench growth [curve…] [options]  how cost grows, then the plots: {string.Join(' ', Curve.All.Select(curve => curve.Name))}; default all
         ./dev bench plot                       draws docs/growth/*.svg and fills docs/capacity.md from bench/results/growth.json
+
+        ./dev bench soak [options]             everything that users do, for long: memory flat, no error in the logs, nobody closed
+          --minutes N   how long; default 30; --clients and --rate (deeds a second) as below
 
           --against A,B what is measured: {string.Join(',', Lineup.All.Keys)}; default all
           --quick       short windows, of growth also fewer points: for a look, not for figures
@@ -55,7 +71,7 @@ internal sealed record BenchOptions(
     /// <exception cref="ArgumentException">It cannot be understood.</exception>
     public static BenchOptions Parse(string[] arguments)
     {
-        var verb = arguments.FirstOrDefault() switch { "growth" => Verb.Growth, "plot" => Verb.Plot, _ => Verb.Table };
+        var verb = arguments.FirstOrDefault() switch { "growth" => Verb.Growth, "plot" => Verb.Plot, "soak" => Verb.Soak, _ => Verb.Table };
         arguments = verb == Verb.Table ? arguments : arguments[1..];
         List<string> names = [];
         Dictionary<string, string> values = [];
@@ -80,7 +96,7 @@ internal sealed record BenchOptions(
                     i++;
                     break;
                 case "--against" or "--repeats" or "--seconds" or "--clients" or "--rooms" or "--rate" or "--bytes" or "--out" or "--name"
-                    or "--gateways" or "--connections" or "--messages" or "--presences" or "--budget":
+                    or "--gateways" or "--connections" or "--messages" or "--presences" or "--budget" or "--minutes":
                     values[arguments[i]] = i + 1 < arguments.Length ? arguments[i + 1] : throw new ArgumentException($"{arguments[i]} needs a value");
                     i++;
                     break;
@@ -112,7 +128,7 @@ internal sealed record BenchOptions(
                 TextBytes = Number("--bytes") ?? scenario.Shape.TextBytes,
             },
         }) : [];
-        var curves = verb == Verb.Table ? [] : SelectCurves(names).Select(curve => isQuick ? curve.Thinned() : curve);
+        var curves = verb is Verb.Table or Verb.Soak ? [] : SelectCurves(names).Select(curve => isQuick ? curve.Thinned() : curve);
         var layout = new ClusterLayout();
         layout = layout with
         {
@@ -136,19 +152,22 @@ internal sealed record BenchOptions(
             verb,
             [.. scenarios],
             [.. curves],
-            values.TryGetValue("--against", out var list) ? Against(list) : [.. Lineup.All.Keys],
+            values.TryGetValue("--against", out var list) ? Against(list) : verb == Verb.Soak ? Lineup.Ours : [.. Lineup.All.Keys],
             pace,
             isQuick ? GrowthPace.Quick : GrowthPace.Normal,
             Number("--repeats") ?? (isQuick ? 1 : 3),
             results,
-            values.GetValueOrDefault("--name") ?? (verb == Verb.Table ? DateTime.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture) : "growth"),
+            values.GetValueOrDefault("--name") ?? verb switch { Verb.Table => DateTime.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture), Verb.Soak => "soak", _ => "growth" },
             Path.Combine(documents, "growth"),
             Path.Combine(documents, "capacity.md"),
             layout,
             settings,
             Number("--budget") is { } budget ? TimeSpan.FromSeconds(budget) : TimeSpan.MaxValue,
             isProfiled,
-            isResumed);
+            isResumed,
+            new SoakSize(
+                Number("--clients") ?? SoakSize.Usual.Users, Number("--rate") ?? SoakSize.Usual.DeedsPerSecond,
+                Number("--minutes") is { } minutes ? TimeSpan.FromMinutes(minutes) : SoakSize.Usual.Length));
     }
 
     private static IEnumerable<Scenario> Select(List<string> names) => names.Count == 0

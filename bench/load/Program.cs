@@ -36,5 +36,6 @@ return (int)(options.Verb switch
 {
     Verb.Growth => await new GrowthCommand(options, command).RunAsync(stopping.Token),
     Verb.Plot => GrowthCommand.Plot(options),
+    Verb.Soak => await new SoakCommand(options, command).RunAsync(stopping.Token),
     _ => await new TableCommand(options, command).RunAsync(stopping.Token),
 });

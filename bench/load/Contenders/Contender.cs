@@ -17,6 +17,8 @@ internal sealed class Contender(
     /// <summary>For calls that are not part of the load.</summary>
     public Uri Url { get; } = doors[0];
 
+    public IReadOnlyList<Uri> Doors { get; } = doors;
+
     public IReadOnlyList<ushort> Ports { get; } = [.. doors.Select(door => checked((ushort)door.Port))];
 
     public IReadOnlyList<ServerProcess> Processes { get; } = processes;

@@ -37,6 +37,9 @@ internal static class Lineup
             ["cluster"] = StartClusterAsync,
         };
 
+    /// <summary>Those that have rooms with a memory.</summary>
+    public static IReadOnlyList<string> Ours { get; } = ["allinone", "cluster"];
+
     /// <summary>What the tables call them.</summary>
     public static IReadOnlyDictionary<string, string> Titles { get; } = new Dictionary<string, string>
     {
