@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using Tertulia.Testing;
 using Xunit.Abstractions;
 
 namespace Tertulia.Convergence.Tests;
 
 /// <summary>Many users change rooms at random on several nodes, with cut connections, killed processes and late joins: in the end everybody's model of each room
 /// equals the server's.</summary>
-/// <remarks><c>TERTULIA_SEEDS</c> is how many scripts run, <c>TERTULIA_SEED</c> the first one's seed. A failure prints the smallest script that was found.</remarks>
+/// <remarks><c>TERTULIA_SEEDS</c> and <c>TERTULIA_CLUSTER_SEEDS</c> are how many scripts run, <c>TERTULIA_SEED</c> the first one's seed. A failure prints the smallest script that was found.</remarks>
 public sealed class ConvergenceTests(ITestOutputHelper output)
 {
     private const int AtOnce = 4;
@@ -21,17 +22,27 @@ public sealed class ConvergenceTests(ITestOutputHelper output)
         for (var seed = first; seed < first + count; seed += SeedsOfWorld)
         {
             await using var world = await World.StartAsync(nodes: 3, replicas: 2);
-            await CheckAsync(world, Enumerable.Range(seed, Math.Min(SeedsOfWorld, first + count - seed)));
+            await CheckAsync(world, Enumerable.Range(seed, Math.Min(SeedsOfWorld, first + count - seed)), kills: 0);
         }
     }
 
-    private async Task CheckAsync(ICluster cluster, IEnumerable<int> seeds)
+    [Trait(Needs.Trait, Needs.RabbitMq)]
+    [Trait(Needs.Trait, Needs.Postgres)]
+    [Fact]
+    public async Task They_are_on_a_cluster_of_processes_that_are_killed()
+    {
+        var first = Setting("TERTULIA_SEED", 1_001);
+        await using var cluster = await ProcessCluster.StartAsync(nodes: 2, replicas: 2);
+        await CheckAsync(cluster, Enumerable.Range(first, Setting("TERTULIA_CLUSTER_SEEDS", 10)), kills: 1);
+    }
+
+    private async Task CheckAsync(ICluster cluster, IEnumerable<int> seeds, int kills)
     {
         var failed = new ConcurrentQueue<(Script Script, IReadOnlyList<string> Differences)>();
         await Parallel.ForEachAsync(seeds, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (seed, _) =>
         {
-            // One in five scripts kills somebody: of four at once, all feel it.
-            var script = Script.Of(seed, kills: seed % 5 == 0 ? 1 : 0);
+            // One in five scripts kills somebody: those that run beside it feel it, too.
+            var script = Script.Of(seed, kills: Math.Max(kills, seed % 5 == 0 ? 1 : 0));
             if (await Run.CarryOutAsync(cluster, script) is { Count: > 0 } differences)
             {
                 failed.Enqueue((script, differences));
