@@ -20,8 +20,8 @@ internal sealed partial class DrainOnStop(
     // Before any service stops, and before the server stops to listen.
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        using var grace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var timer = time.CreateTimer(_ => grace.Cancel(), null, options.Value.Grace, Timeout.InfiniteTimeSpan);
+        using var end = new CancellationTokenSource(options.Value.Grace, time); // Its timer may fire while it is disposed of.
+        using var grace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, end.Token);
         var sessions = registry.Sessions.ToList();
         LogDraining(sessions.Count);
         try

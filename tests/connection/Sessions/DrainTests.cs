@@ -1,6 +1,9 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Sessions;
@@ -61,13 +64,26 @@ public sealed class DrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_grace_that_ends_when_the_node_has_drained_already_harms_nobody()
+    {
+        var time = new LateTimers();
+        var drain = new DrainOnStop(
+            _node.Of<SessionRegistry>(), _node.Of<SessionMover>(), Options.Create(new DrainOptions()), time, NullLogger<DrainOnStop>.Instance);
+
+        await drain.StoppingAsync(CancellationToken.None);
+
+        Assert.NotEmpty(time.Callbacks);
+        time.Callbacks.ForEach(fire => fire()); // On a thread of the pool what it throws ends the process.
+    }
+
+    [Fact]
     public async Task Only_the_clients_of_a_gateway_that_goes_are_moved()
     {
         var ana = _node.NewClient(new SessionOpening(TestClient.User("ana"), null, null, "gateway-1", null));
         await ana.OpenAsync();
         await ana.NextAsync("connected", "the greeting");
         var bruno = await _node.ConnectAsync("bruno");
-        var grpc = new ConnectionGrpc(_node.Of<SessionRegistry>(), _node.Of<SessionMover>(), Microsoft.Extensions.Logging.Abstractions.NullLogger<ConnectionGrpc>.Instance);
+        var grpc = new ConnectionGrpc(_node.Of<SessionRegistry>(), _node.Of<SessionMover>(), NullLogger<ConnectionGrpc>.Instance);
 
         var reply = await grpc.MoveGatewayClients(new MoveGatewayClientsRequest { GatewayId = "gateway-1", WithinMs = 1000 }, null!);
 
@@ -75,6 +91,18 @@ public sealed class DrainTests : IAsyncLifetime
         Assert.Equal(1000, (await ana.NextAsync("reconnect", "the advice")).Number("jitter_ms"));
         await bruno.HasNothingMoreAsync();
         await AdvanceUntilAsync(() => ana.Stream.Closed.IsCompleted);
+    }
+
+    /// <summary>Timers that fire although they were disposed of, as those do whose callback has begun already.</summary>
+    private sealed class LateTimers : TimeProvider
+    {
+        public List<Action> Callbacks { get; } = [];
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Callbacks.Add(() => callback(state));
+            return base.CreateTimer(_ => { }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
     }
 
     private DrainOnStop DrainOnStop() =>
