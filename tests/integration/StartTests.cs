@@ -55,7 +55,7 @@ public sealed class StartTests : IDisposable
         Assert.Contains(lines, line => line.EndsWith($"http://127.0.0.1:{port}/", StringComparison.Ordinal));
         Assert.Contains(lines, line => line.Contains($"./dev chat 1 --name Ana --url ws://127.0.0.1:{port}", StringComparison.Ordinal));
         Assert.Equal(9, lines.Length);
-        Assert.Equal(6, File.ReadLines(Path.Combine(_folder, "logs/processes.txt")).Count());
+        Assert.Equal(7, File.ReadLines(Path.Combine(_folder, "logs/processes.txt")).Count());
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
         using var page = await http.GetAsync(new Uri("/", UriKind.Relative));
         Assert.Equal((HttpStatusCode.OK, "text/html"), (page.StatusCode, page.Content.Headers.ContentType?.MediaType));
