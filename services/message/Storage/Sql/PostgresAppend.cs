@@ -10,7 +10,8 @@ namespace Tertulia.Messages.Storage.Sql;
 /// not be (the fence of an owner that is not the partition's, the entry before the first one). Only then it is asked which rooms can be
 /// appended, and those are, in a transaction that holds the partitions, so that the answer stays true.
 /// </remarks>
-internal sealed class PostgresAppend(NpgsqlDataSource source)
+/// <param name="source">The pool, which is another one after the server did not answer.</param>
+internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
 {
     // The row of the partition is locked until the transaction ends: a new owner waits for it, and flushes of one partition become visible in their order.
     private const string WriteFeed = """
@@ -99,7 +100,7 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
     /// <inheritdoc cref="IMessageStore.AppendAsync"/>
     public async Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends)
     {
-        await using var connection = await source.OpenConnectionAsync(CancellationToken.None);
+        await using var connection = await source().OpenConnectionAsync(CancellationToken.None);
         try
         {
             await WriteAsync(connection, appends);

@@ -14,7 +14,14 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
 
     public Task InitializeAsync(CancellationToken cancellationToken) => dialect.TryForAsLongAsItTakesAsync(async () =>
     {
-        _epoch = await Schema.UpdateAsync(dialect);
+        var epoch = await Schema.UpdateAsync(dialect);
+        if (await dialect.HasGoneBackAsync())
+        {
+            epoch = await RenewAsync(epoch);
+        }
+
+        await dialect.RememberAsync();
+        _epoch = epoch;
         return true;
     }).WaitAsync(cancellationToken);
 
@@ -22,13 +29,9 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
 
     public Task<string> RenewEpochAsync(string knownEpoch, CancellationToken cancellationToken) => TryAsync(async () =>
     {
-        await using (var connection = await dialect.OpenAsync())
-        {
-            await using var command = connection.CreateCommand(SqlText.RenewEpoch, ("epoch", Schema.NewEpoch()), ("known", knownEpoch));
-            await command.ExecuteNonQueryAsync(CancellationToken.None);
-        }
-
-        return Seen(await ReadEpochAsync());
+        var epoch = Seen(await RenewAsync(knownEpoch));
+        await dialect.RememberAsync();
+        return epoch;
     }, cancellationToken);
 
     public Task<long> TakePartitionAsync(int partition, long nowMs, CancellationToken cancellationToken) => TryAsync(async () =>
@@ -221,6 +224,17 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
 
         return view is null ? null : view with { HasMore = total > view.Messages.Count };
     }, cancellationToken);
+
+    private async Task<string> RenewAsync(string knownEpoch)
+    {
+        await using (var connection = await dialect.OpenAsync())
+        {
+            await using var command = connection.CreateCommand(SqlText.RenewEpoch, ("epoch", Schema.NewEpoch()), ("known", knownEpoch));
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+
+        return await ReadEpochAsync();
+    }
 
     private async Task<string> ReadEpochAsync()
     {
