@@ -140,15 +140,19 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     {
         const int Pool = 3;
         await using var proxy = new FaultProxy(_server.Server.Port);
-        await using var store = new SqlMessageStore(new PostgresMessageDialect(new StoreOptions
+        var dialect = new PostgresMessageDialect(new StoreOptions
         {
             Kind = StoreKind.Postgres, CommandTimeout = TimeSpan.FromSeconds(1),
             ConnectionString = new NpgsqlConnectionStringBuilder(_connectionString) { Port = proxy.Port, MaxPoolSize = Pool }.ConnectionString,
-        }));
+        });
+        await using var store = new SqlMessageStore(dialect);
         await store.InitializeAsync(Deadline);
         var owner = await store.TakePartitionAsync(0, nowMs: 1, Deadline);
         await AppendAsync(store, owner, new RoomScript("lobby").Opening(messages: 0));
-        await ReadAsync();
+        foreach (var connection in await Task.WhenAll(Enumerable.Range(0, Pool).Select(_ => dialect.OpenAsync().AsTask())))
+        {
+            await connection.DisposeAsync(); // As many as there may be.
+        }
 
         _server.Server.Process.Freeze(); // It takes no new sessions,
         proxy.FreezeLinks(); // and those that there are will never hear of it again.

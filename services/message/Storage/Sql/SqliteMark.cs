@@ -40,9 +40,17 @@ internal sealed partial class SqliteMark : IAsyncDisposable
             return false;
         }
 
-        var words = (await File.ReadAllTextAsync(_path)).Split(' ');
+        string text, identity;
+        do // Another process may put its own in the place.
+        {
+            identity = IdentityOf(_path);
+            text = await File.ReadAllTextAsync(_path);
+        }
+        while (identity != IdentityOf(_path));
+
+        var words = text.Split(' ');
         var (epoch, flush) = await ReadStateAsync();
-        return words.Length != 3 || words[0] != epoch || words[2] != IdentityOf(_path)
+        return words.Length != 3 || words[0] != epoch || words[2] != identity
             || !long.TryParse(words[1], CultureInfo.InvariantCulture, out var known) || flush < known;
     }
 
@@ -59,7 +67,11 @@ internal sealed partial class SqliteMark : IAsyncDisposable
             throw new StoreUnavailableException($"{_path} cannot be written", exception);
         }
 
-        _following ??= Task.Run(FollowAsync);
+        if (_following is null)
+        {
+            RemoveLeftovers();
+            _following = Task.Run(FollowAsync);
+        }
     }
 
     /// <summary>Something was appended. Costs nothing while that is known.</summary>
@@ -90,6 +102,18 @@ internal sealed partial class SqliteMark : IAsyncDisposable
         _file.Dispose();
     }
 
+    // Of a process that died between the two steps of a write.
+    private void RemoveLeftovers()
+    {
+        foreach (var file in Directory.EnumerateFiles(Path.GetDirectoryName(_path)!, Path.GetFileName(_path) + ".*"))
+        {
+            if (File.GetLastWriteTimeUtc(file) < DateTime.UtcNow.AddMinutes(-1))
+            {
+                File.Delete(file);
+            }
+        }
+    }
+
     private async Task FollowAsync()
     {
         while (!_stopping.IsCancellationRequested)
@@ -115,8 +139,7 @@ internal sealed partial class SqliteMark : IAsyncDisposable
         try
         {
             var (epoch, flush) = await ReadStateAsync();
-            var next = _path + ".next";
-            File.Delete(next); // What a crash left has another birth.
+            var next = $"{_path}.{Guid.NewGuid():N}";
             await using (var file = new FileStream(next, FileMode.CreateNew, FileAccess.Write))
             {
                 await file.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{epoch} {flush} {IdentityOf(next)}")));
