@@ -100,10 +100,12 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
                     break;
                 case 1:
                     loaded.Rooms[id] = new RoomHead(
-                        id, reader.GetString(3), reader.GetInt32(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetString(7));
+                        id, reader.GetString(3), reader.GetInt32(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetString(7), reader.GetSettings(9),
+                        reader.GetBoolean(8), (int)reader.GetInt64(10));
                     break;
                 default:
-                    loaded.Members[new MemberKey(id, reader.GetString(2))] = new Membership(reader.GetString(3), reader.GetBoolean(8));
+                    loaded.Members[new MemberKey(id, reader.GetString(2))] = new Membership(
+                        reader.GetString(3), reader.GetBoolean(8), reader.GetBoolean(11), reader.GetInt64(5), reader.GetInt64(6), reader.GetString(7));
                     break;
             }
         }
@@ -212,13 +214,13 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
             view ??= new RoomView(
                 Seen(reader.GetString(0)),
                 new RoomHead(user.RoomId, reader.GetString(1), reader.GetInt32(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetString(5)),
-                new Membership(reader.GetString(6), reader.GetBoolean(7)),
+                new Membership(reader.GetString(6), reader.GetBoolean(7), reader.GetBoolean(8), reader.GetInt64(9), reader.GetInt64(10)),
                 [],
                 HasMore: false);
-            if (!reader.IsDBNull(8))
+            if (!reader.IsDBNull(11))
             {
-                total = reader.GetInt64(8);
-                view.Messages.Add(reader.GetMessage(9));
+                total = reader.GetInt64(11);
+                view.Messages.Add(reader.GetMessage(12));
             }
         }
 
