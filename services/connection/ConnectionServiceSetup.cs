@@ -64,7 +64,6 @@ public static class ConnectionServiceSetup
         .AddSingleton<PresenceFlow>();
 
     private static IServiceCollection AddRooms(this IServiceCollection services) => services
-        .AddSingleton<RoomExits>()
         .AddSingleton<RoomHub>()
         .AddOptionsOf<RoomReadOptions, RoomReadOptionsValidator>(RoomReadOptions.Section)
         .AddSingleton<PatientReads>()

@@ -1,13 +1,15 @@
 using Microsoft.Extensions.Options;
 using Tertulia.Hosting;
 using Tertulia.Presence.Emitting;
+using Tertulia.Presence.LastSeen;
 using Tertulia.Presence.Querying;
 using Tertulia.Presence.Status;
+using Tertulia.Presence.Storage;
 using Tertulia.Presence.Tracking;
 
 namespace Tertulia.Presence;
 
-/// <summary>Who is online, on which node, in which room: held in memory, rebuilt from the nodes at any time.</summary>
+/// <summary>Who is online, on which node, in which room: held in memory, rebuilt from the nodes at any time. What users have chosen and when they were last seen is stored.</summary>
 public static class PresenceServiceSetup
 {
     /// <summary>Tracking, emitting and querying. Needs <c>AddLiveBus</c>.</summary>
@@ -19,6 +21,10 @@ public static class PresenceServiceSetup
         services.AddSingleton<Telemetry>();
 
         services.AddSingleton(provider => new PendingChanges(provider.GetRequiredService<IOptions<PresenceOptions>>().Value.LargeRoomUsers));
+        services.AddStore<IPresenceStore>("presence store", SqlPresenceStore.Open);
+        services.AddSingleton<RecentlySeen>();
+        services.AddSingleton<SeenWriter>();
+        services.AddSingleton<UserQuery>();
         services.AddSingleton<StatusBook>();
         services.AddSingleton<StatusSetter>();
         services.AddSingleton<PresenceMap>();
@@ -29,6 +35,7 @@ public static class PresenceServiceSetup
         services.AddSingleton<TakeOver>();
         services.AddSingleton<PresenceLoop>();
         services.AddHostedService(provider => provider.GetRequiredService<PresenceLoop>());
+        services.AddHostedService<StatusFollower>();
         services.AddReadinessCheck<PresenceReadiness>("presence");
         return services;
     }

@@ -40,4 +40,34 @@ public sealed class AllInOneRestartTests(AllInOneFixture fixture) : IClassFixtur
         Assert.Equal(["before"], greeting.Messages("history").Select(message => message.Content));
         Assert.Equal(greeting.Seq + 1, sent.Number("seq"));
     }
+
+    [Fact]
+    public async Task What_a_user_has_chosen_and_when_it_was_last_seen_is_there_after_a_restart()
+    {
+        var user = $"ana-{Guid.NewGuid():N}";
+        await using (var ana = await ChatClient.JoinAsync(Product.Url, "lobby", user))
+        {
+            await ana.AskAsync("\"type\":\"presence_set\",\"status\":\"busy\",\"text\":\"in a call\"");
+        }
+
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        await using (var bruno = await ChatClient.JoinAsync(Product.Url, "lobby", "bruno"))
+        {
+            await Eventually.EqualsAsync("offline", async () => Shown(await WatchAsync(bruno), "status"));
+        }
+
+        Assert.Equal(0, await Product.Process.TerminateAsync(TimeSpan.FromSeconds(20), deadline.Token));
+        await fixture.RestartAsync();
+        await using var carla = await ChatClient.JoinAsync(Product.Url, "lobby", "carla");
+        var shown = await WatchAsync(carla);
+        Assert.Equal("offline", Shown(shown, "status"));
+        Assert.NotNull(Shown(shown, "last_seen"));
+        await using var back = await ChatClient.JoinAsync(Product.Url, "lobby", user);
+        var came = await carla.WaitForAsync(frame => frame.Type == "user_joined" && frame.Text("user_id") == user, "Ana is back");
+        Assert.Equal(("busy", "in a call"), (came.Text("status"), came.Text("text")));
+
+        Task<Frame> WatchAsync(ChatClient client) => client.AskAsync($"\"type\":\"presence_watch\",\"user_ids\":[\"{user}\"]");
+
+        static string? Shown(Frame state, string field) => state.Items("users").Single().TryGetProperty(field, out var value) ? value.GetString() : null;
+    }
 }

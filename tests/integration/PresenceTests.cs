@@ -29,6 +29,13 @@ public sealed class PresenceTests(FaultCluster fixture)
         await using var ana = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], _room, "ana");
         await using var bruno = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], _room, "bruno");
 
+        var user = $"eva-{Guid.NewGuid():N}";
+        await using (var eva = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], $"{_room}-eva", user))
+        {
+            await eva.AskAsync("\"type\":\"presence_set\",\"status\":\"busy\",\"text\":\"in a call\"");
+        }
+
+        await Eventually.EqualsAsync("offline", () => ShownAsync(ana, user));
         foreach (var replica in fixture.Cluster.Presences)
         {
             await replica.KillAsync();
@@ -42,6 +49,8 @@ public sealed class PresenceTests(FaultCluster fixture)
         }
 
         await Eventually.EqualsAsync("ana bruno carla", ActiveUsersAsync);
+        await using var back = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], $"{_room}-eva", user);
+        await Eventually.EqualsAsync("busy", () => ShownAsync(ana, user));
     }
 
     [Fact]
@@ -91,6 +100,13 @@ public sealed class PresenceTests(FaultCluster fixture)
         Assert.Equal("bruno carla", await ActiveUsersAsync());
         await ana.SayAsync("still here");
         await bruno.WaitForAsync("message");
+    }
+
+    /// <summary>How a user is shown to who watches it from now on.</summary>
+    private static async Task<string> ShownAsync(ChatClient client, string userId)
+    {
+        var shown = (await client.AskAsync($"\"type\":\"presence_watch\",\"user_ids\":[\"{userId}\"]")).Items("users").Single();
+        return shown.GetProperty("status").GetString()!;
     }
 
     /// <summary>As somebody sees it who enters now.</summary>

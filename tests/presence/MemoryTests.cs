@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Tertulia.Contracts;
 using Tertulia.Presence.Emitting;
+using Tertulia.Presence.LastSeen;
 using Tertulia.Presence.Status;
 using Tertulia.Presence.Tracking;
 using Tertulia.Testing;
@@ -18,7 +19,7 @@ public sealed class MemoryTests
     {
         var changes = new PendingChanges(100) { Muted = true };
         var (options, time) = (Options.Create(new PresenceOptions()), new FakeTimeProvider());
-        var map = new PresenceMap(changes, new StatusBook(options, time));
+        var map = new PresenceMap(changes, new StatusBook(options, time), new RecentlySeen(time));
         var reports = new NodeReports(map, changes, options, time);
         PresenceReport[] all = [.. Enumerable.Range(0, Connections).Select(i => new PresenceReport
         {

@@ -17,11 +17,13 @@ public sealed class PresenceServiceTests : IAsyncLifetime
 
     private readonly string _http = $"http://127.0.0.1:{FreePorts.Next()}";
     private readonly string _http2 = $"http://127.0.0.1:{FreePorts.Next()}";
+    private readonly string _folder = Directory.CreateTempSubdirectory("tertulia-presence-").FullName;
     private WebApplication _app = null!;
 
     public async Task InitializeAsync()
     {
-        var builder = WebApplication.CreateBuilder([$"--urls={_http}", $"--Listen:Http2={_http2}", "--Bus:Kind=InProcess", "--Presence:SettleQuiet=00:00:00", $"--Internal:Secret={Secret}"]);
+        var builder = WebApplication.CreateBuilder([$"--urls={_http}", $"--Listen:Http2={_http2}", "--Bus:Kind=InProcess", "--Presence:SettleQuiet=00:00:00",
+            "--Store:Kind=Sqlite", $"--Store:Path={Path.Combine(_folder, "tertulia.db")}", $"--Internal:Secret={Secret}"]);
         builder.AddDefaults("presence");
         builder.Services.AddLiveBus().AddPresenceService();
         builder.Logging.ClearProviders();
@@ -35,6 +37,7 @@ public sealed class PresenceServiceTests : IAsyncLifetime
     {
         await _app.StopAsync();
         await _app.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
@@ -75,6 +78,18 @@ public sealed class PresenceServiceTests : IAsyncLifetime
         var user = await presence.GetUserAsync(new GetUserRequest { UserId = "ana" }, cancellationToken: deadline.Token);
         Assert.Equal(2u, user.Connections);
         Assert.Equal(["node-a", "node-b"], user.NodeIds);
+
+        var chosen = await presence.SetStatusAsync(
+            new SetStatusRequest { UserId = "bruno", Status = "busy", Text = "in a call" }, cancellationToken: deadline.Token);
+        await a.CloseAsync("a1");
+        await b.CloseAsync("b1");
+        await b.OpenAsync("b2", "carla", "lobby", "garden");
+        await a.OpenAsync("a3", "carla", "lobby");
+        await b.UserNodes.NextAsync();
+        var shown = await presence.GetUsersAsync(new GetUsersRequest { UserIds = { "zoe", "bruno", "ana", "ana" } }, cancellationToken: deadline.Token);
+        Assert.Equal(["zoe offline ", "bruno busy in a call", "ana offline ", "ana offline "], shown.Users.Select(one => $"{one.UserId} {one.Status} {one.Text}"));
+        Assert.Equal([false, false, true, true], shown.Users.Select(one => one.LastSeenMs > 0));
+        Assert.True(chosen.Stamp > 0);
 
         var stats = await presence.GetStatsAsync(new GetStatsRequest(), cancellationToken: deadline.Token);
         Assert.Equal(3u, stats.TotalConnections);

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Time.Testing;
 using Tertulia.Bus;
 using Tertulia.Contracts;
@@ -7,6 +8,7 @@ using Tertulia.Hosting;
 using Tertulia.Presence.Emitting;
 using Tertulia.Presence.Querying;
 using Tertulia.Presence.Status;
+using Tertulia.Presence.Storage;
 using Tertulia.Presence.Tracking;
 using Tertulia.Testing;
 
@@ -19,11 +21,14 @@ internal sealed class TestPresence : IAsyncDisposable
 
     private readonly ServiceProvider _services;
     private readonly FakeTimeProvider _time;
+    private readonly string _folder = Directory.CreateTempSubdirectory("tertulia-presence-").FullName;
+    private bool _stopped;
 
     private TestPresence(FaultyBus bus, FakeTimeProvider time, string[] settings)
     {
         _time = time;
-        var configuration = settings.Select(setting => setting.Split('=', 2)).ToDictionary(pair => pair[0], pair => (string?)pair[1]);
+        string[] store = ["Store:Kind=Sqlite", $"Store:Path={Path.Combine(_folder, "tertulia.db")}"];
+        var configuration = store.Concat(settings).Select(setting => setting.Split('=', 2)).Reverse().DistinctBy(pair => pair[0]).ToDictionary(pair => pair[0], pair => (string?)pair[1]);
         _services = new ServiceCollection()
             .AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(configuration).Build())
             .AddLogging()
@@ -39,6 +44,8 @@ internal sealed class TestPresence : IAsyncDisposable
 
     /// <summary>Whether this one tells the changes of a room.</summary>
     public bool Owns(string roomId) => _services.GetRequiredService<PresenceReplicas>().Owns(roomId);
+
+    public IPresenceStore Store => _services.GetRequiredService<IPresenceStore>();
 
     public PresenceLoop Loop => _services.GetRequiredService<PresenceLoop>();
 
@@ -62,7 +69,12 @@ internal sealed class TestPresence : IAsyncDisposable
     public static async Task<TestPresence> StartUnsettledAsync(FaultyBus bus, FakeTimeProvider time, params string[] settings)
     {
         var presence = new TestPresence(bus, time, settings);
-        await presence.Loop.StartAsync(CancellationToken.None);
+        foreach (var service in presence._services.GetServices<IHostedService>())
+        {
+            await service.StartAsync(CancellationToken.None);
+        }
+
+        await Eventually.HoldsAsync(() => presence.Loop.StatusesRead, "the stored statuses are read"); // Before any time passes.
         return presence;
     }
 
@@ -138,11 +150,22 @@ internal sealed class TestPresence : IAsyncDisposable
             : [],
         CancellationToken.None);
 
-    public Task StopAsync() => Loop.StopAsync(CancellationToken.None);
+    public async Task StopAsync()
+    {
+        if (!_stopped)
+        {
+            _stopped = true;
+            foreach (var service in _services.GetServices<IHostedService>().Reverse())
+            {
+                await service.StopAsync(CancellationToken.None);
+            }
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
         await _services.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
     }
 }

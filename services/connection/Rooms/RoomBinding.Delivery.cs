@@ -181,17 +181,16 @@ internal sealed partial class RoomBinding
 
     private void Deliver(RoomEvent entry)
     {
-        if (entry.BodyCase is RoomEvent.BodyOneofCase.Member or RoomEvent.BodyOneofCase.RoomDeleted)
+        if (entry.BodyCase == RoomEvent.BodyOneofCase.Member)
         {
-            MemberCount = entry.Member?.Members ?? 0;
-            PutOut(entry);
+            MemberCount = entry.Member.Members;
         }
 
-        if (views.Of(entry)?.Show(RoomId, Epoch, entry) is { } shown)
+        if (views.Of(entry) is { } view)
         {
             using (Trace(entry))
             {
-                FanOut(shown, entry);
+                FanOut(view.Show(RoomId, Epoch, entry), entry);
             }
         }
     }

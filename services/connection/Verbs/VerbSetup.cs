@@ -20,11 +20,7 @@ internal static class VerbSetup
         .AddVerb<MessageEditVerb>()
         .AddVerb<MessageDeleteVerb>()
         .AddVerb<ReactionVerb>()
-        .AddHandler<ReadHandler>()
-        .AddHandler<CreateRoomRequest>()
-        .AddVerb<UpdateRoomRequest>()
-        .AddHandler<DeleteRoomRequest>()
-        .AddVerb<ChangeMemberRequest>();
+        .AddHandler<ReadHandler>();
 
     /// <summary>A kind of command.</summary>
     public static IServiceCollection AddHandler<THandler>(this IServiceCollection services)

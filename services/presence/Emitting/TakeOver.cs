@@ -1,4 +1,5 @@
 using Tertulia.Bus;
+using Tertulia.Presence.LastSeen;
 using Tertulia.Presence.Tracking;
 
 namespace Tertulia.Presence.Emitting;
@@ -6,7 +7,7 @@ namespace Tertulia.Presence.Emitting;
 /// <summary>Makes good what nobody told while a room's or a user's emitting replica was gone. Touched by <see cref="PresenceLoop"/> only.</summary>
 /// <remarks>A new replica cannot know what the members were told last: it tells all users of every room that it emits for, and those who are watched. A replica that goes on when another
 /// one died knows what changed shortly before, and tells only these rooms.</remarks>
-internal sealed class TakeOver(PendingChanges changes, PresenceMap map, PresenceReplicas replicas, TimeProvider time)
+internal sealed class TakeOver(PendingChanges changes, PresenceMap map, PresenceReplicas replicas, SeenWriter seen, TimeProvider time)
 {
     /// <summary>A death is noticed after <see cref="Replicas.Timeout"/> and two ticks; the rest is for a flush that the dead one had under way.</summary>
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(10);
@@ -41,6 +42,7 @@ internal sealed class TakeOver(PendingChanges changes, PresenceMap map, Presence
             _live = live;
             ReviewTaken(changes.RecentRooms, before);
             ReviewTakenUsers(changes.RecentUsers, before);
+            seen.TakeOver(before);
             foreach (var userId in changes.RecentUsers.Where(userId => replicas.Took(userId, before)).ToArray())
             {
                 changes.ForgetNodesOf(userId);

@@ -9,7 +9,7 @@ namespace Tertulia.Presence.Querying;
 
 /// <summary>Answers from this replica's memory.</summary>
 /// <remarks>Refuses with <c>unavailable</c> until the picture is complete, so that the caller's next attempt goes to another replica.</remarks>
-internal sealed class PresenceGrpc(PresenceLoop loop, StatusSetter setter, IOptions<PresenceOptions> options) : PresenceService.PresenceServiceBase
+internal sealed class PresenceGrpc(PresenceLoop loop, StatusSetter setter, UserQuery users, IOptions<PresenceOptions> options) : PresenceService.PresenceServiceBase
 {
     private const int MaxLocated = 1_000;
     private const int MaxUsers = 500; // PROTOCOL §3: of one watch.
@@ -27,7 +27,7 @@ internal sealed class PresenceGrpc(PresenceLoop loop, StatusSetter setter, IOpti
 
     public override Task<UsersPresence> GetUsers(GetUsersRequest request, ServerCallContext context) =>
         request.UserIds.Count <= MaxUsers
-            ? AskAsync(map => new UsersPresence { Users = { request.UserIds.Select(map.Shown) } }, context)
+            ? ShownAsync(request.UserIds, context.CancellationToken)
             : throw RpcErrors.Refuse(ErrorCode.BadRequest, $"at most {MaxUsers} users");
 
     public override Task<ChosenStatus> SetStatus(SetStatusRequest request, ServerCallContext context)
@@ -38,6 +38,12 @@ internal sealed class PresenceGrpc(PresenceLoop loop, StatusSetter setter, IOpti
 
     public override Task<Stats> GetStats(GetStatsRequest request, ServerCallContext context) =>
         AskAsync(map => StatsReply.From(map, options.Value.StatsRooms), context);
+
+    private Task<UsersPresence> ShownAsync(IReadOnlyList<string> userIds, CancellationToken cancellationToken)
+    {
+        RequireSettled();
+        return users.ShownAsync(userIds, cancellationToken);
+    }
 
     private Task<T> AskAsync<T>(Func<PresenceMap, T> question, ServerCallContext context)
     {

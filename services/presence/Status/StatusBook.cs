@@ -33,17 +33,15 @@ internal sealed class StatusBook(IOptions<PresenceOptions> options, TimeProvider
     public long NewStamp(long before) =>
         Math.Max(before + 1, (time.GetUtcNow().ToUnixTimeMilliseconds() << StampBits) | (uint)Random.Shared.Next(1 << StampBits));
 
+    /// <summary>What counts now of what a user has chosen.</summary>
+    public ChosenStatus Current(ChosenStatus chosen) => HasEnded(chosen) ? Ended(chosen) : chosen;
+
     /// <summary>Takes in what a user has chosen.</summary>
-    /// <returns>False when it is older than what is known, or has ended.</returns>
+    /// <returns>False when it is older than what is known.</returns>
     public bool TryAdd(ChosenStatus chosen)
     {
         var known = _chosen.GetValueOrDefault(chosen.UserId);
         if (known is not null && known.Stamp >= chosen.Stamp)
-        {
-            return false;
-        }
-
-        if (HasEnded(chosen))
         {
             return false;
         }

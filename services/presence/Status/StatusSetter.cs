@@ -1,12 +1,13 @@
 using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Presence.Storage;
 using Tertulia.Presence.Tracking;
 
 namespace Tertulia.Presence.Status;
 
-/// <summary>A user chooses a status: it is stamped and told to all replicas.</summary>
-internal sealed class StatusSetter(PresenceLoop loop, ILiveBus bus)
+/// <summary>A user chooses a status: it is stamped, stored, and told to all replicas.</summary>
+internal sealed partial class StatusSetter(PresenceLoop loop, IPresenceStore store, ILiveBus bus, ILogger<StatusSetter> logger)
 {
     private const int MaxUserIdChars = 128;
 
@@ -26,11 +27,20 @@ internal sealed class StatusSetter(PresenceLoop loop, ILiveBus bus)
         chosen.Stamp = await loop.AskAsync(map => StampOf(map, request.UserId), cancellationToken);
         try
         {
+            await store.WriteStatusAsync(chosen, cancellationToken);
+        }
+        catch (StoreUnavailableException exception)
+        {
+            throw RpcErrors.Refuse(ErrorCode.Unavailable, exception.Message);
+        }
+
+        try
+        {
             await bus.PublishPresenceAsync(new PresenceReport { Status = chosen }, cancellationToken);
         }
         catch (BusUnavailableException exception)
         {
-            throw RpcErrors.Refuse(ErrorCode.Unavailable, exception.Message);
+            LogNotTold(exception.Message); // The others read it from the store.
         }
 
         await loop.AskAsync(map => Choose(map, chosen), cancellationToken); // Its own publication may come later than the user's next question.
@@ -64,4 +74,7 @@ internal sealed class StatusSetter(PresenceLoop loop, ILiveBus bus)
             ? $"emoji must have at most {PresenceStatus.MaxEmojiChars} characters"
         : request.UntilMs < 0 ? "until must not be negative"
         : null;
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The other replicas were not told of a status: {Reason}")]
+    private partial void LogNotTold(string reason);
 }

@@ -40,7 +40,7 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
         {
             if (_nodes.Remove(report.NodeId, out var gone))
             {
-                map.Clear(gone);
+                map.Clear(gone, TimeSpan.Zero);
             }
 
             return;
@@ -75,7 +75,7 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
             var silence = time.GetElapsedTime(node.LastHeard);
             if (silence >= ForgetAfter || (silence >= _timeout && !node.Known && !node.Expired))
             {
-                map.Clear(node);
+                map.Clear(node, silence);
                 _nodes.Remove(node.NodeId);
             }
             else if (silence >= _timeout)
@@ -246,7 +246,7 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
     {
         if (!node.Expired)
         {
-            map.Clear(node);
+            map.Clear(node, time.GetElapsedTime(node.LastHeard));
             (node.Expired, node.Known, node.Version) = (true, false, 0);
             (node.NeedsSnapshot, node.AskedAt, node.Assembly) = (false, null, null);
         }

@@ -4,13 +4,14 @@ using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Presence.Emitting;
+using Tertulia.Presence.LastSeen;
 
 namespace Tertulia.Presence.Tracking;
 
 /// <summary>The one owner of the picture: takes reports, questions and ticks in turn, and flushes what changed.</summary>
 internal sealed partial class PresenceLoop(
     ILiveBus bus, ProcessIdentity identity, PresenceMap map, NodeReports reports, PendingChanges changes, ChangeSender sender,
-    TakeOver takeOver, PresenceReplicas replicas, IOptions<PresenceOptions> options, Telemetry telemetry, TimeProvider time, ILogger<PresenceLoop> logger)
+    TakeOver takeOver, SeenWriter seen, PresenceReplicas replicas, IOptions<PresenceOptions> options, Telemetry telemetry, TimeProvider time, ILogger<PresenceLoop> logger)
     : IHostedService, IDisposable
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromSeconds(1);
@@ -28,10 +29,18 @@ internal sealed partial class PresenceLoop(
     private long? _announcedAt;
     private long _lastTick;
     private bool _countsDue;
+    private volatile bool _statusesRead; // All that are stored are in the picture.
     private volatile IReadOnlyCollection<NodeSend>? _unsent; // Set by the sending task while _confirming keeps the loop from taking the next flush.
 
     /// <summary>The picture is complete enough to answer and to emit.</summary>
     public bool Settled { get; private set; }
+
+    /// <summary>All stored statuses are in the picture: without them who is invisible would be shown.</summary>
+    public bool StatusesRead
+    {
+        get => _statusesRead;
+        set => _statusesRead = value;
+    }
 
     /// <summary>Puts a question to the picture.</summary>
     /// <param name="question">Runs on the loop: no I/O.</param>
@@ -223,6 +232,7 @@ internal sealed partial class PresenceLoop(
         if (Settled)
         {
             takeOver.Tick();
+            seen.Tick();
         }
 
         telemetry.Picture(reports.NodeCount, map.ConnectionCount, map.Users.Count, map.Rooms.Count);
@@ -243,7 +253,7 @@ internal sealed partial class PresenceLoop(
         reports.ToAsk.Clear();
     }
 
-    private bool IsSettled() => _announcedAt is { } announcedAt
+    private bool IsSettled() => _statusesRead && _announcedAt is { } announcedAt
         && (time.GetElapsedTime(announcedAt) >= options.Value.SettleLimit
             || (reports.Complete
                 && time.GetElapsedTime(announcedAt) >= options.Value.SettleQuiet
@@ -311,6 +321,8 @@ internal sealed partial class PresenceLoop(
         {
             await sender.SendAsync(sends, deadline.Token);
         }
+
+        await seen.WriteLastAsync(deadline.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // Late is lost: the process stops.
     }
 
     /// <summary>A report, or something to do with the picture.</summary>

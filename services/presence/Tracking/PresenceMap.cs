@@ -1,5 +1,6 @@
 using Tertulia.Contracts;
 using Tertulia.Presence.Emitting;
+using Tertulia.Presence.LastSeen;
 using Tertulia.Presence.Status;
 
 namespace Tertulia.Presence.Tracking;
@@ -7,10 +8,11 @@ namespace Tertulia.Presence.Tracking;
 /// <summary>Who is online, on which node, in which room, and how each is shown. Touched by <see cref="PresenceLoop"/> only.</summary>
 /// <remarks>Tells <see cref="PendingChanges"/> of a user's presence before it changes it, so that only the difference between two flushes is emitted. A user who
 /// is invisible is in the rooms, and is neither counted nor told.</remarks>
-internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses)
+internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses, RecentlySeen seen)
 {
     private readonly Dictionary<string, UserEntry> _users = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RoomEntry> _rooms = new(StringComparer.Ordinal);
+    private TimeSpan _ago;
 
     public int ConnectionCount { get; private set; }
 
@@ -83,6 +85,10 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses)
         if (user.Nodes.Count == 0)
         {
             _users.Remove(user.UserId);
+            if (user.Look is not null)
+            {
+                seen.Note(user.UserId, _ago);
+            }
         }
         else
         {
@@ -184,12 +190,11 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses)
     public void Choose(ChosenStatus chosen)
     {
         var known = _users.GetValueOrDefault(chosen.UserId);
-        if (known?.Chosen?.Stamp >= chosen.Stamp || !Statuses.TryAdd(chosen))
+        chosen = Statuses.Current(chosen);
+        if ((known?.Chosen is null || known.Chosen.Stamp < chosen.Stamp) && Statuses.TryAdd(chosen))
         {
-            return;
+            Show(known, chosen);
         }
-
-        Show(known, chosen);
     }
 
     /// <summary>Statuses that have ended are no longer shown. Called about once a second.</summary>
@@ -204,16 +209,20 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses)
     /// <summary>How others see a user now.</summary>
     public PresentUser Shown(string userId) => _users.TryGetValue(userId, out var user) && user.Look is { } look
         ? look.Show(userId, user.Username)
-        : new PresentUser { UserId = userId, Username = user?.Username ?? "", Status = PresenceStatus.Offline };
+        : new PresentUser { UserId = userId, Username = user?.Username ?? "", Status = PresenceStatus.Offline, LastSeenMs = seen.Find(userId) };
 
     /// <summary>All connections of the node are closed, and it watches nobody.</summary>
-    public void Clear(NodeEntry node)
+    /// <param name="node">The node.</param>
+    /// <param name="ago">How long it has been so.</param>
+    public void Clear(NodeEntry node, TimeSpan ago)
     {
+        _ago = ago;
         foreach (var connectionId in node.Connections.Keys.ToArray())
         {
             Close(node, connectionId);
         }
 
+        _ago = TimeSpan.Zero;
         foreach (var userId in node.Watched.ToArray())
         {
             Unwatch(node, userId);
@@ -289,6 +298,11 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses)
         {
             changes.TouchRoom(room, user);
             room.Hidden += hides;
+        }
+
+        if (look is null)
+        {
+            seen.Note(user.UserId, _ago);
         }
 
         user.Look = look;

@@ -130,7 +130,7 @@ public class SqliteDialect : ISqlDialect
     };
 
     /// <inheritdoc />
-    public virtual ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         Writer.Dispose();
