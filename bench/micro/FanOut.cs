@@ -19,7 +19,7 @@ public class FanOut
     [GlobalSetup]
     public void Enter()
     {
-        var hub = new RoomHub(new EntryViews([new MessageView()]), TimeProvider.System);
+        var hub = new RoomHub(new EntryViews([new MessageView()]), exits: null!, TimeProvider.System); // Nobody is put out.
         for (var number = 0; number < Members; number++)
         {
             var outbox = new Outbox(SharedWire.Instance, new OutboxOptions(), TimeProvider.System);

@@ -64,6 +64,7 @@ public static class ConnectionServiceSetup
         .AddSingleton<PresenceFlow>();
 
     private static IServiceCollection AddRooms(this IServiceCollection services) => services
+        .AddSingleton<RoomExits>()
         .AddSingleton<RoomHub>()
         .AddOptionsOf<RoomReadOptions, RoomReadOptionsValidator>(RoomReadOptions.Section)
         .AddSingleton<PatientReads>()

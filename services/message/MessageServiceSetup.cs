@@ -64,6 +64,7 @@ public static class MessageServiceSetup
     private static void AddHistory(this IServiceCollection services)
     {
         services.AddSingleton<IValidateOptions<ReadOptions>, ReadOptionsValidator>();
+        services.AddSingleton<IValidateOptions<ReadOptions>, ReadOptionsRules>();
         services.AddOptions<ReadOptions>().BindConfiguration(ReadOptions.Section).ValidateOnStart();
         services.AddSingleton<ReadGate>();
         services.AddSingleton<Snapshots>();

@@ -1,10 +1,12 @@
 using System.Globalization;
 using System.Net;
+using System.Runtime.Versioning;
 using Tertulia.Testing;
 
 namespace Tertulia.Integration.Tests;
 
 /// <summary>What the person who starts the product sees.</summary>
+[UnsupportedOSPlatform("windows")]
 public sealed class StartTests : IDisposable
 {
     // Not CreateTempSubdirectory: PostgreSQL's own user has to get into it.
@@ -53,7 +55,7 @@ public sealed class StartTests : IDisposable
         Assert.Contains(lines, line => line.EndsWith($"http://127.0.0.1:{port}/", StringComparison.Ordinal));
         Assert.Contains(lines, line => line.Contains($"./dev chat 1 --name Ana --url ws://127.0.0.1:{port}", StringComparison.Ordinal));
         Assert.Equal(9, lines.Length);
-        Assert.Equal(6, File.ReadLines(Path.Combine(_folder, "logs/processes.txt")).Count());
+        Assert.Equal(7, File.ReadLines(Path.Combine(_folder, "logs/processes.txt")).Count());
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
         using var page = await http.GetAsync(new Uri("/", UriKind.Relative));
         Assert.Equal((HttpStatusCode.OK, "text/html"), (page.StatusCode, page.Content.Headers.ContentType?.MediaType));
@@ -63,6 +65,31 @@ public sealed class StartTests : IDisposable
         using var script = await http.GetAsync(new Uri("/start/chat.js", UriKind.Relative));
         Assert.Equal((HttpStatusCode.OK, "text/javascript"), (script.StatusCode, script.Content.Headers.ContentType?.MediaType));
         Assert.Equal(0, await cluster.TerminateAsync(TimeSpan.FromMinutes(1), deadline.Token));
+    }
+
+    [Fact]
+    [Trait(Needs.Trait, Needs.RabbitMq)]
+    [Trait(Needs.Trait, Needs.Postgres)]
+    public async Task A_cluster_whose_data_folder_is_closed_to_the_user_of_PostgreSQL_says_which_folder_is()
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            return; // Then PostgreSQL runs as the caller, who may enter.
+        }
+
+        var closed = Path.Combine(_folder, "closed");
+        Directory.CreateDirectory(closed, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await using var cluster = PipedProgram.Start(
+            "dotnet", [Repository.Program("tools/cluster", "Tertulia.Cluster"), "--port", FreePorts.Next().ToString(CultureInfo.InvariantCulture), "--data", Path.Combine(closed, "data")]);
+
+        Assert.Equal(1, await cluster.WaitForExitAsync());
+
+        Assert.Equal(
+            [
+                "Starting: about 20 seconds.",
+                $"PostgreSQL does not run as root, and its user postgres may not enter {closed}: choose a folder outside of it with --data, or allow it with chmod o+x {closed}.",
+            ],
+            cluster.Lines);
     }
 
     [Fact]

@@ -70,6 +70,37 @@ public sealed class WentBackTests
         Assert.Equal(["kept 0", "kept 1", "kept 2"], greeting.Messages("history").Select(message => message.Content));
     }
 
+    [Fact]
+    public async Task In_the_one_process_a_position_that_the_restored_log_has_passed_since_is_void_too()
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        await using var product = await AllInOneProcess.StartAsync(null, deadline.Token);
+        await using (var first = await ChatClient.JoinAsync(product.Url, _room, "ana"))
+        {
+            await SayAsync(first, "kept", 2);
+        }
+
+        await product.Process.TerminateAsync(Within, deadline.Token);
+        product.CopyData("older");
+        await product.Process.RestartAsync(deadline.Token);
+        await using var second = await ChatClient.JoinAsync(product.Url, _room, "ana");
+        await SayAsync(second, "lost", 2);
+        var (epoch, seq) = ((await second.WaitForAsync("connected")).Epoch, LastSeqOf(second));
+        await product.Process.KillAsync();
+        product.RestoreData("older");
+        await product.Process.RestartAsync(deadline.Token);
+        await using var other = await ChatClient.JoinAsync(product.Url, _room, "bruno");
+        await SayAsync(other, "other", 8);
+
+        await using var third = await ResumeAsync(product.Url, "ana", epoch, seq);
+        var greeting = await third.WaitForAsync("connected");
+
+        Assert.InRange(seq, 1, greeting.Seq);
+        Assert.False(greeting.Flag("recovered"));
+        Assert.NotEqual(epoch, greeting.Epoch);
+        Assert.Equal(10, greeting.Messages("history").Count(message => message.Content.StartsWith("kept", StringComparison.Ordinal) || message.Content.StartsWith("other", StringComparison.Ordinal)));
+    }
+
     private static long LastSeqOf(ChatClient client) =>
         client.Frames.Where(frame => frame.Type is "connected" or "message" or "message_sent").Max(frame => Math.Max(frame.Seq, frame.Number("seq")));
 

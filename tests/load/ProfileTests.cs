@@ -1,3 +1,4 @@
+using Tertulia.Load.Contenders;
 using Tertulia.Load.Measuring;
 using Tertulia.Load.Profiling;
 
@@ -13,6 +14,10 @@ public sealed class ProfileTests
     [InlineData("[k]  tcp_sendmsg_locked", "tcp_sendmsg_locked")]
     [InlineData("[.] clock_gettime@@GLIBC_2.17", "clock_gettime@@GLIBC_2.17")]
     public void A_name_is_a_type_and_a_method(string symbol, string name) => Assert.Equal(name, Profile.Shorten(symbol));
+
+    [Fact]
+    public void A_profiled_run_of_node_writes_its_own_log_beside_the_others() =>
+        Assert.Equal(["--logfile=/results/logs/socketio-1.v8.log", "--no-logfile-per-isolate", "server.mjs"], Lineup.NodeArguments("/results/logs/socketio-1.log", "server.mjs"));
 
     [Fact]
     public void Threads_of_one_process_are_added_up_and_those_of_others_left_out()

@@ -39,6 +39,16 @@ public sealed class FaultProxy : IAsyncDisposable
     /// <summary>From now on nothing passes, and both ends believe that they are connected: a broken network.</summary>
     public void Freeze() => _frozen ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Nothing passes on the links of this moment any more, and both ends believe that they are connected; new ones pass: a network that was mended
+    /// elsewhere.</summary>
+    public void FreezeLinks()
+    {
+        foreach (var (link, _) in _links)
+        {
+            link.Freeze();
+        }
+    }
+
     /// <summary>What was held back passes.</summary>
     public void Thaw() => Interlocked.Exchange(ref _frozen, null)?.TrySetResult();
 
@@ -92,6 +102,9 @@ public sealed class FaultProxy : IAsyncDisposable
     {
         private readonly Socket _server = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         private volatile bool _clientGone;
+        private volatile bool _frozen;
+
+        public void Freeze() => _frozen = true;
 
         public async Task RunAsync()
         {
@@ -127,6 +140,11 @@ public sealed class FaultProxy : IAsyncDisposable
                 if (to == client && _clientGone)
                 {
                     continue; // The server is to believe that somebody still reads.
+                }
+
+                if (_frozen)
+                {
+                    await Task.Delay(Timeout.Infinite, proxy._stopping.Token);
                 }
 
                 if (proxy._frozen is { } frozen)

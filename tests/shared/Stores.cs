@@ -37,6 +37,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
         if (asOwner.Length > 0)
         {
             await RunAsync(["chown", "postgres:postgres", directory], cancellationToken);
+            await CheckReachableAsync(asOwner, directory, cancellationToken);
         }
 
         var bin = Binaries();
@@ -92,6 +93,23 @@ public sealed class PrivatePostgres : IAsyncDisposable
         using var process = Launch(program, ["-q", "-h", "127.0.0.1", "-p", port.ToString(CultureInfo.InvariantCulture)]);
         await process.WaitForExitAsync(cancellationToken);
         return process.ExitCode == 0;
+    }
+
+    /// <exception cref="InvalidOperationException">The user that runs PostgreSQL cannot get into the folder.</exception>
+    private static async Task CheckReachableAsync(string[] asOwner, string directory, CancellationToken cancellationToken)
+    {
+        for (var end = 1; end > 0; end = directory.IndexOf(Path.DirectorySeparatorChar, end + 1))
+        {
+            var folder = directory[..end];
+            string[] test = [.. asOwner, "test", "-x", folder];
+            using var process = Launch(test[0], test[1..]);
+            await process.WaitForExitAsync(cancellationToken);
+            if (process.ExitCode != 0)
+            {
+                throw new InvalidOperationException(
+                    $"PostgreSQL does not run as root, and its user postgres may not enter {folder}: choose a folder outside of it with --data, or allow it with chmod o+x {folder}.");
+            }
+        }
     }
 
     private static async Task RunAsync(string[] command, CancellationToken cancellationToken)

@@ -81,6 +81,9 @@ internal static class Lineup
         return new Contender(new SignalRDialect(), [url], [process], [process]);
     }
 
+    /// <summary>While it is profiled, node writes a log of its own, by default into the current folder.</summary>
+    internal static string[] NodeArguments(string log, string program) => [$"--logfile={Path.ChangeExtension(log, "v8.log")}", "--no-logfile-per-isolate", program];
+
     private static async Task<Contender> StartSocketIoAsync(ContenderStart start, CancellationToken cancellationToken)
     {
         var program = Path.Combine(Repository.Root, "bench", "rivals", "socketio", "server.mjs");
@@ -94,7 +97,7 @@ internal static class Lineup
             {
                 var url = Local(FreePorts.Next());
                 var name = string.Create(CultureInfo.InvariantCulture, $"socketio-{number}");
-                var server = new ServerStart(name, "node", [program], start.Log(name), Ready.Port(url.Port))
+                var server = new ServerStart(name, "node", NodeArguments(start.Log(name), program), start.Log(name), Ready.Port(url.Port))
                 {
                     Environment = With(start.Settings, new()
                     {

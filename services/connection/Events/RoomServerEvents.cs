@@ -51,7 +51,8 @@ internal sealed record JoinedEvent(RoomView Room, IReadOnlyList<Message> History
 /// <summary>The caller is out of the room.</summary>
 /// <param name="RoomId">The room.</param>
 /// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
-internal sealed record LeftEvent(string RoomId, string? Ref) : ServerEvent(DeliveryClass.Control);
+/// <param name="Reason">Why, when the client did not ask for it: <c>kicked</c>, <c>banned</c>, <c>removed</c>, <c>left</c> or <c>deleted</c>; else null.</param>
+internal sealed record LeftEvent(string RoomId, string? Ref, string? Reason = null) : ServerEvent(DeliveryClass.Control);
 
 /// <summary>A page of a room's history, in ascending order of seq.</summary>
 /// <param name="RoomId">The room.</param>

@@ -15,8 +15,8 @@ internal interface IEntryView
     /// <summary>Which entries.</summary>
     EntryKind Entries { get; }
 
-    /// <summary>What all members are told, once for all.</summary>
-    ServerEvent Show(string roomId, string epoch, RoomEvent entry);
+    /// <summary>What all members are told, once for all; null: nothing.</summary>
+    ServerEvent? Show(string roomId, string epoch, RoomEvent entry);
 }
 
 /// <summary>How members are shown the entries of a room's log. An entry of a kind that is not here changes the room and is not shown.</summary>

@@ -15,7 +15,7 @@ namespace Tertulia.Connections.Rooms;
 /// which seq the node receives everything; the snapshot, read later, reaches at least that far; what waited and is not in it follows. What is away
 /// or late is tried again as long as the client is there, and patient: a join that is late is answered late.</remarks>
 internal sealed partial class JoinFlow(
-    RoomHub hub, SubmitBatcher batcher, TypingTracker typing, PresenceReporter reporter, RoomShow show, Greeting greeting, PatientReads reads,
+    RoomHub hub, RoomExits exits, SubmitBatcher batcher, PresenceReporter reporter, RoomShow show, Greeting greeting, PatientReads reads,
     IOptions<SubmitOptions> options, ILogger<JoinFlow> logger)
 {
     /// <summary>Starts to enter a room. The command is on its way when this returns, so that what the client sends next comes after it.</summary>
@@ -34,29 +34,13 @@ internal sealed partial class JoinFlow(
     }
 
     /// <summary>Takes a member out of its room, wherever it is on its way.</summary>
-    public void Leave(RoomMember member)
-    {
-        TakeOut(member);
-        if (member.Attempt is { } attempt)
-        {
-            member.Session.Calls.Start(attempt.CancelAsync); // Not here: what is cancelled may do something first.
-        }
-    }
+    public void Leave(RoomMember member) => exits.Leave(member);
 
     /// <summary>Takes a member out who may not be in the room any more, and is told so by the caller. A join that is under way is refused for the same reason.</summary>
     public void PutOut(RoomMember member, Refusal refusal)
     {
         member.PutOut = refusal;
         Leave(member);
-    }
-
-    private void TakeOut(RoomMember member)
-    {
-        typing.OnLeft(member);
-        if (hub.Leave(member) && member.Announced)
-        {
-            reporter.Leave(member.Session.ConnectionId, member.Room.RoomId);
-        }
     }
 
     // A client that asks again is shown the room again; what happens meanwhile waits as it did the first time.
@@ -106,7 +90,7 @@ internal sealed partial class JoinFlow(
         }
         else
         {
-            TakeOut(member);
+            exits.TakeOut(member);
         }
 
         await RefuseAsync(member, caller, entrance, refusal);

@@ -181,16 +181,17 @@ internal sealed partial class RoomBinding
 
     private void Deliver(RoomEvent entry)
     {
-        if (entry.BodyCase == RoomEvent.BodyOneofCase.Member)
+        if (entry.BodyCase is RoomEvent.BodyOneofCase.Member or RoomEvent.BodyOneofCase.RoomDeleted)
         {
-            MemberCount = entry.Member.Members;
+            MemberCount = entry.Member?.Members ?? 0;
+            PutOut(entry);
         }
 
-        if (views.Of(entry) is { } view)
+        if (views.Of(entry)?.Show(RoomId, Epoch, entry) is { } shown)
         {
             using (Trace(entry))
             {
-                FanOut(view.Show(RoomId, Epoch, entry), entry);
+                FanOut(shown, entry);
             }
         }
     }

@@ -8,8 +8,9 @@ namespace Tertulia.Connections.Rooms;
 /// <remarks>Order of locks: this one, then an outbox's, or that of the presence reports. Never two rooms' at once.</remarks>
 /// <param name="roomId">The room.</param>
 /// <param name="views">How entries are shown.</param>
+/// <param name="exits">How members are taken out.</param>
 /// <param name="emptySince">Time stamp of now: a room without members is given up some time later.</param>
-internal sealed partial class RoomBinding(string roomId, EntryViews views, long emptySince)
+internal sealed partial class RoomBinding(string roomId, EntryViews views, RoomExits exits, long emptySince)
 {
     private readonly MemberList _members = new();
     private readonly EventOrder _order = new();

@@ -4,7 +4,7 @@ using Tertulia.Connections.Sessions;
 namespace Tertulia.Connections.Rooms;
 
 /// <summary>The rooms of this node, by room id.</summary>
-internal sealed class RoomHub(EntryViews views, TimeProvider time)
+internal sealed class RoomHub(EntryViews views, RoomExits exits, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, RoomBinding> _rooms = new(StringComparer.Ordinal);
 
@@ -24,7 +24,7 @@ internal sealed class RoomHub(EntryViews views, TimeProvider time)
         {
             if (!_rooms.TryGetValue(roomId, out var room))
             {
-                var created = new RoomBinding(roomId, views, time.GetTimestamp());
+                var created = new RoomBinding(roomId, views, exits, time.GetTimestamp());
                 room = _rooms.GetOrAdd(roomId, created);
                 if (room == created)
                 {
@@ -41,9 +41,6 @@ internal sealed class RoomHub(EntryViews views, TimeProvider time)
             Forget(room); // Given up in this moment: the first to see it takes it out.
         }
     }
-
-    /// <returns>False when the member had left before.</returns>
-    public bool Leave(RoomMember member) => member.Room.Remove(member, time.GetTimestamp());
 
     /// <summary>Takes out a room that was given up.</summary>
     public void Forget(RoomBinding room)

@@ -23,7 +23,7 @@ internal abstract class RoomHandler<TCommand> : ICommandHandler
         {
             Refuse(session, command, ErrorCode.AuthRequired, roomId: ((TCommand)command).RoomId);
         }
-        else if ((((TCommand)command).RoomId ?? session.Opening.RoomId) is not { } roomId)
+        else if (RoomIdOf(session, caller, (TCommand)command) is not { } roomId)
         {
             Refuse(session, command, ErrorCode.BadRequest, "room_id is missing");
         }
@@ -34,6 +34,9 @@ internal abstract class RoomHandler<TCommand> : ICommandHandler
 
         return ValueTask.CompletedTask;
     }
+
+    /// <summary>Which room it is about; null when the client has named none.</summary>
+    protected virtual string? RoomIdOf(Session session, Caller caller, TCommand command) => command.RoomId ?? session.Opening.RoomId;
 
     /// <summary>Carries it out.</summary>
     protected abstract void Handle(Session session, Caller caller, string roomId, TCommand command);

@@ -20,7 +20,11 @@ internal static class VerbSetup
         .AddVerb<MessageEditVerb>()
         .AddVerb<MessageDeleteVerb>()
         .AddVerb<ReactionVerb>()
-        .AddHandler<ReadHandler>();
+        .AddHandler<ReadHandler>()
+        .AddHandler<CreateRoomRequest>()
+        .AddVerb<UpdateRoomRequest>()
+        .AddHandler<DeleteRoomRequest>()
+        .AddVerb<ChangeMemberRequest>();
 
     /// <summary>A kind of command.</summary>
     public static IServiceCollection AddHandler<THandler>(this IServiceCollection services)

@@ -139,10 +139,23 @@ internal sealed class FlushLoader(
         {
             var member = room.MemberOf(submitted.Command.Actor.UserId);
             flush.Commands[index] = submitted with { Member = member };
-            if (!member.IsLoaded)
+            Need(room, member);
+            if (submitted.Verb!.OtherUser(submitted) is { } other && IsUserId(other))
             {
-                _members.Add((room, member));
+                Need(room, room.MemberOf(other));
             }
+        }
+    }
+
+    private void Need(RoomState room, MemberState member)
+    {
+        if (!member.IsLoaded)
+        {
+            _members.Add((room, member));
+        }
+        else if (member.Membership.HasEnd)
+        {
+            member.Membership = member.Membership.At(time.GetUtcNow().ToUnixTimeMilliseconds());
         }
     }
 
@@ -166,7 +179,8 @@ internal sealed class FlushLoader(
 
         foreach (var (room, member) in _members)
         {
-            member.Membership = loaded.Members.GetValueOrDefault(new MemberKey(room.RoomId, member.UserId), Membership.None);
+            member.Membership = loaded.Members.GetValueOrDefault(new MemberKey(room.RoomId, member.UserId), Membership.None)
+                .At(time.GetUtcNow().ToUnixTimeMilliseconds());
             member.IsLoaded = true;
         }
     }
@@ -202,6 +216,7 @@ internal sealed class FlushLoader(
 
     /// <summary>Whether the command names a user who acts, with ids that any store can hold.</summary>
     private static bool HasCompleteActor(in Submitted submitted) =>
-        submitted is { Verb.HasActor: true, Command.Actor: { UserId.Length: > 0 and <= MaxUserIdLength } actor }
-        && !actor.UserId.Contains('\0') && !actor.Username.Contains('\0');
+        submitted is { Verb.HasActor: true, Command.Actor: { } actor } && IsUserId(actor.UserId) && !actor.Username.Contains('\0');
+
+    private static bool IsUserId(string userId) => userId.Length is > 0 and <= MaxUserIdLength && !userId.Contains('\0');
 }

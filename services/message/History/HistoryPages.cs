@@ -6,7 +6,7 @@ using Tertulia.Messages.Storage;
 namespace Tertulia.Messages.History;
 
 /// <summary>One page of a room's messages, before or after a seq: as many as asked for, or as many as fit into one reply.</summary>
-internal sealed class HistoryPages(IMessageStore store)
+internal sealed class HistoryPages(IMessageStore store, TimeProvider time)
 {
     private const int MaxLimit = 100;
 
@@ -26,7 +26,7 @@ internal sealed class HistoryPages(IMessageStore store)
         };
         var view = await store.ReadPageAsync(new MemberKey(request.RoomId, request.Actor.UserId), range, ReadLimit.Of(request.Limit), cancellationToken)
             ?? throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
-        var refusal = RoomPermissions.Check(request.Actor, view.Head.Kind, view.Reader, RoomAction.Read);
+        var refusal = RoomPermissions.Check(request.Actor, view.Head.Kind, view.Reader.At(time.GetUtcNow().ToUnixTimeMilliseconds()), RoomAction.Read);
         if (refusal != ErrorCode.Unspecified)
         {
             throw RpcErrors.Refuse(refusal);

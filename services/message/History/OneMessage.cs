@@ -6,7 +6,7 @@ using Tertulia.Messages.Storage;
 namespace Tertulia.Messages.History;
 
 /// <summary>One message by its id, for callers that do not know its room.</summary>
-internal sealed class OneMessage(IMessageStore store)
+internal sealed class OneMessage(IMessageStore store, TimeProvider time)
 {
     private const int MaxIdChars = 64;
 
@@ -38,8 +38,9 @@ internal sealed class OneMessage(IMessageStore store)
     {
         var key = new MemberKey(roomId, actor.UserId);
         var loaded = await store.LoadAsync([roomId], [key], cancellationToken);
-        var (kind, membership) = (loaded.Rooms.GetValueOrDefault(roomId).Kind ?? "", loaded.Members.GetValueOrDefault(key, Membership.None));
-        if (RoomPermissions.Check(actor, kind, membership, RoomAction.Read) != ErrorCode.Unspecified)
+        var room = loaded.Rooms.GetValueOrDefault(roomId);
+        var (kind, membership) = (room.Kind ?? "", loaded.Members.GetValueOrDefault(key, Membership.None).At(time.GetUtcNow().ToUnixTimeMilliseconds()));
+        if (room.IsDeleted || RoomPermissions.Check(actor, kind, membership, RoomAction.Read) != ErrorCode.Unspecified)
         {
             throw RpcErrors.Refuse(ErrorCode.MessageNotFound);
         }

@@ -59,3 +59,23 @@ public sealed class ReadOptions
 
 [OptionsValidator]
 internal sealed partial class ReadOptionsValidator : IValidateOptions<ReadOptions>;
+
+/// <summary>Reads leave places in the pool of connections: for appends, and for what the other features ask.</summary>
+internal sealed class ReadOptionsRules(IOptions<StoreOptions> store) : IValidateOptions<ReadOptions>
+{
+    private const int OtherPlaces = 8;
+
+    public ValidateOptionsResult Validate(string? name, ReadOptions options)
+    {
+        if (store.Value.Kind != StoreKind.Postgres)
+        {
+            return ValidateOptionsResult.Success;
+        }
+
+        var pool = PostgresDialect.PoolSizeOf(store.Value);
+        return options.Concurrency + OtherPlaces <= pool
+            ? ValidateOptionsResult.Success
+            : ValidateOptionsResult.Fail(
+                $"Messages:Reads:Concurrency ({options.Concurrency}) must leave {OtherPlaces} of the pool's connections (Maximum Pool Size={pool} in Store:ConnectionString) to what is no read.");
+    }
+}

@@ -6,7 +6,7 @@ using Tertulia.Messages.Storage;
 namespace Tertulia.Messages.History;
 
 /// <summary>What a user who enters a room is shown.</summary>
-internal sealed class Snapshots(IMessageStore store)
+internal sealed class Snapshots(IMessageStore store, TimeProvider time)
 {
     /// <summary>Changed messages that a resuming client is sent at most; above it pages its history itself.</summary>
     public const int MaxChanges = 300;
@@ -55,14 +55,14 @@ internal sealed class Snapshots(IMessageStore store)
         return snapshot;
     }
 
-    private static RoomView Allowed(Actor actor, RoomView? view)
+    private RoomView Allowed(Actor actor, RoomView? view)
     {
         if (view is null)
         {
             throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
         }
 
-        var refusal = RoomPermissions.Check(actor, view.Head.Kind, view.Reader, RoomAction.Read);
+        var refusal = RoomPermissions.Check(actor, view.Head.Kind, view.Reader.At(time.GetUtcNow().ToUnixTimeMilliseconds()), RoomAction.Read);
         return refusal == ErrorCode.Unspecified ? view : throw RpcErrors.Refuse(refusal);
     }
 

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Flushing;
+using Tertulia.Messages.Members;
 using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
@@ -44,7 +45,8 @@ internal sealed class JoinVerb(IOptions<RoomOptions> options, IOptions<LimitOpti
             flush.RepublishKnown(submitted, MemberKey(submitted));
         }
 
-        var refusal = room.Exists ? Refused(RoomPermissions.Check(actor, room.Kind, member.Membership, RoomAction.Enter)) : MayCreate(submitted, flush);
+        var isInvited = room.Exists && member.Membership.InvitedBy.Length > 0 && actor.Grant is null or { Read: true };
+        var refusal = room.Exists ? MayEnter(submitted, isInvited) : MayCreate(submitted, flush);
         if (refusal is not null)
         {
             flush.Refuse(submitted, refusal);
@@ -54,16 +56,16 @@ internal sealed class JoinVerb(IOptions<RoomOptions> options, IOptions<LimitOpti
         var role = RoomRoles.Member;
         if (!room.Exists)
         {
-            (room.Exists, room.Kind, role) = (true, RoomKinds.Open, RoomRoles.Owner);
-            flush.Append(submitted, CreationKey(submitted), new RoomEvent { Room = new RoomCreated { Kind = room.Kind } });
+            (room.Exists, room.Settings, room.CreatedBy, role) = (true, new RoomSettings { Kind = RoomKinds.Open }, actor.UserId, RoomRoles.Owner);
+            flush.Append(submitted, CreationKey(submitted), new RoomEvent { Room = new RoomCreated { Kind = room.Kind, Settings = room.Settings } });
             flush.Creations.Add(actor.UserId, flush.NowMs);
         }
 
-        if (!member.Membership.IsMember && !member.Membership.Banned && RoomKinds.LetsAnyoneIn(room.Kind))
+        if (!member.Membership.IsMember && !member.Membership.Banned && (isInvited || RoomKinds.LetsAnyoneIn(room.Kind)))
         {
-            member.Membership = new Membership(role, Banned: false);
-            var changed = new MemberChanged { UserId = actor.UserId, Username = actor.Username, Role = role, Members = ++room.Members };
-            flush.Append(submitted, MemberKey(submitted), new RoomEvent { Member = changed });
+            var action = isInvited ? MemberAction.Accept : MemberAction.Enter;
+            var now = member.Membership with { Role = role, InvitedBy = "" };
+            flush.Append(submitted, MemberKey(submitted), MemberChange.Apply(room, member, now, action, actor.Username));
         }
 
         flush.Subscribe(submitted);
@@ -73,9 +75,16 @@ internal sealed class JoinVerb(IOptions<RoomOptions> options, IOptions<LimitOpti
         });
     }
 
+    // Who is invited and enters has accepted.
+    private static Refusal? MayEnter(in Submitted submitted, bool isInvited)
+    {
+        var code = RoomPermissions.Check(submitted, RoomAction.Enter);
+        return code == ErrorCode.Forbidden && isInvited ? null : Refused(code);
+    }
+
     private Refusal? MayCreate(in Submitted submitted, Flush flush)
     {
-        if (!_createOnJoin)
+        if (!_createOnJoin || submitted.Room.IsDeleted || DirectRooms.IsDirect(submitted.Room.RoomId))
         {
             return Refused(ErrorCode.RoomNotFound);
         }

@@ -1,4 +1,5 @@
 using Tertulia.Contracts;
+using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.Permissions;
@@ -92,6 +93,11 @@ internal static class RoomPermissions
             : rank == Rank.None && action != RoomAction.Enter ? ErrorCode.NotMember
             : ErrorCode.Forbidden;
     }
+
+    /// <summary>Whether the command's actor may do it in its room, which exists.</summary>
+    /// <returns><see cref="ErrorCode.Unspecified"/> means yes.</returns>
+    public static ErrorCode Check(in Submitted submitted, RoomAction action) =>
+        Check(submitted.Command.Actor, submitted.Room.Kind, submitted.Member!.Membership, action, submitted.Room.Settings.Archived);
 
     /// <summary>Whether what the actor may do in the room may be done to this member: moderators act on those below them, owners on all.</summary>
     public static bool MayActOn(Actor actor, in Membership own, in Membership target)

@@ -6,6 +6,8 @@ namespace Tertulia.Messages.Rooms;
 /// <summary>What the room's one writer knows of it. Touched by the flush loop only.</summary>
 internal sealed class RoomState(string roomId, int partition)
 {
+    private static readonly RoomSettings None = new();
+
     private readonly Dictionary<string, MemberState> _members = new(StringComparer.Ordinal);
     private bool _wasLoaded;
 
@@ -16,10 +18,23 @@ internal sealed class RoomState(string roomId, int partition)
     /// <summary>False until it was read from the store, and again when another writer may have changed it.</summary>
     public bool IsLoaded { get; set; }
 
+    /// <summary>It was created, and not deleted since.</summary>
     public bool Exists { get; set; }
 
-    /// <summary><c>open</c> or <c>private</c>.</summary>
-    public string Kind { get; set; } = "";
+    /// <summary>It was there, and its id is not used again.</summary>
+    public bool IsDeleted { get; set; }
+
+    /// <summary><c>open</c>, <c>private</c>, <c>direct</c> or <c>auditorium</c>.</summary>
+    public string Kind => Settings.Kind;
+
+    /// <summary>What the room is like. Replaced, never changed: the log holds it.</summary>
+    public RoomSettings Settings { get; set; } = None;
+
+    /// <summary>Who created it; empty when that is not known.</summary>
+    public string CreatedBy { get; set; } = "";
+
+    /// <summary>Number of members who own it, those of the present flush included.</summary>
+    public int Owners { get; set; }
 
     /// <summary>Number of members, those of the present flush included.</summary>
     public uint Members { get; set; }
@@ -95,8 +110,11 @@ internal sealed class RoomState(string roomId, int partition)
         }
 
         IsLoaded = true;
-        Exists = head is not null;
-        Kind = head?.Kind ?? "";
+        Exists = head is { IsDeleted: false };
+        IsDeleted = head is { IsDeleted: true };
+        Settings = head is { } found ? found.Settings ?? new RoomSettings { Kind = found.Kind } : None;
+        CreatedBy = head?.CreatedBy ?? "";
+        Owners = head?.Owners ?? 0;
         Members = (uint)(head?.Members ?? 0);
         LastSeq = StoredSeq = head?.LastSeq ?? 0;
     }

@@ -47,7 +47,7 @@ internal sealed class SendVerb(IOptions<LimitOptions> limits) : EntryVerb
 
         var send = submitted.Command.Send;
         var action = send.ReplyTo.Length > 0 ? RoomAction.Reply : RoomAction.Write;
-        var refusal = RoomPermissions.Check(submitted.Command.Actor, submitted.Room.Kind, submitted.Member!.Membership, action);
+        var refusal = RoomPermissions.Check(submitted, action);
         if (refusal != ErrorCode.Unspecified)
         {
             return refusal;

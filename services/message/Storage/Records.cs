@@ -40,7 +40,9 @@ internal readonly record struct RoomSeq(string RoomId, long Seq);
 /// <param name="Muted">May not speak.</param>
 /// <param name="BannedUntilMs">When the ban ends, Unix milliseconds; 0 when it does not end by itself.</param>
 /// <param name="MutedUntilMs">When the mute ends, Unix milliseconds; 0 when it does not end by itself.</param>
-internal readonly record struct Membership(string Role, bool Banned, bool Muted = false, long BannedUntilMs = 0, long MutedUntilMs = 0)
+/// <param name="InvitedBy">Who invited the user, who has not answered; empty when nobody did.</param>
+internal readonly record struct Membership(
+    string Role, bool Banned, bool Muted = false, long BannedUntilMs = 0, long MutedUntilMs = 0, string InvitedBy = "")
 {
     /// <summary>Of a user the room has never seen.</summary>
     public static Membership None { get; } = new("", Banned: false);
@@ -67,9 +69,14 @@ internal readonly record struct Membership(string Role, bool Banned, bool Muted 
 
 /// <summary>A room as it is on disk.</summary>
 /// <param name="RoomId">The room.</param>
-/// <param name="Kind"><c>open</c> or <c>private</c>.</param>
+/// <param name="Kind"><c>open</c>, <c>private</c>, <c>direct</c> or <c>auditorium</c>.</param>
 /// <param name="Members">Number of members.</param>
 /// <param name="LastSeq">Seq of the newest log entry.</param>
 /// <param name="Messages">Messages ever written to the room.</param>
 /// <param name="CreatedBy">User who created it; empty when that is not known.</param>
-internal readonly record struct RoomHead(string RoomId, string Kind, int Members, long LastSeq, long Messages = 0, string CreatedBy = "");
+/// <param name="Settings">All of its settings; null when it has nothing but its kind, and in views.</param>
+/// <param name="IsDeleted">It has ended, and its id is not used again. Views do not show such rooms.</param>
+/// <param name="Owners">Members who own it; 0 in views.</param>
+internal readonly record struct RoomHead(
+    string RoomId, string Kind, int Members, long LastSeq, long Messages = 0, string CreatedBy = "", RoomSettings? Settings = null, bool IsDeleted = false,
+    int Owners = 0);

@@ -51,7 +51,7 @@ internal abstract class ChangeVerb : KeyedVerb
     {
         var (room, actor) = (submitted.Room, submitted.Command.Actor);
         var message = flush.MessageOf(room, TargetOf(submitted.Command));
-        var refusal = room.Exists ? RoomPermissions.Check(actor, room.Kind, submitted.Member!.Membership, ActionOf(actor, message)) : ErrorCode.RoomNotFound;
+        var refusal = room.Exists ? RoomPermissions.Check(submitted, ActionOf(actor, message)) : ErrorCode.RoomNotFound;
         if (refusal == ErrorCode.Unspecified && (message is null || (message.DeletedAtMs > 0 && !TakesDeleted)))
         {
             refusal = ErrorCode.MessageNotFound;

@@ -35,6 +35,9 @@ internal interface IVerb
     {
     }
 
+    /// <summary>The other user whose place in the room the command is about, so that it is loaded as the actor's is; null when there is none.</summary>
+    string? OtherUser(in Submitted submitted) => null;
+
     /// <summary>The keys of everything that this command may have written when it was delivered before.</summary>
     void AddKeys(in Submitted submitted, ICollection<EntryKey> keys)
     {

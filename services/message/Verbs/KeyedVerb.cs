@@ -23,6 +23,14 @@ internal abstract class KeyedVerb : IVerb
     }
 
     /// <inheritdoc />
+    public virtual void AddCreators(in Submitted submitted, ISet<string> userIds)
+    {
+    }
+
+    /// <inheritdoc />
+    public virtual string? OtherUser(in Submitted submitted) => null;
+
+    /// <inheritdoc />
     public void AddKeys(in Submitted submitted, ICollection<EntryKey> keys) => keys.Add(FullKey(submitted));
 
     /// <inheritdoc />

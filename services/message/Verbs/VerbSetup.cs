@@ -1,8 +1,10 @@
 using Tertulia.Messages.Deleting;
 using Tertulia.Messages.Editing;
 using Tertulia.Messages.Joining;
+using Tertulia.Messages.Members;
 using Tertulia.Messages.Reacting;
 using Tertulia.Messages.Reading;
+using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Subscribing;
 
@@ -19,6 +21,10 @@ internal static class VerbSetup
         services.AddVerb<DeleteVerb>();
         services.AddVerb<ReactVerb>();
         services.AddVerb<JoinVerb>();
+        services.AddVerb<CreateRoomVerb>();
+        services.AddVerb<UpdateRoomVerb>();
+        services.AddVerb<DeleteRoomVerb>();
+        services.AddVerb<MemberVerb>();
         services.AddVerb<SubscribeVerb>();
         services.AddVerb<UnsubscribeVerb>();
         services.AddVerb<ReadVerb>();

@@ -106,6 +106,7 @@ public abstract class FeedConformance(IStoreDatabase database) : StoreConformanc
         var second = await OpenReadyAsync();
         var lobby = new RoomScript("lobby");
         await AppendedAsync(lobby.Created());
+        await Task.Yield(); // SQLite's caller goes on on the writer's thread, and what follows may not yield for long.
         var writing = Task.Run(async () =>
         {
             var owner = OwnerEpoch;

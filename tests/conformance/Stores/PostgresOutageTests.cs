@@ -136,6 +136,50 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Reads_that_were_left_alone_because_the_server_stood_still_take_no_place_from_the_next_ones()
+    {
+        const int Pool = 3;
+        await using var proxy = new FaultProxy(_server.Server.Port);
+        var dialect = new PostgresMessageDialect(new StoreOptions
+        {
+            Kind = StoreKind.Postgres, CommandTimeout = TimeSpan.FromSeconds(1),
+            ConnectionString = new NpgsqlConnectionStringBuilder(_connectionString) { Port = proxy.Port, MaxPoolSize = Pool }.ConnectionString,
+        });
+        await using var store = new SqlMessageStore(dialect);
+        await store.InitializeAsync(Deadline);
+        var owner = await store.TakePartitionAsync(0, nowMs: 1, Deadline);
+        await AppendAsync(store, owner, new RoomScript("lobby").Opening(messages: 0));
+        foreach (var connection in await Task.WhenAll(Enumerable.Range(0, Pool).Select(_ => dialect.OpenAsync().AsTask())))
+        {
+            await connection.DisposeAsync(); // As many as there may be.
+        }
+
+        _server.Server.Process.Freeze(); // It takes no new sessions,
+        proxy.FreezeLinks(); // and those that there are will never hear of it again.
+        var reads = Enumerable.Range(0, Pool + 1).Select(_ => Assert.ThrowsAsync<StoreUnavailableException>(ReadAsync)).ToArray();
+        await Task.WhenAll(reads);
+        _server.Server.Process.Continue();
+
+        await HoldsAsync(async () => await TryReadAsync(), "the store answers again");
+        await Task.WhenAll(Enumerable.Range(0, Pool).Select(_ => ReadAsync()));
+
+        Task ReadAsync() => store.ReadEventsAsync("lobby", 1, 9, ReadLimit.Of(9), Deadline);
+
+        async Task<bool> TryReadAsync()
+        {
+            try
+            {
+                await ReadAsync();
+                return true;
+            }
+            catch (StoreUnavailableException)
+            {
+                return false;
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_database_of_the_version_before_keeps_its_messages()
     {
         var lobby = new RoomScript("lobby");

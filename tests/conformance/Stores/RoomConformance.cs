@@ -1,3 +1,4 @@
+using Tertulia.Contracts;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Conformance.Stores;
@@ -14,10 +15,61 @@ public abstract class RoomConformance(IStoreDatabase database) : StoreConformanc
         var loaded = await Store.LoadAsync(
             ["nowhere", "lobby"], [new("lobby", "ana"), new("lobby", "bruno"), new("lobby", "carla"), new("nowhere", "ana")], Deadline);
 
-        Assert.Equal(new RoomHead("lobby", "open", Members: 2, LastSeq: 5, Messages: 2, CreatedBy: "ana"), Assert.Single(loaded.Rooms).Value);
+        var head = Assert.Single(loaded.Rooms).Value with { Settings = null };
+        Assert.Equal(new RoomHead("lobby", "open", Members: 2, LastSeq: 5, Messages: 2, CreatedBy: "ana", Owners: 1), head);
         Assert.Equal(2, loaded.Members.Count);
         Assert.Equal(new Membership("owner", Banned: false), loaded.Members[new("lobby", "ana")]);
         Assert.Equal(new Membership("member", Banned: false), loaded.Members[new("lobby", "bruno")]);
+    }
+
+    [Fact]
+    public async Task Settings_are_those_of_the_last_entry_that_has_some()
+    {
+        var lobby = new RoomScript("lobby");
+        var settings = new RoomSettings { Kind = "private", Name = "Sala", Community = "casa", SlowModeSeconds = 5, Archived = true, RetentionDays = 7 };
+        await AppendedAsync([.. lobby.Opening(messages: 0), lobby.Wrote("ana", Updated(new RoomSettings { Kind = "open", Name = "Sal" })), lobby.Wrote("ana", Updated(settings))]);
+        await AppendedAsync([.. new RoomScript("other").Opening(messages: 0)]);
+
+        var loaded = (await Store.LoadAsync(["lobby", "other"], [], Deadline)).Rooms;
+
+        Assert.Equal(("private", settings), (loaded["lobby"].Kind, loaded["lobby"].Settings));
+        Assert.Equal("open", loaded["other"].Kind);
+    }
+
+    [Fact]
+    public async Task A_deleted_room_keeps_its_row_and_is_shown_to_nobody()
+    {
+        var lobby = new RoomScript("lobby");
+        await AppendedAsync([.. lobby.Opening(messages: 2), lobby.Wrote("ana", Updated(new RoomSettings { Kind = "private" })), lobby.Wrote("ana", new RoomEvent { RoomDeleted = new RoomDeleted() })]);
+
+        var head = Assert.Single((await Store.LoadAsync(["lobby"], [], Deadline)).Rooms).Value;
+
+        Assert.Equal((true, "private", 6L), (head.IsDeleted, head.Kind, head.LastSeq));
+        Assert.Null(await Store.ReadPageAsync(new("lobby", "ana"), HistoryRange.Newest, ReadLimit.Of(10), Deadline));
+        Assert.Null(await Store.ReadChangesAsync(new("lobby", "ana"), sinceSeq: 0, ReadLimit.Of(10), Deadline));
+        Assert.Empty((await Store.ListRoomsAsync("ana", "", limit: 10, Deadline)).Rooms);
+        Assert.Equal(6, (await LogAsync("lobby"))!.Events.Count);
+    }
+
+    [Fact]
+    public async Task A_members_state_is_that_of_the_last_entry_and_a_name_that_is_not_known_changes_none()
+    {
+        var lobby = new RoomScript("lobby");
+        var banned = new MemberChanged { UserId = "bruno", Banned = true, BannedUntilMs = 5_000, Muted = true, MutedUntilMs = 6_000, Members = 1 };
+        var invited = new MemberChanged { UserId = "carla", InvitedBy = "ana", Members = 1 };
+        await AppendedAsync(
+        [
+            .. lobby.Opening(messages: 0), lobby.Joined("bruno"), lobby.Wrote("ana", new RoomEvent { Member = banned }),
+            lobby.Wrote("ana", new RoomEvent { Member = invited }),
+        ]);
+
+        var loaded = await Store.LoadAsync(["lobby"], [new("lobby", "bruno"), new("lobby", "carla")], Deadline);
+        var view = await Store.ReadPageAsync(new("lobby", "bruno"), HistoryRange.Newest, ReadLimit.Of(1), Deadline);
+
+        Assert.Equal((1, 1), (loaded.Rooms["lobby"].Members, loaded.Rooms["lobby"].Owners));
+        Assert.Equal(new Membership("", Banned: true, Muted: true, BannedUntilMs: 5_000, MutedUntilMs: 6_000), loaded.Members[new("lobby", "bruno")]);
+        Assert.Equal(new Membership("", Banned: false, InvitedBy: "ana"), loaded.Members[new("lobby", "carla")]);
+        Assert.Equal(new Membership("", Banned: true, Muted: true, BannedUntilMs: 5_000, MutedUntilMs: 6_000), view!.Reader);
     }
 
     [Fact]
@@ -113,4 +165,6 @@ public abstract class RoomConformance(IStoreDatabase database) : StoreConformanc
 
     [Fact]
     public void Before_it_is_initialised_there_is_no_epoch() => Assert.Throws<StoreUnavailableException>(() => Open().Epoch);
+
+    private static RoomEvent Updated(RoomSettings settings) => new() { RoomUpdated = new RoomUpdated { Settings = settings, Changed = { "kind" } } };
 }

@@ -21,6 +21,9 @@ internal sealed class RoomScript(string roomId)
         Member = new MemberChanged { UserId = userId, Username = userId.ToUpperInvariant(), Role = role, Members = ++_members },
     });
 
+    /// <summary>An entry of any kind.</summary>
+    public RoomEntry Wrote(string userId, RoomEvent roomEvent) => Entry(userId, $"+any:{LastSeq}", roomEvent);
+
     public RoomEntry Said(string userId, string key, string content = "hola") => Entry(userId, key, new RoomEvent
     {
         Message = new MessageCreated

@@ -123,10 +123,10 @@ public sealed class RoomMemberTests : IAsyncLifetime
             _member.Reply(new ErrorEvent(Contracts.ErrorCode.NotMember, Ref: "m1"));
         }
 
-        Assert.True(_node.Hub.Leave(_member));
+        Assert.True(_member.Room.Remove(_member, _node.Time.GetTimestamp()));
 
         Assert.Equal("m1", (await _client.NextAsync("error", "the answer")).Ref);
-        Assert.False(_node.Hub.Leave(_member));
+        Assert.False(_member.Room.Remove(_member, _node.Time.GetTimestamp()));
     }
 
     [Fact]

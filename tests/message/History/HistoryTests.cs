@@ -143,26 +143,26 @@ public sealed class HistoryTests : IAsyncLifetime
     }
 
     private Task<GetMessageReply> FindAsync(string messageId, Actor? actor) =>
-        new OneMessage(_store).GetAsync(new GetMessageRequest { MessageId = messageId, Actor = actor }, CancellationToken.None);
+        new OneMessage(_store, TimeProvider.System).GetAsync(new GetMessageRequest { MessageId = messageId, Actor = actor }, CancellationToken.None);
 
     private async Task<ErrorCode> RefusalAsync(string messageId, Actor? actor) =>
         RpcErrors.ToRefusal(await Assert.ThrowsAsync<RpcException>(() => FindAsync(messageId, actor))).Code;
 
-    private Task<Snapshot> SnapshotAsync(Position? since, int history, Actor? actor = null) => new Snapshots(_store).GetAsync(
+    private Task<Snapshot> SnapshotAsync(Position? since, int history, Actor? actor = null) => new Snapshots(_store, TimeProvider.System).GetAsync(
         new GetSnapshotRequest { RoomId = "lobby", Actor = actor ?? Commands.User("ana"), Since = since, History = history }, CancellationToken.None);
 
     private Task<HistoryPage> PageAsync(GetHistoryRequest request)
     {
         request.RoomId = "lobby";
         request.Actor = Commands.User("ana");
-        return new HistoryPages(_store).GetAsync(request, CancellationToken.None);
+        return new HistoryPages(_store, TimeProvider.System).GetAsync(request, CancellationToken.None);
     }
 
     private async Task AssertRefusedAsync(ErrorCode code, Actor? actor, string roomId)
     {
         var since = new Position { Epoch = _store.Epoch, Seq = 400 };
-        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store).GetAsync(new() { RoomId = roomId, Actor = actor, History = 1 }, CancellationToken.None)));
-        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store).GetAsync(new() { RoomId = roomId, Actor = actor, Since = since }, CancellationToken.None)));
-        Assert.Equal(code, await RefusalOfAsync(() => new HistoryPages(_store).GetAsync(new() { RoomId = roomId, Actor = actor, Limit = 1 }, CancellationToken.None)));
+        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, History = 1 }, CancellationToken.None)));
+        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, Since = since }, CancellationToken.None)));
+        Assert.Equal(code, await RefusalOfAsync(() => new HistoryPages(_store, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, Limit = 1 }, CancellationToken.None)));
     }
 }

@@ -38,7 +38,7 @@ public sealed class PagesInBytesTests : IAsyncLifetime
         var ownerEpoch = await _store.TakePartitionAsync(partition: 0, nowMs: 1, CancellationToken.None);
         await _store.AppendAsync([new RoomAppend(0, "lobby", ownerEpoch, entries)], CancellationToken.None);
         _service = new MessageGrpc(
-            _gate, new Snapshots(_store), new HistoryPages(_store), new OneMessage(_store), new UnreadCounts(new SqlReadMarks(dialect)), _store);
+            _gate, new Snapshots(_store, TimeProvider.System), new HistoryPages(_store, TimeProvider.System), new OneMessage(_store, TimeProvider.System), new UnreadCounts(new SqlReadMarks(dialect)), _store);
     }
 
     public async Task DisposeAsync()

@@ -72,4 +72,19 @@ public sealed class ReadGateTests : IDisposable
         Interlocked.Increment(ref _started);
         return _store.Task;
     }
+
+    [Theory]
+    [InlineData(StoreKind.Postgres, "Host=x", 92, true)]
+    [InlineData(StoreKind.Postgres, "Host=x", 93, false)]
+    [InlineData(StoreKind.Postgres, "Host=x;Maximum Pool Size=20", 16, false)]
+    [InlineData(StoreKind.Sqlite, "", 1000, true)]
+    public void Reads_leave_connections_of_the_pool_to_the_others(StoreKind kind, string connectionString, int concurrency, bool isRight)
+    {
+        var rules = new ReadOptionsRules(Options.Create(new StoreOptions { Kind = kind, ConnectionString = connectionString }));
+
+        var failure = rules.Validate(null, new ReadOptions { Concurrency = concurrency }).FailureMessage;
+
+        Assert.Equal(isRight, failure is null);
+        Assert.True(isRight || failure!.Contains("Maximum Pool Size=", StringComparison.Ordinal));
+    }
 }

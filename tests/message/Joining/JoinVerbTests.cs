@@ -43,7 +43,7 @@ public sealed class JoinVerbTests
         Decide(Commands.Join("lobby", "bruno").By(room, role: ""));
 
         var changed = Assert.Single(room.Entries!).Event;
-        Assert.Equal(new MemberChanged { UserId = "bruno", Username = "BRUNO", Role = "member", Members = 3 }, changed.Member);
+        Assert.Equal(new MemberChanged { UserId = "bruno", Username = "BRUNO", Role = "member", Members = 3, Action = MemberAction.Enter }, changed.Member);
         Assert.Equal(11, _flush.Replies[0].Reply.Joined.Seq);
     }
 

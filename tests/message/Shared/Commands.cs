@@ -34,6 +34,21 @@ internal static class Commands
     public static Command Read(string roomId, string userId, long seq, bool isExact = false) =>
         New(roomId, User(userId), new Command { Read = new ReadRoom { Seq = seq, Exact = isExact } });
 
+    public static Command Change(
+        string roomId, string userId, MemberAction action, string? other = null, string role = "", long untilMs = 0, Grant? grant = null, string actorRole = "user") =>
+        New(roomId, User(userId, actorRole, grant), new Command
+        {
+            ChangeMember = new ChangeMember { Action = action, UserId = other ?? userId, Role = role, UntilMs = untilMs, Reason = "because" },
+        });
+
+    public static Command Create(string roomId, string userId, RoomSettings settings) =>
+        New(roomId, User(userId), new Command { CreateRoom = new CreateRoom { Settings = settings } });
+
+    public static Command Update(string roomId, string userId, UpdateRoom update, string actorRole = "user") =>
+        New(roomId, User(userId, actorRole), new Command { UpdateRoom = update });
+
+    public static Command DeleteRoom(string roomId, string userId) => New(roomId, User(userId), new Command { DeleteRoom = new DeleteRoom() });
+
     public static Command Subscribe(string roomId, long lastSeq = 0, string epoch = "") =>
         New(roomId, actor: null, new Command { Subscribe = new Subscribe { LastSeq = lastSeq, Epoch = epoch } });
 

@@ -10,6 +10,7 @@ using Tertulia.Messages.Deleting;
 using Tertulia.Messages.Editing;
 using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Joining;
+using Tertulia.Messages.Members;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Subscribing;
@@ -33,6 +34,7 @@ internal static class Deciding
     [
         Sends, new JoinVerb(Options.Create(new RoomOptions()), Options.Create(new LimitOptions())), new SubscribeVerb(), new UnsubscribeVerb(),
         new EditVerb(Options.Create(new LimitOptions())), new DeleteVerb(), new ReactVerb(),
+        new CreateRoomVerb(Options.Create(new LimitOptions())), new UpdateRoomVerb(), new DeleteRoomVerb(), new MemberVerb(),
     ]);
 
     public static Flush NewFlush()
@@ -52,6 +54,18 @@ internal static class Deciding
 
     /// <summary>Decides the command by its verb.</summary>
     public static void Decide(this Flush flush, in Submitted submitted) => submitted.Verb!.Decide(submitted, flush);
+
+    /// <summary>A user's place in the room, as it was loaded.</summary>
+    public static MemberState Has(this RoomState room, string userId, Membership membership)
+    {
+        var member = room.MemberOf(userId);
+        room.Owners += membership.Role == RoomRoles.Owner ? 1 : 0;
+        (member.Membership, member.IsLoaded) = (membership, true);
+        return member;
+    }
+
+    /// <inheritdoc cref="Has(RoomState, string, Membership)"/>
+    public static MemberState Has(this RoomState room, string userId, string role) => room.Has(userId, new Membership(role, Banned: false));
 
     public static RoomState Nowhere(string roomId = "lobby")
     {

@@ -39,6 +39,7 @@ internal ref partial struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue
     /// <summary>The largest seq: what a JavaScript number holds exactly.</summary>
     public const long MaxSeq = PositionFormat.MaxSeq;
 
+    private const int MaxWordChars = 64;
     private const int TraceparentChars = 55; // https://www.w3.org/TR/trace-context/#traceparent-header, version 00.
 
     private static readonly string[] Names =
@@ -82,6 +83,46 @@ internal ref partial struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue
 
     /// <summary>Text of a field that only one type of frame knows; null when absent.</summary>
     public string? Text(string name, int maxChars) => Text(name, Find(name), maxChars, mayBeEmpty: false);
+
+    /// <summary>Text of a field that only one type of frame knows, which may be empty; null when absent.</summary>
+    public string? TextOrEmpty(string name, int maxChars) => Text(name, Find(name), maxChars, mayBeEmpty: true);
+
+    /// <summary>An integer in a field that only one type of frame knows; null when absent.</summary>
+    public int? Integer(string name, int min, int max)
+    {
+        var value = Find(name);
+        if (value.Kind is JsonTokenType.None or JsonTokenType.Null)
+        {
+            return null;
+        }
+
+        if (TryInteger(value, min, max, out var number))
+        {
+            return (int)number;
+        }
+
+        Complain($"{name} must be an integer, {min} to {max}");
+        return null;
+    }
+
+    /// <summary>A boolean in a field that only one type of frame knows; null when absent.</summary>
+    public bool? Boolean(string name)
+    {
+        var kind = Find(name).Kind;
+        if (kind is not (JsonTokenType.None or JsonTokenType.Null or JsonTokenType.True or JsonTokenType.False))
+        {
+            Complain($"{name} must be true or false");
+        }
+
+        return kind is JsonTokenType.None or JsonTokenType.Null ? null : kind == JsonTokenType.True;
+    }
+
+    /// <summary>One of some words in a field that only one type of frame knows; null when absent.</summary>
+    public string? Word(string name, params ReadOnlySpan<string> words)
+    {
+        var word = Text(name, MaxWordChars);
+        return word is null || words.Contains(word) ? word : Complain<string>($"{name} must be one of {string.Join(", ", words!)}");
+    }
 
     /// <summary>An id: text, or an integer, which is taken as its digits; null when absent.</summary>
     public string? Id(Field field, int maxChars) => Id(Name(field), Of(field), maxChars);

@@ -55,6 +55,7 @@ internal static class FrameTypes
         {
             RoomId = fields.RoomId(), Seq = fields.RequiredInteger("seq", 1, FrameFields.MaxSeq), IsExact = true,
         }),
+        .. RoomFrames.Types,
         new("ping", static (ref FrameFields _) => new PingCommand()),
         new("auth", ReadToken),
         new("auth_refresh", ReadToken),

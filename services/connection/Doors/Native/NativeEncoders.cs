@@ -30,6 +30,7 @@ internal static class NativeEncoders
         NativeEncoder.Json<ReadReceiptEvent>(ReadReceipt),
         NativeEncoder.Json<OnlineCountEvent>(OnlineCount),
         NativeEncoder.Json<PresenceStateEvent>(PresenceState),
+        .. RoomFrames.Encoders,
         NativeEncoder.Json<GapEvent>(Gap),
         .. PresenceFrames.Encoders,
         NativeEncoder.Json<PongEvent>(Pong),
@@ -192,6 +193,7 @@ internal static class NativeEncoders
     {
         var json = FrameJson.BeginData("left"u8, left.RoomId, reference: left.Ref);
         json.WriteString("room_id"u8, left.RoomId);
+        FrameJson.WriteOptional(json, "reason"u8, left.Reason);
         return json;
     }
 

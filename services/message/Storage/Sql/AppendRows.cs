@@ -27,6 +27,7 @@ internal sealed class AppendRows
                         Removals += entry.Event.Member.Role.Length == 0 ? 1 : 0;
                         break;
                     case RoomEvent.BodyOneofCase.Room: Rooms++; break;
+                    case RoomEvent.BodyOneofCase.RoomUpdated or RoomEvent.BodyOneofCase.RoomDeleted: RoomChanges++; break;
                 }
             }
         }
@@ -34,6 +35,9 @@ internal sealed class AppendRows
 
     /// <summary>Entries that create a room.</summary>
     public int Rooms { get; }
+
+    /// <summary>Entries that change or delete a room.</summary>
+    public int RoomChanges { get; }
 
     /// <summary>Entries that change a member.</summary>
     public int Members { get; }
@@ -143,7 +147,7 @@ internal sealed class AppendRows
         parameters.Add(Array(NpgsqlDbType.Bigint, nths));
     }
 
-    /// <summary>room_id, kind, created_at_ms, created_by.</summary>
+    /// <summary>room_id, kind, created_at_ms, created_by, settings, community.</summary>
     public void AddNewRooms(NpgsqlParameterCollection parameters)
     {
         var created = Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Room, Rooms);
@@ -151,9 +155,23 @@ internal sealed class AppendRows
         parameters.Add(Array(NpgsqlDbType.Text, Column(created, row => row.Entry.Event.Room.Kind)));
         parameters.Add(Array(NpgsqlDbType.Bigint, Column(created, row => row.Entry.Event.CreatedAtMs)));
         parameters.Add(Array(NpgsqlDbType.Text, Column(created, row => row.Entry.Event.UserId)));
+        parameters.Add(Array(NpgsqlDbType.Bytea, Column(created, row => row.Entry.Event.Room.Settings?.ToByteArray())));
+        parameters.Add(Array(NpgsqlDbType.Text, Column(created, row => row.Entry.Event.Room.Settings?.Community ?? "")));
     }
 
-    /// <summary>room_id, user_id, username, role.</summary>
+    /// <summary>room_id, kind, settings, community, deleted: a deleted room keeps what it was.</summary>
+    public void AddRoomChanges(NpgsqlParameterCollection parameters)
+    {
+        var changed = Where(
+            entry => entry.Event.BodyCase is RoomEvent.BodyOneofCase.RoomUpdated or RoomEvent.BodyOneofCase.RoomDeleted, RoomChanges);
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.RoomId)));
+        parameters.Add(Array(NpgsqlDbType.Bytea, Column(changed, row => row.Entry.Event.RoomUpdated?.Settings.ToByteArray())));
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.RoomUpdated?.Settings.Kind)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.RoomUpdated?.Settings.Community)));
+        parameters.Add(Array(NpgsqlDbType.Boolean, Column(changed, row => row.Entry.Event.BodyCase == RoomEvent.BodyOneofCase.RoomDeleted)));
+    }
+
+    /// <summary>room_id, user_id, username, role, banned, banned_until_ms, muted, muted_until_ms, invited_by.</summary>
     public void AddMembers(NpgsqlParameterCollection parameters)
     {
         var changed = Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Member, Members);
@@ -161,6 +179,11 @@ internal sealed class AppendRows
         parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.Member.UserId)));
         parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.Member.Username)));
         parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.Member.Role)));
+        parameters.Add(Array(NpgsqlDbType.Boolean, Column(changed, row => row.Entry.Event.Member.Banned)));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column(changed, row => row.Entry.Event.Member.BannedUntilMs)));
+        parameters.Add(Array(NpgsqlDbType.Boolean, Column(changed, row => row.Entry.Event.Member.Muted)));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column(changed, row => row.Entry.Event.Member.MutedUntilMs)));
+        parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.Member.InvitedBy)));
     }
 
     /// <summary>room_id, members.</summary>

@@ -14,6 +14,12 @@ internal interface IMessageDialect : ISqlDialect
     /// <summary>After migration 4, for what no statement can do.</summary>
     Task MoveTailAsync(DbCommand command);
 
+    /// <returns>True when the database is an older state of what was written last, or another one; false also when that cannot be known.</returns>
+    Task<bool> HasGoneBackAsync();
+
+    /// <summary>The database counts as it is now: <see cref="HasGoneBackAsync"/> compares with it, and with what is appended from now on.</summary>
+    Task RememberAsync();
+
     /// <inheritdoc cref="IMessageStore.AppendAsync"/>
     Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends);
 }

@@ -10,7 +10,8 @@ namespace Tertulia.Messages.Storage.Sql;
 /// not be (the fence of an owner that is not the partition's, the entry before the first one). Only then it is asked which rooms can be
 /// appended, and those are, in a transaction that holds the partitions, so that the answer stays true.
 /// </remarks>
-internal sealed class PostgresAppend(NpgsqlDataSource source)
+/// <param name="source">The pool, which is another one after the server did not answer.</param>
+internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
 {
     // The row of the partition is locked until the transaction ends: a new owner waits for it, and flushes of one partition become visible in their order.
     private const string WriteFeed = """
@@ -36,17 +37,34 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
         """;
 
     private const string InsertRooms = """
-        insert into rooms (room_id, kind, members, created_at_ms, created_by)
-        select room_id, kind, 0, created_at_ms, created_by from unnest($1, $2, $3, $4) as r(room_id, kind, created_at_ms, created_by)
+        insert into rooms (room_id, kind, members, created_at_ms, created_by, settings, community)
+        select room_id, kind, 0, created_at_ms, created_by, settings, community
+        from unnest($1, $2, $3, $4, $5, $6) as r(room_id, kind, created_at_ms, created_by, settings, community)
+        """;
+
+    // A room that is changed several times in one flush: all of its settings are in the last entry that has some.
+    private const string UpdateRooms = """
+        with changes as (
+            select * from unnest($1, $2, $3, $4, $5) with ordinality as c(room_id, settings, kind, community, deleted, place)),
+        last as (
+            select distinct on (room_id) room_id, settings, kind, community from changes where not deleted order by room_id, place desc)
+        update rooms r set settings = coalesce(l.settings, r.settings), kind = coalesce(l.kind, r.kind), community = coalesce(l.community, r.community),
+            deleted = r.deleted or k.deleted
+        from (select room_id, bool_or(deleted) as deleted from changes group by room_id) k
+        left join last l on l.room_id = k.room_id
+        where r.room_id = k.room_id
         """;
 
     // A user's last change in the flush counts: a statement may not touch a row twice.
     private const string UpsertMembers = """
-        insert into members (room_id, user_id, username, role)
-        select distinct on (room_id, user_id) room_id, user_id, username, role
-        from unnest($1, $2, $3, $4) with ordinality as m(room_id, user_id, username, role, place)
+        insert into members (room_id, user_id, username, role, banned, banned_until_ms, muted, muted_until_ms, invited_by)
+        select distinct on (room_id, user_id) room_id, user_id, username, role, banned, banned_until_ms, muted, muted_until_ms, invited_by
+        from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) with ordinality
+            as m(room_id, user_id, username, role, banned, banned_until_ms, muted, muted_until_ms, invited_by, place)
         order by room_id, user_id, place desc
-        on conflict (room_id, user_id) do update set username = excluded.username, role = excluded.role
+        on conflict (room_id, user_id) do update set
+            username = case when excluded.username = '' then members.username else excluded.username end, role = excluded.role, banned = excluded.banned,
+            banned_until_ms = excluded.banned_until_ms, muted = excluded.muted, muted_until_ms = excluded.muted_until_ms, invited_by = excluded.invited_by
         """;
 
     // What was said before somebody became a member is not unread.
@@ -99,7 +117,7 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
     /// <inheritdoc cref="IMessageStore.AppendAsync"/>
     public async Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends)
     {
-        await using var connection = await source.OpenConnectionAsync(CancellationToken.None);
+        await using var connection = await source().OpenConnectionAsync(CancellationToken.None);
         try
         {
             await WriteAsync(connection, appends);
@@ -209,6 +227,11 @@ internal sealed class PostgresAppend(NpgsqlDataSource source)
         if (rows.Rooms > 0)
         {
             rows.AddNewRooms(Add(batch, InsertRooms));
+        }
+
+        if (rows.RoomChanges > 0)
+        {
+            rows.AddRoomChanges(Add(batch, UpdateRooms));
         }
 
         if (rows.Members > 0)

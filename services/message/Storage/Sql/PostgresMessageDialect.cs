@@ -8,7 +8,7 @@ internal sealed class PostgresMessageDialect : PostgresDialect, IMessageDialect
     private readonly PostgresAppend _append;
 
     public PostgresMessageDialect(StoreOptions options)
-        : base(options) => _append = new PostgresAppend(Source);
+        : base(options) => _append = new PostgresAppend(() => Source);
 
     public string OnlyPartition => "partition = @partition";
 
@@ -17,6 +17,11 @@ internal sealed class PostgresMessageDialect : PostgresDialect, IMessageDialect
         from {RowsTable("ids", "message_id", "room_id", "seq")} i
         where l.room_id = i.room_id and l.seq = cast(i.seq as bigint)
         """;
+
+    // What a server's standby or backup lacks is known to the nodes and the partitions' owners, which do not all end with it.
+    public Task<bool> HasGoneBackAsync() => Task.FromResult(false);
+
+    public Task RememberAsync() => Task.CompletedTask;
 
     public Task MoveTailAsync(DbCommand command) => Task.CompletedTask; // Never had one.
 

@@ -14,7 +14,14 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
 
     public Task InitializeAsync(CancellationToken cancellationToken) => dialect.TryForAsLongAsItTakesAsync(async () =>
     {
-        _epoch = await Schema.UpdateAsync(dialect);
+        var epoch = await Schema.UpdateAsync(dialect);
+        if (await dialect.HasGoneBackAsync())
+        {
+            epoch = await RenewAsync(epoch);
+        }
+
+        await dialect.RememberAsync();
+        _epoch = epoch;
         return true;
     }).WaitAsync(cancellationToken);
 
@@ -22,13 +29,9 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
 
     public Task<string> RenewEpochAsync(string knownEpoch, CancellationToken cancellationToken) => TryAsync(async () =>
     {
-        await using (var connection = await dialect.OpenAsync())
-        {
-            await using var command = connection.CreateCommand(SqlText.RenewEpoch, ("epoch", Schema.NewEpoch()), ("known", knownEpoch));
-            await command.ExecuteNonQueryAsync(CancellationToken.None);
-        }
-
-        return Seen(await ReadEpochAsync());
+        var epoch = Seen(await RenewAsync(knownEpoch));
+        await dialect.RememberAsync();
+        return epoch;
     }, cancellationToken);
 
     public Task<long> TakePartitionAsync(int partition, long nowMs, CancellationToken cancellationToken) => TryAsync(async () =>
@@ -97,10 +100,12 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
                     break;
                 case 1:
                     loaded.Rooms[id] = new RoomHead(
-                        id, reader.GetString(3), reader.GetInt32(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetString(7));
+                        id, reader.GetString(3), reader.GetInt32(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetString(7), reader.GetSettings(9),
+                        reader.GetBoolean(8), (int)reader.GetInt64(10));
                     break;
                 default:
-                    loaded.Members[new MemberKey(id, reader.GetString(2))] = new Membership(reader.GetString(3), reader.GetBoolean(8));
+                    loaded.Members[new MemberKey(id, reader.GetString(2))] = new Membership(
+                        reader.GetString(3), reader.GetBoolean(8), reader.GetBoolean(11), reader.GetInt64(5), reader.GetInt64(6), reader.GetString(7));
                     break;
             }
         }
@@ -209,18 +214,29 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
             view ??= new RoomView(
                 Seen(reader.GetString(0)),
                 new RoomHead(user.RoomId, reader.GetString(1), reader.GetInt32(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetString(5)),
-                new Membership(reader.GetString(6), reader.GetBoolean(7)),
+                new Membership(reader.GetString(6), reader.GetBoolean(7), reader.GetBoolean(8), reader.GetInt64(9), reader.GetInt64(10)),
                 [],
                 HasMore: false);
-            if (!reader.IsDBNull(8))
+            if (!reader.IsDBNull(11))
             {
-                total = reader.GetInt64(8);
-                view.Messages.Add(reader.GetMessage(9));
+                total = reader.GetInt64(11);
+                view.Messages.Add(reader.GetMessage(12));
             }
         }
 
         return view is null ? null : view with { HasMore = total > view.Messages.Count };
     }, cancellationToken);
+
+    private async Task<string> RenewAsync(string knownEpoch)
+    {
+        await using (var connection = await dialect.OpenAsync())
+        {
+            await using var command = connection.CreateCommand(SqlText.RenewEpoch, ("epoch", Schema.NewEpoch()), ("known", knownEpoch));
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+
+        return await ReadEpochAsync();
+    }
 
     private async Task<string> ReadEpochAsync()
     {

@@ -21,6 +21,7 @@ internal static class SqlText
         from ({Epoch}) e
         left join (select room_id, role from members
                    where user_id = @user and room_id > @after and role <> '' and not banned
+                       and not exists (select 1 from rooms d where d.room_id = members.room_id and d.deleted)
                    order by room_id limit @count + 1) m on 1 = 1
         left join room_log l on l.room_id = m.room_id and l.seq = (select max(seq) from room_log where room_id = m.room_id)
         order by m.room_id
@@ -82,14 +83,15 @@ internal static class SqlText
 
     // Three kinds of rows: the epoch, rooms, members.
     public static string Load(string rooms, string members) => $"""
-        select 0, value, '', '', 0, 0, 0, '', false from meta where key = 'epoch'
+        select 0, value, '', '', 0, 0, 0, '', false, null, 0, false from meta where key = 'epoch'
         union all
-        select 1, r.room_id, '', r.kind, r.members, l.seq, l.messages, r.created_by, false
+        select 1, r.room_id, '', r.kind, r.members, l.seq, l.messages, r.created_by, r.deleted, r.settings,
+            (select count(*) from members o where o.room_id = r.room_id and o.role = 'owner'), false
         from {rooms} k
         join rooms r on r.room_id = k.room_id
         join room_log l on l.room_id = r.room_id and l.seq = (select max(seq) from room_log where room_id = r.room_id)
         union all
-        select 2, m.room_id, m.user_id, m.role, 0, 0, 0, '', m.banned
+        select 2, m.room_id, m.user_id, m.role, 0, m.banned_until_ms, m.muted_until_ms, m.invited_by, m.banned, null, 0, m.muted
         from {members} k
         join members m on m.room_id = k.room_id and m.user_id = k.user_id
         """;
@@ -128,13 +130,13 @@ internal static class SqlText
 
     private static string View(string order, string messages) => $"""
         select e.value, r.kind, r.members, h.seq, h.messages, r.created_by, coalesce(b.role, ''), coalesce(b.banned, false),
-            p.total, p.seq, p.updated_seq, p.changed, p.body
+            coalesce(b.muted, false), coalesce(b.banned_until_ms, 0), coalesce(b.muted_until_ms, 0), p.total, p.seq, p.updated_seq, p.changed, p.body
         from rooms r
         join ({Epoch}) e on 1 = 1
         join ({LastEntry}) h on 1 = 1
         left join members b on b.room_id = r.room_id and b.user_id = @user
         left join ({Bounded(order, "seq, updated_seq, changed", "body", messages)}) p on 1 = 1
-        where r.room_id = @room
+        where r.room_id = @room and not r.deleted
         order by {(order == "updated_seq" ? "p.updated_seq" : "p.seq")}
         """;
 

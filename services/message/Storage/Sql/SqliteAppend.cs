@@ -22,6 +22,8 @@ internal sealed class SqliteAppend : IDisposable
     private readonly SqliteStatement _log;
     private readonly SqliteStatement _id;
     private readonly SqliteStatement _room;
+    private readonly SqliteStatement _roomChange;
+    private readonly SqliteStatement _roomEnd;
     private readonly SqliteStatement _member;
     private readonly SqliteStatement _count;
     private readonly SqliteStatement _mark;
@@ -52,10 +54,17 @@ internal sealed class SqliteAppend : IDisposable
                 insert into room_log (room_id, seq, kind, sender_id, idempotency_key, created_at_ms, messages, body) values (?, ?, ?, ?, ?, ?, ?, ?)
                 """),
             _id = new(database, "insert or ignore into message_ids (message_id, room_id, seq) values (?, ?, ?)"),
-            _room = new(database, "insert into rooms (room_id, kind, members, created_at_ms, created_by) values (?, ?, 0, ?, ?)"),
+            _room = new(database, """
+                insert into rooms (room_id, kind, members, created_at_ms, created_by, settings, community) values (?, ?, 0, ?, ?, ?, ?)
+                """),
+            _roomChange = new(database, "update rooms set kind = ?, settings = ?, community = ? where room_id = ?"),
+            _roomEnd = new(database, "update rooms set deleted = true where room_id = ?"),
             _member = new(database, """
-                insert into members (room_id, user_id, username, role) values (?, ?, ?, ?)
-                on conflict (room_id, user_id) do update set username = excluded.username, role = excluded.role
+                insert into members (room_id, user_id, username, role, banned, banned_until_ms, muted, muted_until_ms, invited_by) values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                on conflict (room_id, user_id) do update set
+                    username = case when excluded.username = '' then username else excluded.username end, role = excluded.role, banned = excluded.banned,
+                    banned_until_ms = excluded.banned_until_ms, muted = excluded.muted, muted_until_ms = excluded.muted_until_ms,
+                    invited_by = excluded.invited_by
                 """),
             _count = new(database, "update rooms set members = ? where room_id = ?"),
             _mark = new(database, "insert or ignore into read_marks (room_id, user_id, seq, own_after) values (?, ?, ?, ?)"),
@@ -245,6 +254,11 @@ internal sealed class SqliteAppend : IDisposable
                 _member.Bind(2, member.UserId);
                 _member.Bind(3, member.Username);
                 _member.Bind(4, member.Role);
+                _member.Bind(5, member.Banned ? 1 : 0);
+                _member.Bind(6, member.BannedUntilMs);
+                _member.Bind(7, member.Muted ? 1 : 0);
+                _member.Bind(8, member.MutedUntilMs);
+                _member.Bind(9, member.InvitedBy);
                 _member.Run();
                 _count.Bind(1, member.Members);
                 _count.Bind(2, roomId);
@@ -256,7 +270,21 @@ internal sealed class SqliteAppend : IDisposable
                 _room.Bind(2, entry.Event.Room.Kind);
                 _room.Bind(3, entry.Event.CreatedAtMs);
                 _room.Bind(4, entry.Event.UserId);
+                _room.Bind(5, Bytes(entry.Event.Room.Settings ?? new RoomSettings { Kind = entry.Event.Room.Kind }));
+                _room.Bind(6, entry.Event.Room.Settings?.Community ?? "");
                 _room.Run();
+                break;
+            case RoomEvent.BodyOneofCase.RoomUpdated:
+                var settings = entry.Event.RoomUpdated.Settings;
+                _roomChange.Bind(1, settings.Kind);
+                _roomChange.Bind(2, Bytes(settings));
+                _roomChange.Bind(3, settings.Community);
+                _roomChange.Bind(4, roomId);
+                _roomChange.Run();
+                break;
+            case RoomEvent.BodyOneofCase.RoomDeleted:
+                _roomEnd.Bind(1, roomId);
+                _roomEnd.Run();
                 break;
         }
 

@@ -3,9 +3,14 @@ using System.Data.Common;
 namespace Tertulia.Messages.Storage.Sql;
 
 /// <summary>SQLite: appends are the jobs of the one connection that writes.</summary>
-/// <param name="options">Where the file is.</param>
-internal sealed class SqliteMessageDialect(StoreOptions options) : SqliteDialect(options), IMessageDialect
+internal sealed class SqliteMessageDialect : SqliteDialect, IMessageDialect
 {
+    private readonly SqliteMark _mark;
+
+    /// <param name="options">Where the file is.</param>
+    public SqliteMessageDialect(StoreOptions options)
+        : base(options) => _mark = new SqliteMark(Path.GetFullPath(options.Path), OpenAsync);
+
     // Flushes of all partitions lie in one order: a partition's are looked for between the reader's position and the partition's last one.
     public string OnlyPartition =>
         "partition = @partition and flush between @flush and (select flush from partition_owners where partition = @partition)";
@@ -20,5 +25,23 @@ internal sealed class SqliteMessageDialect(StoreOptions options) : SqliteDialect
     /// <inheritdoc cref="IMessageStore.AppendAsync"/>
     /// <remarks>The caller may go on on the writer's thread, on which nothing may block.</remarks>
     public Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends) => Writer.RunAsync(
-        appends, static (session, appends) => session.Prepared(static connection => new SqliteAppend(connection)).Run(appends), goesOnHere: true);
+        (Appends: appends, Mark: _mark),
+        static (session, job) =>
+        {
+            var outcomes = session.Prepared(static connection => new SqliteAppend(connection)).Run(job.Appends);
+            job.Mark.Appended();
+            return outcomes;
+        },
+        goesOnHere: true);
+
+    public Task<bool> HasGoneBackAsync() => _mark.HasGoneBackAsync();
+
+    public Task RememberAsync() => _mark.RememberAsync();
+
+    public override async ValueTask DisposeAsync()
+    {
+        Writer.Dispose(); // All appends are done: where the database ends is known.
+        await _mark.DisposeAsync();
+        await base.DisposeAsync();
+    }
 }

@@ -9,6 +9,10 @@ internal static class StoredMessages
     /// <summary>The event in a column.</summary>
     public static RoomEvent GetEvent(this DbDataReader reader, int column) => RoomEvent.Parser.ParseFrom(reader.GetFieldValue<byte[]>(column));
 
+    /// <summary>A room's settings in a column; null when it has nothing but its kind.</summary>
+    public static RoomSettings? GetSettings(this DbDataReader reader, int column) =>
+        reader.IsDBNull(column) ? null : RoomSettings.Parser.ParseFrom(reader.GetFieldValue<byte[]>(column));
+
     /// <summary>The message in four columns: seq, seq of its last change, whether there was one, and its state or else its log entry.</summary>
     public static Message GetMessage(this DbDataReader reader, int column)
     {

@@ -12,7 +12,7 @@ namespace Tertulia.Sql;
 /// would make it send a cancel request, for which it opens a connection and blocks a thread of the pool until that is done, whatever <c>Cancellation
 /// Timeout</c> says (Npgsql 10, <c>NpgsqlConnector.PerformPostgresCancellation</c>): while the server does not answer, a thread for each caller.
 /// A transaction whose process stands still is ended as well: its locks would keep the next owner from its partitions.
-/// A command whose server says nothing at all is left alone after the same time and the pool begins anew; TCP ends it.
+/// A command whose server says nothing at all is left alone after the same time, with the pool that it has a place in; TCP ends it.
 /// </remarks>
 public class PostgresDialect : ISqlDialect
 {
@@ -25,6 +25,12 @@ public class PostgresDialect : ISqlDialect
     private const string Planning = "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_generic_plan";
 
     private static readonly TimeSpan AnswerGrace = TimeSpan.FromSeconds(2); // From the server's time-out to its answer.
+
+    private readonly string _connectionString;
+    private readonly Lock _replacing = new();
+    private volatile NpgsqlDataSource _source;
+    private NpgsqlDataSource? _former;
+    private long? _replacedAt;
 
     public PostgresDialect(StoreOptions options)
     {
@@ -40,7 +46,8 @@ public class PostgresDialect : ISqlDialect
         };
         var timeout = ((long)options.CommandTimeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
         builder.Options = $"{builder.Options} {Planning} -c statement_timeout={timeout} -c idle_in_transaction_session_timeout={timeout}".Trim();
-        Source = new NpgsqlDataSourceBuilder(builder.ConnectionString).Build();
+        _connectionString = builder.ConnectionString;
+        _source = NewSource();
     }
 
     /// <inheritdoc />
@@ -50,7 +57,11 @@ public class PostgresDialect : ISqlDialect
     public TimeSpan CommandTimeout { get; }
 
     /// <summary>The pool.</summary>
-    protected NpgsqlDataSource Source { get; }
+    /// <remarks>Another one after the server did not answer: to be asked for again each time.</remarks>
+    protected NpgsqlDataSource Source => _source;
+
+    /// <summary>Connections that the pool of a process has, at most.</summary>
+    public static int PoolSizeOf(StoreOptions options) => new NpgsqlConnectionStringBuilder(options.ConnectionString).MaxPoolSize;
 
     /// <inheritdoc />
     public async ValueTask<DbConnection> OpenAsync() => await Source.OpenConnectionAsync(CancellationToken.None);
@@ -112,7 +123,7 @@ public class PostgresDialect : ISqlDialect
     public StoreFault FaultOf(Exception exception) => exception switch
     {
         PostgresException { SqlState: ['2', '2' or '3', ..] or ['5', '4', ..] } => StoreFault.Rejected,
-        NpgsqlException or TimeoutException or SocketException or IOException => StoreFault.Unavailable,
+        NpgsqlException or TimeoutException or SocketException or IOException or ObjectDisposedException => StoreFault.Unavailable,
         _ => StoreFault.None,
     };
 
@@ -120,20 +131,47 @@ public class PostgresDialect : ISqlDialect
     // A primary that was demoted goes on answering, and refuses every write: new connections find the new primary.
     public void OnUnavailable(Exception exception)
     {
-        if (exception is TimeoutException or PostgresException
+        if (exception is TimeoutException)
+        {
+            Replace();
+        }
+        else if (exception is PostgresException
             {
                 SqlState: PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.AdminShutdown
                     or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow,
             })
         {
-            Source.Clear();
+            _source.Clear();
         }
     }
+
+    // What was left alone keeps its connection, and the connection its place in the pool, until TCP ends it: enough of them, and nothing else would get one. What times
+    // out within a time-out of that began before it.
+    private void Replace()
+    {
+        lock (_replacing)
+        {
+            var now = Environment.TickCount64;
+            if (now - _replacedAt < CommandTimeout.TotalMilliseconds)
+            {
+                return;
+            }
+
+            _replacedAt = now;
+            var older = _former; // Nobody is about to open a connection with it any more.
+            (_former, _source) = (_source, NewSource());
+            _former.Clear(); // Those that are idle, and the others when they are given back.
+            older?.Dispose();
+        }
+    }
+
+    private NpgsqlDataSource NewSource() => new NpgsqlDataSourceBuilder(_connectionString).Build();
 
     /// <inheritdoc />
     public ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
-        return Source.DisposeAsync();
+        _former?.Dispose();
+        return _source.DisposeAsync();
     }
 }

@@ -130,7 +130,7 @@ public class SqliteDialect : ISqlDialect
     };
 
     /// <inheritdoc />
-    public ValueTask DisposeAsync()
+    public virtual ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         Writer.Dispose();

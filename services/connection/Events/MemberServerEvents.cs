@@ -1,0 +1,38 @@
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Events;
+
+/// <summary>A user's place in a room is another one.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Epoch">Epoch of the seq; empty when it is not known.</param>
+/// <param name="Entry">An entry whose body is a changed member; its seq is 0 when it was so already.</param>
+/// <param name="Ref">Of the command that it answers; null for everyone else.</param>
+internal sealed record MemberEvent(string RoomId, string Epoch, RoomEvent Entry, string? Ref = null)
+    : ServerEvent(Ref is null ? DeliveryClass.Durable : DeliveryClass.Control)
+{
+    /// <inheritdoc />
+    public override int HeldBytes => base.HeldBytes + Entry.CalculateSize();
+}
+
+/// <summary>A room is another one: its settings.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Epoch">Epoch of the seq; empty when it is not known.</param>
+/// <param name="Entry">An entry whose body is an updated room; its seq is 0 when it was so already.</param>
+/// <param name="Ref">Of the command that it answers; null for everyone else.</param>
+internal sealed record RoomUpdatedEvent(string RoomId, string Epoch, RoomEvent Entry, string? Ref = null)
+    : ServerEvent(Ref is null ? DeliveryClass.Durable : DeliveryClass.Control)
+{
+    /// <inheritdoc />
+    public override int HeldBytes => base.HeldBytes + Entry.CalculateSize();
+}
+
+/// <summary>The caller's room is there.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Entry">An entry whose body is a created room; its seq is 0 when it was there already.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+internal sealed record RoomCreatedEvent(string RoomId, RoomEvent Entry, string? Ref) : ServerEvent(DeliveryClass.Control);
+
+/// <summary>The room is deleted, as the caller wanted.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+internal sealed record RoomDeletedEvent(string RoomId, string? Ref) : ServerEvent(DeliveryClass.Control);
