@@ -28,6 +28,9 @@ public static class Digest
     /// <summary>Digest of a device that is away. No room has such an id.</summary>
     public static ulong OfAway(string connectionId) => Of(connectionId, "~away");
 
+    /// <summary>Digest of the room that a device shows. No connection has such an id.</summary>
+    public static ulong OfFocused(string connectionId, string roomId) => Of($"~{connectionId}", roomId);
+
     /// <summary>Digest of a user whom sessions of the node watch. No connection has such an id.</summary>
     public static ulong OfWatched(string userId) => Of("~watched", userId);
 

@@ -1,5 +1,6 @@
 using Tertulia.Notifications.Admin;
 using Tertulia.Notifications.Jobs;
+using Tertulia.Notifications.Push;
 using Tertulia.Notifications.Storage;
 using Tertulia.Sql;
 
@@ -18,6 +19,8 @@ public static class NotificationServiceSetup
         services.AddSingleton<Telemetry>();
         services.AddStore("notification-store", NotificationStore.Open);
         services.AddJobs();
+        services.AddEgress();
+        services.AddPush();
         return services;
     }
 

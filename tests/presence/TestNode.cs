@@ -58,6 +58,8 @@ internal sealed class TestNode : IAsyncDisposable
 
     public Task CloseAsync(string connectionId) => ReportAsync([Closed(connectionId)]);
 
+    public Task FocusAsync(string connectionId, string roomId) => ReportAsync([new PresenceChange { ConnectionId = connectionId, Focused = roomId }]);
+
     public Task SetAwayAsync(string connectionId, bool isAway) => ReportAsync([new PresenceChange { ConnectionId = connectionId, Away = isAway }]);
 
     public Task WatchAsync(params string[] userIds) => ReportAsync([.. userIds.Select(userId => new PresenceChange { Watched = userId })]);
@@ -102,6 +104,7 @@ internal sealed class TestNode : IAsyncDisposable
             {
                 digest += Digest.Of(connection.ConnectionId, "");
                 digest += connection.Away ? Digest.OfAway(connection.ConnectionId) : 0;
+                digest += connection.FocusedRoomId.Length > 0 ? Digest.OfFocused(connection.ConnectionId, connection.FocusedRoomId) : 0;
                 foreach (var room in connection.RoomIds)
                 {
                     digest += Digest.Of(connection.ConnectionId, room);
@@ -201,6 +204,9 @@ internal sealed class TestNode : IAsyncDisposable
                 break;
             case PresenceChange.ChangeOneofCase.Away:
                 _connections[change.ConnectionId].Away = change.Away;
+                break;
+            case PresenceChange.ChangeOneofCase.Focused:
+                _connections[change.ConnectionId].FocusedRoomId = change.Focused;
                 break;
             case PresenceChange.ChangeOneofCase.Watched:
                 _watched.Add(change.Watched);

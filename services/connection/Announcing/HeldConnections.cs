@@ -47,6 +47,7 @@ internal sealed class HeldConnections
             {
                 _digest -= Digest.Of(connectionId, "");
                 _digest -= held.IsAway ? Digest.OfAway(connectionId) : 0;
+                _digest -= held.Focused.Length > 0 ? Digest.OfFocused(connectionId, held.Focused) : 0;
                 foreach (var roomId in held.Rooms)
                 {
                     _digest -= Digest.Of(connectionId, roomId);
@@ -79,6 +80,10 @@ internal sealed class HeldConnections
             {
                 _digest -= Digest.Of(connectionId, roomId);
                 Add(new PresenceChange { ConnectionId = connectionId, Left = roomId });
+                if (held.Focused == roomId)
+                {
+                    SetFocus(connectionId, held, "");
+                }
             }
         }
     }
@@ -93,6 +98,18 @@ internal sealed class HeldConnections
                 held.IsAway = isAway;
                 _digest = isAway ? _digest + Digest.OfAway(connectionId) : _digest - Digest.OfAway(connectionId);
                 Add(new PresenceChange { ConnectionId = connectionId, Away = isAway });
+            }
+        }
+    }
+
+    /// <summary>The device shows a room that it is in, or none: empty. Without effect when it is not in the room.</summary>
+    public void SetFocus(string connectionId, string roomId)
+    {
+        lock (_lock)
+        {
+            if (_connections.TryGetValue(connectionId, out var held) && held.Focused != roomId && (roomId.Length == 0 || held.Rooms.Contains(roomId)))
+            {
+                SetFocus(connectionId, held, roomId);
             }
         }
     }
@@ -147,6 +164,14 @@ internal sealed class HeldConnections
         }
     }
 
+    private void SetFocus(string connectionId, Held held, string roomId)
+    {
+        _digest -= held.Focused.Length > 0 ? Digest.OfFocused(connectionId, held.Focused) : 0;
+        _digest += roomId.Length > 0 ? Digest.OfFocused(connectionId, roomId) : 0;
+        held.Focused = roomId;
+        Add(new PresenceChange { ConnectionId = connectionId, Focused = roomId });
+    }
+
     private void Add(PresenceChange change)
     {
         if (_overflowed)
@@ -174,6 +199,9 @@ internal sealed class HeldConnections
 
         public bool IsAway { get; set; }
 
+        /// <summary>Empty: it shows none.</summary>
+        public string Focused { get; set; } = "";
+
         /// <summary>A list while there are few, as almost always: it is small. With many a set, because all connections share the lock under which it is searched.</summary>
         public ICollection<string> Rooms { get; private set; } = new List<string>(1);
 
@@ -194,7 +222,7 @@ internal sealed class HeldConnections
         }
 
         public PresentConnection ToPresent(string connectionId) =>
-            new() { ConnectionId = connectionId, UserId = UserId, Username = Username, Away = IsAway, RoomIds = { Rooms } };
+            new() { ConnectionId = connectionId, UserId = UserId, Username = Username, Away = IsAway, FocusedRoomId = Focused, RoomIds = { Rooms } };
     }
 }
 

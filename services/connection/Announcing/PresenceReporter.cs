@@ -58,6 +58,12 @@ internal sealed partial class PresenceReporter(
         Wake();
     }
 
+    public void SetFocus(string connectionId, string roomId)
+    {
+        _held.SetFocus(connectionId, roomId);
+        Wake();
+    }
+
     public void Watch(string userId)
     {
         _held.Watch(userId);

@@ -22,6 +22,9 @@ internal sealed record ChosenStatusEvent(ChosenStatus Status, string? Ref) : Ser
 /// <param name="Ref">The command's <c>ref</c>.</param>
 internal sealed record DeviceStatusEvent(string UserId, bool IsAway, string Ref) : ServerEvent(DeliveryClass.Control);
 
+/// <summary>A device said which room it shows. To the device that said it, when it asked for an answer.</summary>
+internal sealed record FocusEvent(string? RoomId, string Ref) : ServerEvent(DeliveryClass.Control);
+
 /// <summary>How the users are shown whom a client watches from now on.</summary>
 /// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
 /// <param name="Users">Those that fit.</param>

@@ -137,6 +137,13 @@ internal sealed record PresenceSetCommand : ClientCommand
     public bool IsOfDevice { get; init; }
 }
 
+/// <summary>Which room the device shows to its user at this moment.</summary>
+internal sealed record FocusCommand : ClientCommand
+{
+    /// <summary>Null: none.</summary>
+    public string? RoomId { get; init; }
+}
+
 /// <summary>The client wants to be told how users are shown.</summary>
 internal sealed record PresenceWatchCommand : ClientCommand
 {

@@ -12,6 +12,7 @@ internal static class VerbSetup
         .AddHandler<PresenceSetHandler>()
         .AddHandler<PresenceWatchHandler>()
         .AddHandler<PresenceUnwatchHandler>()
+        .AddHandler<FocusHandler>()
         .AddHandler<JoinHandler>()
         .AddHandler<LeaveHandler>()
         .AddHandler<HistoryHandler>()

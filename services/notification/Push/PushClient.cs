@@ -43,7 +43,7 @@ internal enum PushVerdict
 internal readonly record struct PushOutcome(PushVerdict Verdict, TimeSpan? RetryAfter = null, string Reason = "");
 
 /// <summary>Hands pushes to push services (RFC 8030).</summary>
-internal sealed class PushClient(EgressRules rules, VapidTokens tokens, TimeProvider time) : IDisposable
+internal sealed class PushClient(EgressRules rules, Func<CancellationToken, Task<VapidTokens>> tokens, TimeProvider time) : IDisposable
 {
     private const int TopicChars = 32; // RFC 8030, 5.4.
     private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromDays(1);
@@ -61,9 +61,10 @@ internal sealed class PushClient(EgressRules rules, VapidTokens tokens, TimeProv
             return new PushOutcome(PushVerdict.Refused, Reason: refusal);
         }
 
+        var authorization = (await tokens(cancellationToken)).Of(endpoint!);
         try
         {
-            using var request = Request(endpoint!, subscription, content, timeToLive);
+            using var request = Request(endpoint!, authorization, subscription, content, timeToLive);
             using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             return Outcome(response);
         }
@@ -79,13 +80,13 @@ internal sealed class PushClient(EgressRules rules, VapidTokens tokens, TimeProv
 
     public void Dispose() => _http.Dispose();
 
-    private HttpRequestMessage Request(Uri endpoint, PushSubscription subscription, PushContent content, TimeSpan timeToLive)
+    private static HttpRequestMessage Request(Uri endpoint, string authorization, PushSubscription subscription, PushContent content, TimeSpan timeToLive)
     {
         var body = PushEncryption.Encrypt(content.ToPayload(), Base64Url.DecodeFromChars(subscription.Key), Base64Url.DecodeFromChars(subscription.Auth));
         var request = new HttpRequestMessage(HttpMethod.Post, endpoint) { Content = new ByteArrayContent(body) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
         request.Content.Headers.ContentEncoding.Add("aes128gcm");
-        request.Headers.TryAddWithoutValidation("Authorization", tokens.Of(endpoint));
+        request.Headers.TryAddWithoutValidation("Authorization", authorization);
         request.Headers.TryAddWithoutValidation("TTL", ((long)timeToLive.TotalSeconds).ToString(CultureInfo.InvariantCulture));
         request.Headers.TryAddWithoutValidation("Urgency", UrgencyOf(content.Kind));
         request.Headers.TryAddWithoutValidation("Topic", TopicOf(content.Tag));

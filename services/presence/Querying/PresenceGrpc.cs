@@ -30,6 +30,9 @@ internal sealed class PresenceGrpc(PresenceLoop loop, StatusSetter setter, UserQ
             ? ShownAsync(request.UserIds, context.CancellationToken)
             : throw RpcErrors.Refuse(ErrorCode.BadRequest, $"at most {MaxUsers} users");
 
+    public override Task<FocusReply> GetFocus(GetFocusRequest request, ServerCallContext context) =>
+        AskAsync(map => new FocusReply { RoomIds = { map.FocusOf(request.UserId) } }, context);
+
     public override Task<ChosenStatus> SetStatus(SetStatusRequest request, ServerCallContext context)
     {
         RequireSettled();

@@ -70,6 +70,9 @@ internal sealed class NodeEntry(string nodeId)
 
     public Dictionary<string, ConnectionEntry> Connections { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>The rooms that devices show, by connection: apart from the connections, because most have none.</summary>
+    public Dictionary<string, string> Focused { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Users whose presence sessions of the node watch.</summary>
     public HashSet<string> Watched { get; } = new(StringComparer.Ordinal);
 
@@ -96,4 +99,19 @@ internal sealed class NodeEntry(string nodeId)
 
     /// <summary>Parts of a snapshot that is not complete; null when none is coming in.</summary>
     public SnapshotAssembly? Assembly { get; set; }
+
+    /// <summary>A device of the node shows a room to its user, or none: empty.</summary>
+    public void SetFocus(string connectionId, string roomId)
+    {
+        if (Focused.Remove(connectionId, out var before))
+        {
+            Digest -= Contracts.Digest.OfFocused(connectionId, before);
+        }
+
+        if (roomId.Length > 0 && Connections.ContainsKey(connectionId))
+        {
+            Focused[connectionId] = roomId;
+            Digest += Contracts.Digest.OfFocused(connectionId, roomId);
+        }
+    }
 }

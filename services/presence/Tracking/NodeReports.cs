@@ -227,6 +227,9 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
                 case PresenceChange.ChangeOneofCase.Away:
                     map.SetAway(node, change.ConnectionId, change.Away);
                     break;
+                case PresenceChange.ChangeOneofCase.Focused:
+                    node.SetFocus(change.ConnectionId, change.Focused);
+                    break;
                 case PresenceChange.ChangeOneofCase.Watched:
                     map.Watch(node, change.Watched);
                     break;

@@ -80,6 +80,7 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses, R
             node.Digest -= Digest.OfAway(connectionId);
         }
 
+        node.SetFocus(connectionId, "");
         user.Nodes.Remove(node);
         user.Connections.Remove(connection);
         if (user.Nodes.Count == 0)
@@ -166,6 +167,27 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses, R
         Refresh(connection.User);
     }
 
+    /// <summary>The rooms that a user's devices show, those that are away excepted.</summary>
+    public IReadOnlyCollection<string> FocusOf(string userId)
+    {
+        var rooms = new HashSet<string>(StringComparer.Ordinal);
+        if (_users.TryGetValue(userId, out var user))
+        {
+            foreach (var connection in user.Connections.ToArray().Where(connection => !connection.IsAway))
+            {
+                foreach (var node in user.Nodes.ToArray())
+                {
+                    if (node.Focused.TryGetValue(connection.ConnectionId, out var roomId))
+                    {
+                        rooms.Add(roomId);
+                    }
+                }
+            }
+        }
+
+        return rooms;
+    }
+
     /// <summary>Sessions of the node watch the user.</summary>
     public void Watch(NodeEntry node, string userId)
     {
@@ -243,6 +265,7 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses, R
 
             Open(node, connection.ConnectionId, connection.UserId, connection.Username);
             SetAway(node, connection.ConnectionId, connection.Away);
+            node.SetFocus(connection.ConnectionId, connection.FocusedRoomId);
             foreach (var roomId in connection.RoomIds)
             {
                 Enter(node, connection.ConnectionId, roomId);

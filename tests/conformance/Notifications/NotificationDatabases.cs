@@ -38,3 +38,9 @@ public sealed class SqliteJobTests() : JobConformance(new SqliteNotifications())
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PostgresJobTests(PostgresServer server) : JobConformance(new PostgresNotifications(server));
+
+public sealed class SqlitePushTests() : PushConformance(new SqliteNotifications());
+
+[Collection(PostgresGroup.Name)]
+[Trait(Needs.Trait, Needs.Postgres)]
+public sealed class PostgresPushTests(PostgresServer server) : PushConformance(new PostgresNotifications(server));

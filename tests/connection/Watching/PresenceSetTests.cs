@@ -1,3 +1,4 @@
+using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
@@ -96,6 +97,27 @@ public sealed class PresenceSetTests : IAsyncLifetime
         await Eventually.HoldsAsync(
             () => _node.Reports.TryRead(out var report) && report.Delta?.Changes.LastOrDefault() is { Away: true } change && change.ConnectionId == ana.Session.ConnectionId,
             "it is reported");
+    }
+
+    [Fact]
+    public async Task A_device_says_which_of_its_rooms_it_shows()
+    {
+        var ana = await _node.ConnectAsync("ana");
+        var held = new HeldConnections();
+        held.Open("c", "ana", "Ana");
+        held.Enter("c", "1");
+        held.SetFocus("c", "2");
+        held.SetFocus("c", "1");
+        held.Leave("c", "1");
+
+        await ana.SendAsync(new FocusCommand { RoomId = "1", Ref = "f1" });
+        await ana.SendAsync(new FocusCommand { Ref = "f2" });
+
+        Assert.Equal("""{"type":"focus","room_id":"1","ref":"f1","data":{}}""", (await ana.NextAsync("focus", "the answer")).Raw);
+        Assert.Equal("""{"type":"focus","ref":"f2","data":{}}""", (await ana.NextAsync("focus", "the answer")).Raw);
+        var told = held.Take(whole: true);
+        Assert.Equal(["1", ""], told.Changes.Where(change => change.HasFocused).Select(change => change.Focused));
+        Assert.Equal(Digest.Of("c", ""), told.Digest);
     }
 
     [Fact]

@@ -167,7 +167,7 @@ public sealed class PushClientTests : IAsyncLifetime
     private async Task<PushOutcome> SendAsync(PushSubscription subscription, PushContent content, EgressRules? rules = null)
     {
         using var tokens = new VapidTokens(VapidKeys.Generate(), null, _time);
-        using var client = new PushClient(rules ?? Allowing(), tokens, _time);
+        using var client = new PushClient(rules ?? Allowing(), _ => Task.FromResult(tokens), _time);
         return await client.SendAsync(subscription, content, TimeToLive, CancellationToken.None);
     }
 }

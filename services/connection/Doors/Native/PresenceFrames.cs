@@ -23,6 +23,7 @@ internal static class PresenceFrames
             Until = fields.Time("until"),
             IsOfDevice = fields.Flag("device"),
         }),
+        new("focus", static (ref FrameFields fields) => new FocusCommand { RoomId = fields.RoomId() }),
         new("presence_watch", static (ref FrameFields fields) => new PresenceWatchCommand { UserIds = UserIds(ref fields) ?? [] }),
         new("presence_unwatch", static (ref FrameFields fields) => new PresenceUnwatchCommand { UserIds = UserIds(ref fields) }),
     ];
@@ -33,6 +34,7 @@ internal static class PresenceFrames
         NativeEncoder.Json<PresenceEvent>(Presence),
         NativeEncoder.Json<ChosenStatusEvent>(Chosen),
         NativeEncoder.Json<DeviceStatusEvent>(Device),
+        NativeEncoder.Json<FocusEvent>(static focus => FrameJson.BeginData("focus"u8, focus.RoomId, reference: focus.Ref)),
         NativeEncoder.Json<WatchStateEvent>(State),
         NativeEncoder.Json<UnwatchedEvent>(Unwatched),
     ];

@@ -1,0 +1,112 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using Tertulia.Notifications.Jobs;
+using Tertulia.Notifications.Storage;
+
+namespace Tertulia.Notifications.Push;
+
+/// <summary>The rooms that a user's focused devices show at this moment; empty when nobody knows.</summary>
+internal delegate Task<IReadOnlySet<string>> FocusedRooms(string userId, CancellationToken cancellationToken);
+
+/// <summary>Makes one push of all that waits for a user, and a job for each device.</summary>
+internal sealed class PushUserHandler(
+    NotificationStore store, JobStore jobs, PushSubscriptions subscriptions, FocusedRooms focused, IOptions<PushOptions> options, TimeProvider time) : IJobHandler
+{
+    public const string KindName = "push-user";
+
+    /// <summary>Tag of a push that tells of several others.</summary>
+    public const string SummaryTag = "summary";
+
+    private const int SummaryLines = 3;
+
+    public string Kind => KindName;
+
+    /// <param name="job">Its body is the user's id.</param>
+    /// <param name="cancellationToken">The process stops.</param>
+    public async Task<JobResult> RunAsync(Job job, CancellationToken cancellationToken)
+    {
+        var userId = job.Body;
+        var window = options.Value.CollapseWindow;
+        var due = await store.ReadAsync(command => PendingPushes.DueAsync(command, userId, window), cancellationToken);
+        if (due > time.GetUtcNow())
+        {
+            return JobResult.Later(due); // It was decided at the very moment in which another one was made.
+        }
+
+        var waiting = await store.ReadAsync(
+            command => command.With(
+                "select tag, content, waiting from notification_pushes where user_id = @user and waiting > 0 order by useq", ("user", userId))
+                .ListAsync(row => new Waiting(row.GetString(0), JsonSerializer.Deserialize<PushContent>(row.GetString(1))!, row.GetInt32(2))),
+            cancellationToken);
+        var devices = waiting.Count > 0 ? await subscriptions.OfAsync(userId, cancellationToken) : [];
+        var seen = devices.Count > 0 ? await focused(userId, cancellationToken) : new HashSet<string>();
+        var told = waiting.Where(one => one.Content.RoomId.Length == 0 || !seen.Contains(one.Content.RoomId)).ToArray();
+        await WriteAsync(job, userId, waiting, devices.Count > 0 && told.Length > 0 ? Compose(told) : null, devices, cancellationToken);
+        jobs.Ring();
+        return JobResult.Ended;
+    }
+
+    /// <summary>One push: that of the only tag, or a summary.</summary>
+    private static PushContent Compose(Waiting[] told)
+    {
+        var newest = told[^1].Content;
+        var count = told.Sum(one => one.Count);
+        if (told.Length == 1)
+        {
+            return newest with { Count = count };
+        }
+
+        var lines = told.Reverse().Take(SummaryLines).Select(one => one.Content.Title.Length > 0 ? $"{one.Content.Title}: {one.Content.Body}" : one.Content.Body);
+        return newest with
+        {
+            Tag = SummaryTag,
+            Title = string.Create(CultureInfo.InvariantCulture, $"{count} new notifications"),
+            Body = string.Join('\n', lines),
+            RoomId = "",
+            Link = "",
+            Count = count,
+        };
+    }
+
+    private Task<int> WriteAsync(Job job, string userId, List<Waiting> waiting, PushContent? push, List<PushSubscription> devices, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        return store.WriteAsync(
+            async command =>
+            {
+                if (!await JobStore.EndAsync(command, job))
+                {
+                    throw new InvalidOperationException("Another replica has the job"); // Nothing of this is committed; the attempt after this finds no job.
+                }
+
+                foreach (var one in waiting)
+                {
+                    // What came meanwhile goes on waiting. What is shown is what the push names, under its own tag.
+                    var shown = push?.Tag == one.Tag ? one.Content.NotificationId : null;
+                    await command.With(
+                        "update notification_pushes set waiting = case when waiting > @count then waiting - @count else 0 end, shown_id = coalesce(@shown, shown_id) where user_id = @user and tag = @tag",
+                        ("count", one.Count), ("shown", shown), ("user", userId), ("tag", one.Tag)).RunAsync();
+                }
+
+                if (push is null)
+                {
+                    return 0;
+                }
+
+                await command.With(
+                    "insert into notification_push_users (user_id, pushed_at_ms) values (@user, @now) on conflict (user_id) do update set pushed_at_ms = excluded.pushed_at_ms",
+                    ("user", userId), ("now", now.ToUnixTimeMilliseconds())).RunAsync();
+                foreach (var device in devices)
+                {
+                    var body = JsonSerializer.Serialize(new PushJob(userId, device.DeviceId, push));
+                    await JobStore.PutAsync(command, $"push:{userId}:{device.DeviceId}:{push.Tag}", PushHandler.KindName, body, now, now);
+                }
+
+                return devices.Count;
+            },
+            cancellationToken);
+    }
+
+    private sealed record Waiting(string Tag, PushContent Content, int Count);
+}
