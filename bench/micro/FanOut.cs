@@ -1,5 +1,7 @@
 using BenchmarkDotNet.Attributes;
+using Microsoft.Extensions.Options;
 using Tertulia.Connections.Events;
+using Tertulia.Connections.Explaining;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
@@ -19,7 +21,7 @@ public class FanOut
     [GlobalSetup]
     public void Enter()
     {
-        var hub = new RoomHub(new EntryViews([new MessageView()]), exits: null!, TimeProvider.System); // Nobody is put out.
+        var hub = new RoomHub(new EntryViews([new MessageView()]), exits: null!, new DeliveryLog(Options.Create(new ExplainOptions())), TimeProvider.System); // Nobody is put out.
         for (var number = 0; number < Members; number++)
         {
             var outbox = new Outbox(SharedWire.Instance, new OutboxOptions(), TimeProvider.System);

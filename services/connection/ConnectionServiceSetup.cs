@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Auth;
+using Tertulia.Connections.Explaining;
 using Tertulia.Connections.Limits;
 using Tertulia.Connections.Rest;
 using Tertulia.Connections.Rooms;
@@ -65,6 +66,9 @@ public static class ConnectionServiceSetup
 
     private static IServiceCollection AddRooms(this IServiceCollection services) => services
         .AddSingleton<RoomExits>()
+        .AddOptionsOf<ExplainOptions, ExplainOptionsValidator>(ExplainOptions.Section)
+        .AddSingleton<DeliveryLog>()
+        .AddSingleton<Trails>()
         .AddSingleton<RoomHub>()
         .AddOptionsOf<RoomReadOptions, RoomReadOptionsValidator>(RoomReadOptions.Section)
         .AddSingleton<PatientReads>()

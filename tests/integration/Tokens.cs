@@ -13,9 +13,9 @@ internal static class Tokens
     public const string Secret = "a secret of the tests, long enough for HS256";
 
     /// <summary>A token as an issuer makes it.</summary>
-    public static string For(string userId, TimeSpan life, string secret = Secret, string alg = "HS256", string? audience = null)
+    public static string For(string userId, TimeSpan life, string secret = Secret, string alg = "HS256", string? audience = null, string role = "user")
     {
-        var claims = new { sub = userId, name = userId, iss = Issuer, aud = audience ?? Audience, exp = DateTimeOffset.UtcNow.Add(life).ToUnixTimeSeconds() };
+        var claims = new { sub = userId, name = userId, role, iss = Issuer, aud = audience ?? Audience, exp = DateTimeOffset.UtcNow.Add(life).ToUnixTimeSeconds() };
         var signed = $"{Encode(JsonSerializer.SerializeToUtf8Bytes(new { alg, typ = "JWT" }))}.{Encode(JsonSerializer.SerializeToUtf8Bytes(claims))}";
         var signature = alg == "HS256" ? HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.ASCII.GetBytes(signed)) : [];
         return $"{signed}.{Encode(signature)}";

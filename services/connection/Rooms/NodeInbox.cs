@@ -2,6 +2,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Tertulia.Bus;
 using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Events;
+using Tertulia.Connections.Explaining;
 using Tertulia.Connections.Submitting;
 using Tertulia.Connections.Users;
 using Tertulia.Connections.Watching;
@@ -13,7 +14,7 @@ namespace Tertulia.Connections.Rooms;
 /// <summary>What comes to this node through the bus, given to whom it concerns.</summary>
 internal sealed partial class NodeInbox(
     ILiveBus bus, ProcessIdentity node, RoomHub hub, PendingAcks pending, GapRepair repair, Subscriptions subscriptions, SubmitBatcher batcher, TypingTracker typing,
-    PresenceReporter reporter, PresenceFlow presence, WatchList watches, RateExchange rates, SharedUsers shared, UserEvents users, ILogger<NodeInbox> logger)
+    PresenceReporter reporter, PresenceFlow presence, WatchList watches, RateExchange rates, SharedUsers shared, UserEvents users, Trails trails, ILogger<NodeInbox> logger)
     : BackgroundService, IHealthCheck
 {
     private volatile bool _receiving;
@@ -108,6 +109,7 @@ internal sealed partial class NodeInbox(
         }
 
         shared.OnBatch(batch);
+        trails.OnBatch(batch);
         foreach (var chosen in batch.Chosen)
         {
             presence.OnChosen(chosen);

@@ -200,20 +200,22 @@ internal sealed partial class RoomBinding
     private void FanOut(ServerEvent serverEvent, RoomEvent entry)
     {
         var members = _members.Span;
-        var missed = 0;
+        List<string>? missed = null;
         foreach (var member in members)
         {
             if (!member.Offer(serverEvent, entry.Seq))
             {
-                missed++;
+                (missed ??= []).Add(member.Session.ConnectionId);
             }
         }
 
-        Telemetry.Deliveries.Add(members.Length - missed);
-        if (missed > 0)
+        Telemetry.Deliveries.Add(members.Length - (missed?.Count ?? 0));
+        if (missed is not null)
         {
-            Telemetry.OutboxDropped.Add(missed);
+            Telemetry.OutboxDropped.Add(missed.Count);
         }
+
+        Remember(entry, members.Length, missed);
 
         if (entry.SubmittedAtMs > 0 && Telemetry.DeliveryLatency.Enabled)
         {

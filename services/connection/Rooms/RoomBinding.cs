@@ -1,4 +1,5 @@
 using Tertulia.Connections.Events;
+using Tertulia.Connections.Explaining;
 using Tertulia.Connections.Watching;
 using Tertulia.Contracts;
 
@@ -9,8 +10,9 @@ namespace Tertulia.Connections.Rooms;
 /// <param name="roomId">The room.</param>
 /// <param name="views">How entries are shown.</param>
 /// <param name="exits">How members are taken out.</param>
+/// <param name="log">Remembers what was delivered.</param>
 /// <param name="emptySince">Time stamp of now: a room without members is given up some time later.</param>
-internal sealed partial class RoomBinding(string roomId, EntryViews views, RoomExits exits, long emptySince)
+internal sealed partial class RoomBinding(string roomId, EntryViews views, RoomExits exits, DeliveryLog log, long emptySince)
 {
     private readonly MemberList _members = new();
     private readonly EventOrder _order = new();
@@ -70,6 +72,11 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, RoomE
             if (member.State == MemberState.Left)
             {
                 return false;
+            }
+
+            if (member.State == MemberState.Live)
+            {
+                Remember(member);
             }
 
             member.Leave();

@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
+using Tertulia.Connections.Explaining;
 using Tertulia.Connections.Sessions;
 
 namespace Tertulia.Connections.Rooms;
 
 /// <summary>The rooms of this node, by room id.</summary>
-internal sealed class RoomHub(EntryViews views, RoomExits exits, TimeProvider time)
+internal sealed class RoomHub(EntryViews views, RoomExits exits, DeliveryLog log, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, RoomBinding> _rooms = new(StringComparer.Ordinal);
 
@@ -24,7 +25,7 @@ internal sealed class RoomHub(EntryViews views, RoomExits exits, TimeProvider ti
         {
             if (!_rooms.TryGetValue(roomId, out var room))
             {
-                var created = new RoomBinding(roomId, views, exits, time.GetTimestamp());
+                var created = new RoomBinding(roomId, views, exits, log, time.GetTimestamp());
                 room = _rooms.GetOrAdd(roomId, created);
                 if (room == created)
                 {

@@ -271,6 +271,29 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
         }
     }
 
+    /// <summary>What became of an entry of the room's epoch for this member.</summary>
+    /// <param name="seq">The entry's.</param>
+    /// <param name="leftOut">It was not given to the member because too much was waiting for it.</param>
+    public ConnectionTrail.Types.Outcome Explain(long seq, bool leftOut)
+    {
+        if (_state == MemberState.Joining)
+        {
+            return ConnectionTrail.Types.Outcome.Entering;
+        }
+
+        if (seq <= _shownSeq)
+        {
+            return ConnectionTrail.Types.Outcome.ShownOnEntering;
+        }
+
+        if (leftOut || (_missedFrom != 0 && seq >= _missedFrom && seq <= _missedTo))
+        {
+            return ConnectionTrail.Types.Outcome.LeftOut;
+        }
+
+        return seq <= Room.LastSeq ? ConnectionTrail.Types.Outcome.Sent : ConnectionTrail.Types.Outcome.NotYet;
+    }
+
     private void SendWaiting()
     {
         foreach (var (serverEvent, seq) in TakeWaiting())

@@ -29,6 +29,7 @@ internal static class HttpDoor
         var api = app.MapGroup(Root).WithMetadata(new HttpGuard());
         MessageEndpoints.Map(api);
         RoomEndpoints.Map(api);
+        TrailEndpoints.Map(api);
         app.MapOpenApiDocuments();
         DevelopmentTokens.Map(app)?
             .Describe("issue_token", "A token for anybody: in mode Development only.")

@@ -1,0 +1,147 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+using Tertulia.Bus;
+using Tertulia.Connections.Auth;
+using Tertulia.Connections.Doors.Native;
+using Tertulia.Connections.Explaining;
+using Tertulia.Connections.Rooms;
+using Tertulia.Contracts;
+
+namespace Tertulia.Connections.Doors.Http;
+
+/// <summary>Why did somebody not see a message: what is known of its way.</summary>
+internal static class TrailEndpoints
+{
+    private const int RetryAfterMs = 1_000;
+
+    public static void Map(IEndpointRouteBuilder api) => api.MapGet("/messages/{messageId}/trail", GetAsync)
+        .Describe("explain_message", "The way of a message: its commit, the nodes that have its room, and what became of it for each connection there. For admins, services and who moderates the room by token.")
+        .Answers<TrailAnswerBody>(example: """
+            {"message_id":"019ac5f2-8a11-7e02-8a43-5b1c2d3e4f50","room_id":"lobby","epoch":"k3v9x2ab","seq":42,"created_at":"2026-11-27T09:00:00.000Z","partition":7,
+             "nodes":[{"node_id":"connection-8c1f02ab","room_seq":45,"delivered_at":"2026-11-27T09:00:00.004Z","owner_epoch":1795770000000,"connections_then":2,"left_out":1,
+             "connections":[{"connection_id":"019ac5f1","user_id":"ana","outcome":"sent"},{"connection_id":"019ac5f3","user_id":"bruno","outcome":"left_out"}],"has_more":false}]}
+            """)
+        .Refuses(ErrorCode.Forbidden, ErrorCode.MessageNotFound);
+
+    /// <param name="messageId">The message.</param>
+    /// <param name="userId">Only connections of this user.</param>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="messages">Knows the message.</param>
+    /// <param name="reads">Tries again while the service is late.</param>
+    /// <param name="trails">Asks the nodes.</param>
+    /// <param name="bus">How many partitions there are.</param>
+    /// <param name="cancellationToken">The client went.</param>
+    internal static async Task<IResult> GetAsync(
+        string messageId, [FromQuery(Name = "user_id")] string? userId, Caller caller, MessageService.MessageServiceClient messages, PatientReads reads,
+        Trails trails, IOptions<LiveBusOptions> bus, CancellationToken cancellationToken)
+    {
+        if (userId is not null && !IdentityText.IsClean(userId, IdentityText.MaxUserIdChars))
+        {
+            return new Refused(ErrorCode.BadRequest, "user_id is not the id of a user");
+        }
+
+        // Who may not ask is not told whether there is such a message.
+        if (!caller.IsPrivileged && caller.Grants is null)
+        {
+            return new Refused(ErrorCode.Forbidden);
+        }
+
+        var found = await reads.BeginHistory().ReadAsync(options => messages.GetMessageAsync(new GetMessageRequest { MessageId = messageId }, options), cancellationToken);
+        if (!caller.IsPrivileged && !caller.Grants!.For(found.RoomId).Moderate)
+        {
+            return new Refused(ErrorCode.Forbidden);
+        }
+
+        try
+        {
+            var nodes = await trails.AskAsync(found.RoomId, found.Epoch, found.Message.Seq, userId, cancellationToken);
+            return HttpJson.Ok(json => Write(json, found, Partitioner.PartitionOf(found.RoomId, bus.Value.Partitions), nodes));
+        }
+        catch (BusUnavailableException)
+        {
+            return new Refused(ErrorCode.Unavailable, "the nodes cannot be asked now", RetryAfterMs);
+        }
+    }
+
+    private static void Write(Utf8JsonWriter json, GetMessageReply found, int partition, IReadOnlyList<NodeTrail> nodes)
+    {
+        json.WriteString("message_id"u8, found.Message.MessageId);
+        json.WriteString("room_id"u8, found.RoomId);
+        json.WriteString("epoch"u8, found.Epoch);
+        json.WriteNumber("seq"u8, found.Message.Seq);
+        FrameJson.WriteTime(json, "created_at"u8, found.Message.CreatedAtMs);
+        json.WriteNumber("partition"u8, partition);
+        json.WriteStartArray("nodes"u8);
+        foreach (var node in nodes.Where(node => node.HoldsRoom || node.DeliveredAtMs > 0))
+        {
+            json.WriteStartObject();
+            json.WriteString("node_id"u8, node.NodeId);
+            json.WriteNumber("room_seq"u8, node.RoomSeq);
+            if (node.DeliveredAtMs > 0)
+            {
+                FrameJson.WriteTime(json, "delivered_at"u8, node.DeliveredAtMs);
+                json.WriteNumber("owner_epoch"u8, node.OwnerEpoch);
+                json.WriteNumber("connections_then"u8, node.ConnectionsThen);
+                json.WriteNumber("left_out"u8, node.LeftOut);
+            }
+
+            json.WriteStartArray("connections"u8);
+            foreach (var connection in node.Connections)
+            {
+                json.WriteStartObject();
+                json.WriteString("connection_id"u8, connection.ConnectionId);
+                json.WriteString("user_id"u8, connection.UserId);
+                json.WriteString("outcome"u8, NameOf(connection.Outcome));
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteBoolean("has_more"u8, node.HasMore);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static ReadOnlySpan<byte> NameOf(ConnectionTrail.Types.Outcome outcome) => outcome switch
+    {
+        ConnectionTrail.Types.Outcome.Sent => "sent"u8,
+        ConnectionTrail.Types.Outcome.ShownOnEntering => "shown_on_entering"u8,
+        ConnectionTrail.Types.Outcome.Entering => "entering"u8,
+        ConnectionTrail.Types.Outcome.LeftOut => "left_out"u8,
+        ConnectionTrail.Types.Outcome.NotYet => "not_yet"u8,
+        ConnectionTrail.Types.Outcome.SentThenGone => "sent_then_gone"u8,
+        ConnectionTrail.Types.Outcome.LeftOutThenGone => "left_out_then_gone"u8,
+        _ => "unknown"u8,
+    };
+}
+
+/// <summary>Answer of <c>GET messages/{id}/trail</c>.</summary>
+/// <param name="MessageId">The message.</param>
+/// <param name="RoomId">Its room.</param>
+/// <param name="Epoch">Of the seq.</param>
+/// <param name="Seq">Its place in the room's log: it is durable.</param>
+/// <param name="CreatedAt">Of the write.</param>
+/// <param name="Partition">Of the room.</param>
+/// <param name="Nodes">Those that have the room, or had it when the message came. Who is missing here did not answer, or has nobody in the room.</param>
+internal sealed record TrailAnswerBody(
+    string MessageId, string RoomId, string Epoch, long Seq, DateTimeOffset CreatedAt, int Partition, IReadOnlyList<TrailNode> Nodes);
+
+/// <summary>What one node did with the message.</summary>
+/// <param name="NodeId">The node.</param>
+/// <param name="RoomSeq">The last seq of the room that it delivered; 0 when it does not have the room any more.</param>
+/// <param name="DeliveredAt">When it gave the message to its connections; absent when it did not, or too long ago to be remembered.</param>
+/// <param name="OwnerEpoch">When the room's writer, as the node knew it, took the partition; Unix milliseconds.</param>
+/// <param name="ConnectionsThen">Connections that were in the room at that moment.</param>
+/// <param name="LeftOut">How many of them had too much waiting: they are told by <c>gap</c>.</param>
+/// <param name="Connections">Those that are in the room, and those that left since; at most 100.</param>
+/// <param name="HasMore">There are more connections.</param>
+internal sealed record TrailNode(
+    string NodeId, long RoomSeq, DateTimeOffset? DeliveredAt, long? OwnerEpoch, int? ConnectionsThen, int? LeftOut, IReadOnlyList<TrailConnection> Connections, bool HasMore);
+
+/// <summary>What became of the message for one connection.</summary>
+/// <param name="ConnectionId">As in the connection's <c>connected</c>.</param>
+/// <param name="UserId">Whose.</param>
+/// <param name="Outcome"><c>sent</c>, <c>shown_on_entering</c>, <c>entering</c>, <c>left_out</c>, <c>not_yet</c>, <c>sent_then_gone</c> or <c>left_out_then_gone</c>.</param>
+internal sealed record TrailConnection(string ConnectionId, string UserId, string Outcome);
