@@ -14,7 +14,7 @@ internal static class RoomEndpoints
 
     public static void Map(IEndpointRouteBuilder api) => api.MapGet("/rooms", ListAsync)
         .Describe("list_rooms", "The rooms that the caller is a member of, by room id, page by page.")
-        .Answers<RoomsAnswer>(example: """{"rooms":[{"room_id":"lobby","epoch":"k3v9x2ab","seq":42,"role":"member"}],"has_more":false}""")
+        .Answers<RoomsAnswer>(example: """{"rooms":[{"room_id":"lobby","epoch":"k3v9x2ab","seq":42,"read_seq":40,"unread":2,"role":"member"}],"has_more":false}""")
         .Refuses();
 
     /// <param name="after">Only rooms whose id is larger, compared byte by byte: the last one of the page before.</param>
@@ -45,8 +45,10 @@ internal static class RoomEndpoints
 /// <param name="RoomId">The room.</param>
 /// <param name="Epoch">Of the seq.</param>
 /// <param name="Seq">Its last one.</param>
+/// <param name="ReadSeq">Up to which the caller has read it.</param>
+/// <param name="Unread">Messages after that, up to <paramref name="Seq"/>.</param>
 /// <param name="Role">The caller's: <c>owner</c>, <c>moderator</c> or <c>member</c>.</param>
-internal sealed record RoomItem(string RoomId, string Epoch, long Seq, string? Role);
+internal sealed record RoomItem(string RoomId, string Epoch, long Seq, long ReadSeq, long Unread, string? Role);
 
 /// <summary>Answer of <c>GET rooms</c>.</summary>
 /// <param name="Rooms">Ascending by room id.</param>

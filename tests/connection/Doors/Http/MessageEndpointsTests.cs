@@ -216,13 +216,13 @@ public sealed class MessageEndpointsTests : IAsyncLifetime
         _host.Calls.On<ListRoomsRequest, ListRoomsReply>("ListRooms", request =>
         {
             asked = request;
-            return new ListRoomsReply { HasMore = true, Rooms = { new RoomSummary { RoomId = "b", Epoch = "e1", Seq = 4, Role = "owner" } } };
+            return new ListRoomsReply { HasMore = true, Rooms = { new RoomSummary { RoomId = "b", Epoch = "e1", Seq = 4, ReadSeq = 2, Unread = 1, Role = "owner" } } };
         });
 
         var rooms = await _host.SendAsync(HttpMethod.Get, "/api/v1/rooms?after=a&limit=1", "ana");
 
         Assert.Equal(("ana", "a", 1), (asked!.Actor.UserId, asked.AfterRoomId, asked.Limit));
-        Assert.Equal("""{"rooms":[{"room_id":"b","epoch":"e1","seq":4,"role":"owner"}],"has_more":true}""", rooms.Body);
+        Assert.Equal("""{"rooms":[{"room_id":"b","epoch":"e1","seq":4,"read_seq":2,"unread":1,"role":"owner"}],"has_more":true}""", rooms.Body);
     }
 
     [Fact]
