@@ -47,12 +47,15 @@ internal static class TrailEndpoints
             return new Refused(ErrorCode.Forbidden);
         }
 
-        var found = await reads.BeginHistory().ReadAsync(options => messages.GetMessageAsync(new GetMessageRequest { MessageId = messageId }, options), cancellationToken);
-        if (!caller.IsPrivileged && !caller.Grants!.For(found.RoomId).Moderate)
+        var roomId = await MessageEndpoints.RoomOfAsync(messageId, messages, reads, cancellationToken);
+        if (!caller.IsPrivileged && !caller.Grants!.For(roomId).Moderate)
         {
             return new Refused(ErrorCode.Forbidden);
         }
 
+        // The node asks for itself: who may know the way of a message need not be a member of its room.
+        var asked = new GetMessageRequest { MessageId = messageId, Actor = new Actor { UserId = caller.UserId, Role = "service" } };
+        var found = await reads.BeginHistory().ReadAsync(options => messages.GetMessageAsync(asked, options), cancellationToken);
         try
         {
             var nodes = await trails.AskAsync(found.RoomId, found.Epoch, found.Message.Seq, userId, cancellationToken);

@@ -16,9 +16,11 @@ public sealed class TrailEndpointsTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _host = await HttpHost.StartAsync(("Limits:EventsPerMinute", "0"));
-        _host.Calls.On<GetMessageRequest, GetMessageReply>("GetMessage", _ => new GetMessageReply
+        _host.Calls.On<GetMessageRequest, GetMessageReply>("GetMessage", request => new GetMessageReply
         {
-            RoomId = "lobby", Epoch = HttpHost.Epoch, Message = new Message { MessageId = "m1", Seq = 42, CreatedAtMs = 1_900_000_000_000 },
+            RoomId = "lobby",
+            Epoch = HttpHost.Epoch,
+            Message = request.Actor is null ? null : new Message { MessageId = "m1", Seq = 42, CreatedAtMs = 1_900_000_000_000 },
         });
     }
 
