@@ -2,14 +2,16 @@ using Grpc.Core;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.History;
+using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
 using Tertulia.Messages.Storage;
+using Tertulia.Messages.Threads;
 
 namespace Tertulia.Messages;
 
 /// <summary>The gRPC service: reads of room state, answered by any replica from the store.</summary>
 internal sealed class MessageGrpc(
-    ReadGate gate, Snapshots snapshots, HistoryPages pages, OneMessage one, UnreadCounts unread, IMessageStore store) : MessageService.MessageServiceBase
+    ReadGate gate, Snapshots snapshots, HistoryPages pages, ThreadPages threads, PinPages pins, OneMessage one, UnreadCounts unread, IMessageStore store) : MessageService.MessageServiceBase
 {
     private const int MaxEvents = 1_000;
     private const int MaxRooms = 1_000; // About 150 bytes each.
@@ -23,6 +25,12 @@ internal sealed class MessageGrpc(
 
     public override Task<GetMessageReply> GetMessage(GetMessageRequest request, ServerCallContext context) =>
         gate.RunAsync(() => one.GetAsync(request, CancellationToken.None), context.CancellationToken);
+
+    public override Task<ThreadPage> GetThread(GetThreadRequest request, ServerCallContext context) =>
+        gate.RunAsync(() => threads.GetAsync(request, CancellationToken.None), context.CancellationToken);
+
+    public override Task<PinsPage> GetPins(GetPinsRequest request, ServerCallContext context) =>
+        gate.RunAsync(() => pins.GetAsync(request, CancellationToken.None), context.CancellationToken);
 
     public override async Task<GetEventsReply> GetEvents(GetEventsRequest request, ServerCallContext context)
     {

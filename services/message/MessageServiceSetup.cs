@@ -8,9 +8,11 @@ using Tertulia.Messages.Joining;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Reading;
 using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Storage.Sql;
+using Tertulia.Messages.Threads;
 using Tertulia.Messages.Verbs;
 
 namespace Tertulia.Messages;
@@ -70,6 +72,8 @@ public static class MessageServiceSetup
         services.AddSingleton<Snapshots>();
         services.AddSingleton<OneMessage>();
         services.AddSingleton<HistoryPages>();
+        services.AddSingleton<ThreadPages>();
+        services.AddSingleton<PinPages>();
         services.AddGrpc().AddServiceOptions<MessageGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
     }
 

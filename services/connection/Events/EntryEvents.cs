@@ -25,3 +25,7 @@ internal sealed record MessageDeletedEvent(string RoomId, string Epoch, RoomEven
 /// <summary>A reaction was added or taken back.</summary>
 /// <inheritdoc cref="EntryEvent" path="/param"/>
 internal sealed record ReactionEvent(string RoomId, string Epoch, RoomEvent Entry, string? Ref = null) : EntryEvent(RoomId, Epoch, Entry, Ref);
+
+/// <summary>A message was pinned, or its pin was taken off.</summary>
+/// <inheritdoc cref="EntryEvent" path="/param"/>
+internal sealed record PinnedEvent(string RoomId, string Epoch, RoomEvent Entry, string? Ref = null) : EntryEvent(RoomId, Epoch, Entry, Ref);

@@ -75,6 +75,41 @@ internal sealed record HistoryEvent(string RoomId, string? Ref, IReadOnlyList<Me
     }
 }
 
+/// <summary>A message and a page of the replies to it, in ascending order of seq.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+/// <param name="Root">The message that the thread began with.</param>
+/// <param name="Items">The page.</param>
+/// <param name="HasMore">There are more in the direction of the page.</param>
+internal sealed record ThreadEvent(string RoomId, string? Ref, Message Root, IReadOnlyList<Message> Items, bool HasMore) : ServerEvent(DeliveryClass.Control)
+{
+    /// <summary>As much of a page as fits beside the root.</summary>
+    /// <param name="roomId">The room.</param>
+    /// <param name="reference">The command's <c>ref</c>; null when it had none.</param>
+    /// <param name="page">The page, ascending.</param>
+    /// <param name="newest">As of <see cref="HistoryEvent.Fit"/>.</param>
+    public static ThreadEvent Fit(string roomId, string? reference, ThreadPage page, bool newest)
+    {
+        var items = EventSize.Fit(page.Messages, MaxBytes - EventSize.Overhead - EventSize.Of(page.Root), fromEnd: newest);
+        return new ThreadEvent(roomId, reference, page.Root, items, page.HasMore || items.Count < page.Messages.Count);
+    }
+}
+
+/// <summary>A page of a room's pinned messages, those first that were pinned last.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+/// <param name="Items">The page.</param>
+/// <param name="HasMore">There are more, pinned before the last one.</param>
+internal sealed record PinsEvent(string RoomId, string? Ref, IReadOnlyList<Message> Items, bool HasMore) : ServerEvent(DeliveryClass.Control)
+{
+    /// <summary>As much of a page as fits.</summary>
+    public static PinsEvent Fit(string roomId, string? reference, IReadOnlyList<Message> items, bool hasMore)
+    {
+        var page = EventSize.Fit(items, MaxBytes - EventSize.Overhead, fromEnd: false);
+        return new PinsEvent(roomId, reference, page, hasMore || page.Count < items.Count);
+    }
+}
+
 /// <summary>A user's first device came.</summary>
 /// <param name="RoomId">The room.</param>
 /// <param name="User">Who.</param>

@@ -7,48 +7,59 @@ using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Rooms;
 
-/// <summary>Answers <c>history</c> commands, late when the message service is. The message service decides who may read.</summary>
+/// <summary>Answers <c>history</c> and other commands that read a page, late when the message service is. The message service decides who may read.</summary>
 internal sealed partial class HistoryFlow(MessageService.MessageServiceClient messages, PatientReads reads, ILogger<HistoryFlow> logger)
 {
-    private const int DefaultLimit = 50;
+    /// <summary>Messages of a page when the client does not say how many.</summary>
+    public const int DefaultLimit = 50;
+
     private const int MaxReads = 16; // Of one session at a time: a page is much more work than the frame that asks for it.
 
-    /// <summary>Starts to read a page; the answer comes through the outbox.</summary>
+    /// <summary>Starts to read a page of a room's history; the answer comes through the outbox.</summary>
     public void Start(Session session, Caller caller, string roomId, HistoryCommand command)
+    {
+        var request = new GetHistoryRequest { RoomId = roomId, Actor = caller.ToActor(roomId), Limit = command.Limit ?? DefaultLimit };
+        if (command.BeforeSeq is { } before)
+        {
+            request.BeforeSeq = before;
+        }
+
+        if (command.AfterSeq is { } after)
+        {
+            request.AfterSeq = after;
+        }
+
+        Start(
+            session, roomId, command.Ref, options => messages.GetHistoryAsync(request, options),
+            page => HistoryEvent.Fit(roomId, command.Ref, page.Messages, page.HasMore, newest: command.AfterSeq is null));
+    }
+
+    /// <summary>Starts to read a page of something else that belongs to a room.</summary>
+    /// <param name="session">Gets the answer through its outbox.</param>
+    /// <param name="roomId">The room.</param>
+    /// <param name="reference">The command's <c>ref</c>; null when it had none.</param>
+    /// <param name="read">Reads the page.</param>
+    /// <param name="show">The answer, as much of the page as fits.</param>
+    public void Start<TPage>(Session session, string roomId, string? reference, Func<CallOptions, AsyncUnaryCall<TPage>> read, Func<TPage, ServerEvent> show)
     {
         if (session.Reads.Count >= MaxReads)
         {
-            session.Send(new ErrorEvent(ErrorCode.Overloaded, "too many reads at once", command.Ref, RoomId: roomId));
+            session.Send(new ErrorEvent(ErrorCode.Overloaded, "too many reads at once", reference, RoomId: roomId));
             return;
         }
 
-        session.Reads.Start(() => ReadAsync(session, caller, roomId, command));
+        session.Reads.Start(() => ReadAsync(session, roomId, reference, read, show));
     }
 
-    private async Task ReadAsync(Session session, Caller caller, string roomId, HistoryCommand command)
+    private async Task ReadAsync<TPage>(
+        Session session, string roomId, string? reference, Func<CallOptions, AsyncUnaryCall<TPage>> read, Func<TPage, ServerEvent> show)
     {
         Refusal refusal;
         try
         {
-            var request = new GetHistoryRequest
-            {
-                RoomId = roomId,
-                Actor = caller.ToActor(roomId),
-                Limit = command.Limit ?? DefaultLimit,
-            };
-            if (command.BeforeSeq is { } before)
-            {
-                request.BeforeSeq = before;
-            }
-
-            if (command.AfterSeq is { } after)
-            {
-                request.AfterSeq = after;
-            }
-
             using var making = await session.MakeAnswerAsync(session.Ended);
-            var page = await reads.BeginHistory().ReadAsync(options => messages.GetHistoryAsync(request, options), session.Ended);
-            await session.AnswerAsync(HistoryEvent.Fit(roomId, command.Ref, page.Messages, page.HasMore, newest: command.AfterSeq is null), session.Ended);
+            var page = await reads.BeginHistory().ReadAsync(read, session.Ended);
+            await session.AnswerAsync(show(page), session.Ended);
             return;
         }
         catch (RpcException exception)
@@ -65,9 +76,9 @@ internal sealed partial class HistoryFlow(MessageService.MessageServiceClient me
             refusal = new Refusal { Code = ErrorCode.Internal };
         }
 
-        session.Send(new ErrorEvent(refusal.Code, refusal.Detail, command.Ref, (int)refusal.RetryAfterMs, roomId));
+        session.Send(new ErrorEvent(refusal.Code, refusal.Detail, reference, (int)refusal.RetryAfterMs, roomId));
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Reading the history of room {RoomId} failed")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Reading a page of room {RoomId} failed")]
     private partial void LogFailed(Exception exception, string roomId);
 }

@@ -78,6 +78,39 @@ internal sealed record ReactCommand : MessageChangeCommand
     public bool Removes { get; init; }
 }
 
+/// <summary>The client pins a message to the room, or takes its pin off.</summary>
+internal sealed record PinCommand : MessageChangeCommand
+{
+    /// <summary>Takes it off.</summary>
+    public bool Unpins { get; init; }
+}
+
+/// <summary>The client wants a message and a page of the replies to it.</summary>
+internal sealed record ThreadCommand : RoomCommand
+{
+    /// <summary>Id of the root, or of a reply.</summary>
+    public string? RootId { get; init; }
+
+    /// <summary>Exclusive bound; null when absent.</summary>
+    public long? BeforeSeq { get; init; }
+
+    /// <summary>Exclusive bound; null when absent.</summary>
+    public long? AfterSeq { get; init; }
+
+    /// <summary>1 to 100; null when absent.</summary>
+    public int? Limit { get; init; }
+}
+
+/// <summary>The client wants a page of a room's pinned messages.</summary>
+internal sealed record PinsCommand : RoomCommand
+{
+    /// <summary>Exclusive bound on <c>pinned_seq</c>; null when absent.</summary>
+    public long? BeforeSeq { get; init; }
+
+    /// <summary>1 to 100; null when absent.</summary>
+    public int? Limit { get; init; }
+}
+
 /// <summary>The client's user types, or stopped.</summary>
 internal sealed record TypingCommand : RoomCommand
 {

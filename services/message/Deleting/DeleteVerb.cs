@@ -35,7 +35,11 @@ internal sealed class DeleteVerb : ChangeVerb
         message.Content = "";
         message.Metadata = ByteString.Empty;
         message.Reactions.Clear();
-        (message.PinnedSeq, message.PinnedAtMs, message.PinnedBy) = (0, 0, "");
+        if (message.PinnedSeq > 0)
+        {
+            submitted.Room.Unpin(message);
+        }
+
         (message.DeletedAtMs, message.DeletedBy) = (flush.NowMs, submitted.Command.Actor.UserId);
         return Change.By(entry);
     }

@@ -12,6 +12,7 @@ internal sealed partial class Flush
 
     private readonly Dictionary<(string RoomId, string MessageId), ChangingMessage> _messages = [];
     private readonly HashSet<string> _lookedFor = new(StringComparer.Ordinal);
+    private readonly HashSet<RoomState> _pinsNeeded = [];
     private readonly HashSet<string> _needed = new(StringComparer.Ordinal);
 
     /// <summary>Ids of messages that are to be read before the commands are decided.</summary>
@@ -37,6 +38,15 @@ internal sealed partial class Flush
         _lookedFor.UnionWith(_needed);
         _needed.Clear();
     }
+
+    /// <summary>Rooms whose pinned messages are to be counted before the commands are decided.</summary>
+    public IReadOnlySet<RoomState> NeededPins => _pinsNeeded;
+
+    /// <summary>A command must know how many messages of the room are pinned: they are counted, unless that is known.</summary>
+    public void NeedPins(RoomState room) => _pinsNeeded.Add(room);
+
+    /// <summary>The pinned messages are counted.</summary>
+    public void ForgetNeededPins() => _pinsNeeded.Clear();
 
     /// <summary>A message as the commands before this one leave it.</summary>
     /// <returns>Null when the room has no such message. Who changes it appends what changed it:
@@ -71,6 +81,7 @@ internal sealed partial class Flush
         _messages.Clear();
         _lookedFor.Clear();
         _needed.Clear();
+        _pinsNeeded.Clear();
     }
 
     /// <summary>A message of this flush.</summary>

@@ -56,6 +56,11 @@ internal sealed class FlushLoader(
             await CountCreatedAsync(flush, cancellationToken);
         }
 
+        if (flush.NeededPins.Count > 0)
+        {
+            await CountPinsAsync(flush, cancellationToken);
+        }
+
         // Usually nothing, or once: what a message leads to, as a reply to its thread, is read after it.
         while (flush.NeededMessages.Count > 0)
         {
@@ -201,6 +206,21 @@ internal sealed class FlushLoader(
             var since = time.GetUtcNow().ToUnixTimeMilliseconds() - RoomCreations.HourMs;
             flush.Creations.Load(await store.CountCreatedRoomsAsync(_creators, since, CancellationToken.None).WaitAsync(cancellationToken));
         }
+    }
+
+    private async Task CountPinsAsync(Flush flush, CancellationToken cancellationToken)
+    {
+        var uncounted = flush.NeededPins.Where(room => room.Pins is null).ToArray();
+        if (uncounted.Length > 0)
+        {
+            var counts = await store.CountPinsAsync([.. uncounted.Select(room => room.RoomId)], CancellationToken.None).WaitAsync(cancellationToken);
+            foreach (var room in uncounted)
+            {
+                room.Pins = counts.GetValueOrDefault(room.RoomId);
+            }
+        }
+
+        flush.ForgetNeededPins();
     }
 
     private async Task FindMessagesAsync(Flush flush, CancellationToken cancellationToken)

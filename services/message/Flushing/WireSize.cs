@@ -35,7 +35,8 @@ internal static class WireSize
     };
 
     private static int Body(MessageCreated message) =>
-        Text(message.MessageId) + Text(message.ClientMsgId) + Text(message.Content) + Text(message.ReplyTo) + message.Metadata.Length;
+        Text(message.MessageId) + Text(message.ClientMsgId) + Text(message.Content) + Text(message.ReplyTo) + message.Metadata.Length
+        + Text(message.ThreadRoot) + Text(message.ReplyToUserId);
 
     private static int Text(string text) => 3 * text.Length;
 }

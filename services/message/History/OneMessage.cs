@@ -27,7 +27,7 @@ internal sealed class OneMessage(IMessageStore store, TimeProvider time)
         if (request.Actor is { } actor)
         {
             await CheckAsync(actor, found.RoomId, cancellationToken);
-            reply.Message = found.Message;
+            reply.Message = found.Message.ShownTo(actor.UserId);
         }
 
         return reply;

@@ -39,6 +39,9 @@ internal sealed class RoomState(string roomId, int partition)
     /// <summary>Number of members, those of the present flush included.</summary>
     public uint Members { get; set; }
 
+    /// <summary>Number of pinned messages, those of the present flush included; null until a command needs it.</summary>
+    public int? Pins { get; set; }
+
     /// <summary>The newest entry's seq, those of the present flush included.</summary>
     public long LastSeq { get; set; }
 
@@ -85,6 +88,7 @@ internal sealed class RoomState(string roomId, int partition)
     public void Unload()
     {
         IsLoaded = false;
+        Pins = null;
         ForgetMembers();
     }
 
@@ -115,8 +119,16 @@ internal sealed class RoomState(string roomId, int partition)
         Settings = head is { } found ? found.Settings ?? new RoomSettings { Kind = found.Kind } : None;
         CreatedBy = head?.CreatedBy ?? "";
         Owners = head?.Owners ?? 0;
+        Pins = null;
         Members = (uint)(head?.Members ?? 0);
         LastSeq = StoredSeq = head?.LastSeq ?? 0;
+    }
+
+    /// <summary>A message of the room is pinned no more.</summary>
+    public void Unpin(Message message)
+    {
+        Pins--;
+        (message.PinnedSeq, message.PinnedAtMs, message.PinnedBy) = (0, 0, "");
     }
 
     /// <summary>The flush that decided about it is over.</summary>

@@ -27,11 +27,26 @@ internal sealed class SendVerb(IOptions<LimitOptions> limits) : EntryVerb
         var chosen => chosen,
     };
 
+    public override void NameMessages(in Submitted submitted, Flush flush)
+    {
+        if (submitted.Command.Send?.ReplyTo is { Length: > 0 } replyTo)
+        {
+            flush.NeedMessage(replyTo);
+            if (flush.MessageOf(submitted.Room, replyTo) is { ThreadRoot: { Length: > 0 } root })
+            {
+                flush.NeedMessage(root);
+            }
+        }
+    }
+
     public override string IdOf(Command command) => command.Send.MessageId;
 
     public override string IdOf(RoomEvent written) => written.Message.MessageId;
 
     public override string ClientKeyOf(Command command) => command.Send.ClientMsgId;
+
+    /// <summary>What a reply says of its thread is in its entry only.</summary>
+    public override bool Remembers(Command command) => command.Send.ReplyTo.Length == 0 && base.Remembers(command);
 
     public override Stored Describe(Command command, in StoredEntry stored) => new()
     {
@@ -62,6 +77,42 @@ internal sealed class SendVerb(IOptions<LimitOptions> limits) : EntryVerb
             || !MessageText.IsStorable(send.MessageId) || !MessageText.IsStorable(send.ClientMsgId) || !MessageText.IsStorable(send.ReplyTo)
             ? ErrorCode.InvalidMessage
             : ErrorCode.Unspecified;
+    }
+
+    protected override void Carry(in Submitted submitted, in EntryKey key, Flush flush)
+    {
+        if (submitted.Command.Send.ReplyTo.Length == 0)
+        {
+            base.Carry(submitted, key, flush);
+            return;
+        }
+
+        var refusal = Check(submitted);
+        if (refusal != ErrorCode.Unspecified)
+        {
+            flush.Refuse(submitted, refusal);
+        }
+        else if (flush.MessageOf(submitted.Room, submitted.Command.Send.ReplyTo) is not { DeletedAtMs: 0 } answered
+            || (answered.ThreadRoot.Length > 0 ? flush.MessageOf(submitted.Room, answered.ThreadRoot) : answered) is not { } root)
+        {
+            flush.Refuse(submitted, ErrorCode.MessageNotFound);
+        }
+        else
+        {
+            flush.Append(submitted, this, key, WriteReply(submitted.Command, answered, root, flush.NowMs), root);
+        }
+    }
+
+    private RoomEvent WriteReply(Command command, Message answered, Message root, long nowMs)
+    {
+        root.ReplyCount++;
+        root.LastReplyAtMs = nowMs;
+        var reply = Write(command);
+        reply.Message.ThreadRoot = root.MessageId;
+        reply.Message.ThreadRootSeq = root.Seq;
+        reply.Message.ThreadReplies = root.ReplyCount;
+        reply.Message.ReplyToUserId = answered.UserId;
+        return reply;
     }
 
     protected override RoomEvent Write(Command command)

@@ -65,6 +65,24 @@ internal interface IMessageStore : IStore
     /// <returns>Null when there is no such room.</returns>
     Task<RoomView?> ReadPageAsync(MemberKey reader, HistoryRange range, ReadLimit limit, CancellationToken cancellationToken);
 
+    /// <summary>The replies of a thread before or after a seq, as <see cref="ReadPageAsync"/> reads a room's messages.</summary>
+    /// <param name="reader">The room, and who reads.</param>
+    /// <param name="rootSeq">Seq of the message that the thread began with.</param>
+    /// <param name="range">Of the replies' seqs.</param>
+    /// <param name="limit">Of messages.</param>
+    /// <returns>Null when there is no such room.</returns>
+    Task<RoomView?> ReadThreadAsync(MemberKey reader, long rootSeq, HistoryRange range, ReadLimit limit, CancellationToken cancellationToken);
+
+    /// <summary>Pinned messages, in descending order of <c>pinned_seq</c>.</summary>
+    /// <param name="reader">The room, and who reads.</param>
+    /// <param name="beforePinnedSeq">Exclusive.</param>
+    /// <param name="limit">Of messages.</param>
+    /// <returns>Null when there is no such room.</returns>
+    Task<RoomView?> ReadPinsAsync(MemberKey reader, long beforePinnedSeq, ReadLimit limit, CancellationToken cancellationToken);
+
+    /// <summary>How many messages are pinned; a room without one is absent from the result.</summary>
+    Task<Dictionary<string, int>> CountPinsAsync(IReadOnlyCollection<string> roomIds, CancellationToken cancellationToken);
+
     /// <summary>Log entries of a room, as they were appended.</summary>
     /// <param name="roomId">The room.</param>
     /// <param name="fromSeq">First, inclusive.</param>

@@ -2,6 +2,7 @@ using Tertulia.Messages.Deleting;
 using Tertulia.Messages.Editing;
 using Tertulia.Messages.Joining;
 using Tertulia.Messages.Members;
+using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reacting;
 using Tertulia.Messages.Reading;
 using Tertulia.Messages.Rooms;
@@ -20,6 +21,7 @@ internal static class VerbSetup
         services.AddVerb<EditVerb>();
         services.AddVerb<DeleteVerb>();
         services.AddVerb<ReactVerb>();
+        services.AddVerb<PinVerb>();
         services.AddVerb<JoinVerb>();
         services.AddVerb<CreateRoomVerb>();
         services.AddVerb<UpdateRoomVerb>();

@@ -88,6 +88,51 @@ public abstract class ChangeConformance(IStoreDatabase database) : StoreConforma
     }
 
     [Fact]
+    public async Task The_replies_of_a_thread_are_read_by_their_root_in_their_current_state()
+    {
+        var lobby = new RoomScript("lobby");
+        var opening = lobby.Opening(messages: 2);
+        await AppendedAsync([.. opening, .. new RoomScript("other").Opening(messages: 1)]);
+        var replies = Enumerable.Range(1, 4).Select(number => lobby.Replied("ana", $"r{number}", opening[2])).ToArray();
+        await AppendedAsync([.. replies, lobby.Replied("ana", "elsewhere", opening[3]), lobby.Said("ana", "m3"), lobby.Edited(replies[1], "edited")]);
+
+        var newest = await Store.ReadThreadAsync(Ana, rootSeq: 3, HistoryRange.Newest, ReadLimit.Of(3), Deadline);
+        var older = await Store.ReadThreadAsync(Ana, rootSeq: 3, HistoryRange.BeforeSeq(newest!.Messages[0].Seq), ReadLimit.Of(3), Deadline);
+        var after = await Store.ReadThreadAsync(Ana, rootSeq: 3, HistoryRange.AfterSeq(replies[2].Event.Seq), ReadLimit.Of(3), Deadline);
+        var none = await Store.ReadThreadAsync(Ana, rootSeq: 99, HistoryRange.Newest, ReadLimit.Of(3), Deadline);
+
+        Assert.Equal(["edited", "r3", "r4"], newest.Messages.Select(message => message.Content));
+        Assert.Equal(["id-ana-m1"], newest.Messages.Skip(1).Select(message => message.ThreadRoot).Distinct());
+        Assert.Equal((true, false, false), (newest.HasMore, older!.HasMore, after!.HasMore));
+        Assert.Equal(["r1"], older.Messages.Select(message => message.Content));
+        Assert.Equal(["r4"], after.Messages.Select(message => message.Content));
+        Assert.Empty(none!.Messages);
+        Assert.Equal("owner", none.Reader.Role);
+        Assert.Null(await Store.ReadThreadAsync(new MemberKey("nowhere", "ana"), 3, HistoryRange.Newest, ReadLimit.Of(3), Deadline));
+    }
+
+    [Fact]
+    public async Task Pinned_messages_are_read_from_the_newest_pin_and_counted()
+    {
+        var lobby = new RoomScript("lobby");
+        var other = new RoomScript("other");
+        var opening = lobby.Opening(messages: 3);
+        await AppendedAsync([.. opening, .. other.Opening(messages: 1)]);
+        await AppendedAsync([lobby.Pinned(opening[3]), lobby.Pinned(opening[2]), lobby.Pinned(opening[4])]);
+        await AppendedAsync(lobby.Pinned(opening[4], unpin: true));
+
+        var first = await Store.ReadPinsAsync(Ana, long.MaxValue, ReadLimit.Of(1), Deadline);
+        var second = await Store.ReadPinsAsync(Ana, first!.Messages[0].PinnedSeq, ReadLimit.Of(1), Deadline);
+        var counts = await Store.CountPinsAsync(["lobby", "other", "nowhere"], Deadline);
+
+        Assert.Equal([("content 1", 3L, 7L)], first.Messages.Select(message => (message.Content, message.Seq, message.PinnedSeq)));
+        Assert.Equal([("content 2", 4L, 6L)], second!.Messages.Select(message => (message.Content, message.Seq, message.PinnedSeq)));
+        Assert.Equal((true, false), (first.HasMore, second.HasMore));
+        Assert.Equal([new("lobby", 2)], counts);
+        Assert.Empty((await Store.ReadPinsAsync(new MemberKey("other", "ana"), long.MaxValue, ReadLimit.Of(1), Deadline))!.Messages);
+    }
+
+    [Fact]
     public async Task What_a_user_has_not_read_is_a_subtraction()
     {
         var lobby = new RoomScript("lobby");

@@ -32,17 +32,31 @@ internal sealed class RoomScript(string roomId)
         },
     });
 
+    /// <summary>A reply in the thread that began with a message; its content is its key.</summary>
+    public RoomEntry Replied(string userId, string key, RoomEntry root)
+    {
+        var reply = Said(userId, key, key);
+        (reply.Event.Message.ThreadRoot, reply.Event.Message.ThreadRootSeq) = (root.Event.Message.MessageId, root.Event.Seq);
+        return reply;
+    }
+
     /// <summary>A verb of the test's own, which makes a message say something else.</summary>
-    public RoomEntry Edited(RoomEntry said, string content)
+    public RoomEntry Edited(RoomEntry said, string content) => Changed(said, "edit", state => state.Content = content);
+
+    /// <summary>A verb of the test's own, which pins a message.</summary>
+    public RoomEntry Pinned(RoomEntry said, bool unpin = false) => Changed(said, "pin", state => state.PinnedSeq = unpin ? 0 : LastSeq);
+
+    private RoomEntry Changed(RoomEntry said, string verb, Action<Message> change)
     {
         var message = said.Event.Message;
         var state = new Message
         {
-            MessageId = message.MessageId, UserId = said.Event.UserId, Username = said.Event.Username, Content = content,
+            MessageId = message.MessageId, UserId = said.Event.UserId, Username = said.Event.Username, Content = message.Content,
             CreatedAtMs = said.Event.CreatedAtMs, ClientMsgId = message.ClientMsgId, ReplyTo = message.ReplyTo, Metadata = message.Metadata,
         };
-        var edit = Entry(said.Event.UserId, $"+edit:{LastSeq}", new RoomEvent { Extension = new Contracts.Extension { Verb = "test.edit" } });
-        return edit with { Entry = edit.Entry with { Change = new MessageChange(said.Event.Seq, state) } };
+        var entry = Entry(said.Event.UserId, $"+{verb}:{LastSeq}", new RoomEvent { Extension = new Contracts.Extension { Verb = $"test.{verb}" } });
+        change(state);
+        return entry with { Entry = entry.Entry with { Change = new MessageChange(said.Event.Seq, state) } };
     }
 
     /// <summary>The room, its owner and some messages m1, m2, … of hers.</summary>

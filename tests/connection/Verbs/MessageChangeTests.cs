@@ -81,6 +81,84 @@ public sealed class MessageChangeTests : IAsyncLifetime
             System.Text.RegularExpressions.Regex.Unescape(shown.Data.GetRawText()));
     }
 
+    [Theory]
+    [InlineData("pin", true)]
+    [InlineData("unpin", false)]
+    public async Task A_pin_is_shown_to_all(string type, bool pinned)
+    {
+        await SendAsync($$"""{"type":"{{type}}","ref":"p1","room_id":"lobby","message_id":"m1"}""");
+        var command = await _node.CommandAsync(Command.BodyOneofCase.Pin);
+        Assert.Equal(("m1", !pinned), (command.Pin.MessageId, command.Pin.Unpin));
+        await TellAsync(command, new RoomEvent { Pinned = new MessagePinned { MessageId = "m1", MessageSeq = 4, Pinned = pinned } });
+
+        var answer = await _ana.NextAsync("pinned", "the answer");
+        var shown = await _bruno.NextAsync("pinned", "the event");
+
+        Assert.Equal("p1", answer.Ref);
+        Assert.Equal(
+            """{"message_id":"m1","user_id":"ana","pinned":""" + (pinned ? "true" : "false") + ""","at":"1970-01-01T00:00:07.000Z","message_seq":4,"seq":6}""",
+            shown.Data.GetRawText());
+    }
+
+    [Fact]
+    public async Task A_reply_names_its_thread()
+    {
+        var reply = TestNode.Message(6);
+        (reply.Message.ReplyTo, reply.Message.ThreadRoot, reply.Message.ThreadReplies) = ("m2", "m1", 3);
+        await _node.TellEventsAsync("lobby", reply);
+
+        var shown = await _ana.NextAsync("message", "the reply");
+
+        Assert.Equal(("m2", "m1", 3L), (shown.Text("reply_to"), shown.Text("thread_root"), shown.Number("thread_replies")));
+    }
+
+    [Fact]
+    public async Task A_thread_is_its_root_and_a_page_of_the_replies_to_it()
+    {
+        _node.Calls.On<GetThreadRequest, ThreadPage>("GetThread", request =>
+        {
+            Assert.Equal(("lobby", "m1", 9L, false, 20, "ana"),
+                (request.RoomId, request.RootId, request.BeforeSeq, request.HasAfterSeq, request.Limit, request.Actor.UserId));
+            return new ThreadPage
+            {
+                Root = new Message { MessageId = "m1", Seq = 4, UpdatedSeq = 9, Version = 1, ReplyCount = 2, LastReplyAtMs = 9_000 }, HasMore = true,
+                Messages = { new Message { MessageId = "m3", Seq = 8, UpdatedSeq = 8, ThreadRoot = "m1", ReplyTo = "m2" } },
+            };
+        });
+        await SendAsync("""{"type":"thread","ref":"t1","room_id":"lobby","root_id":"m1","before_seq":9,"limit":20}""");
+
+        var thread = await _ana.NextAsync("thread", "the answer");
+
+        var (root, item) = (thread.Data.GetProperty("root"), Assert.Single(thread.Data.GetProperty("items").EnumerateArray()));
+        Assert.Equal(("t1", true), (thread.Ref, thread.Flag("has_more")));
+        Assert.Equal(("m1", 2, "1970-01-01T00:00:09.000Z"),
+            (root.GetProperty("id").GetString(), root.GetProperty("reply_count").GetInt32(), root.GetProperty("last_reply_at").GetString()));
+        Assert.Equal(("m3", "m1", "m2"),
+            (item.GetProperty("id").GetString(), item.GetProperty("thread_root").GetString(), item.GetProperty("reply_to").GetString()));
+    }
+
+    [Fact]
+    public async Task A_page_of_pins_that_does_not_fit_says_so()
+    {
+        _node.Calls.On<GetPinsRequest, PinsPage>("GetPins", request =>
+        {
+            Assert.Equal(("lobby", 0L, 50), (request.RoomId, request.BeforePinnedSeq, request.Limit));
+            return new PinsPage { Messages = { Pinned("m1", 9), Pinned("m2", 8) } };
+        });
+        await SendAsync("""{"type":"pins","room_id":"lobby"}""");
+
+        var pins = await _ana.NextAsync("pins", "the answer");
+
+        var item = Assert.Single(pins.Data.GetProperty("items").EnumerateArray());
+        Assert.Equal(("m1", 9L, "bruno"), (item.GetProperty("id").GetString(), item.GetProperty("pinned_seq").GetInt64(), item.GetProperty("pinned_by").GetString()));
+        Assert.True(pins.Flag("has_more"));
+
+        static Message Pinned(string id, long seq) => new()
+        {
+            MessageId = id, Seq = 4, UpdatedSeq = seq, PinnedSeq = seq, PinnedAtMs = 9_000, PinnedBy = "bruno", Version = 1, Content = new string('x', 40_000),
+        };
+    }
+
     [Fact]
     public async Task What_was_so_already_is_answered_without_a_seq()
     {

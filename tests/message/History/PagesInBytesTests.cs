@@ -3,9 +3,11 @@ using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Messages.History;
+using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Storage.Sql;
+using Tertulia.Messages.Threads;
 
 namespace Tertulia.Messages.Tests.History;
 
@@ -38,7 +40,8 @@ public sealed class PagesInBytesTests : IAsyncLifetime
         var ownerEpoch = await _store.TakePartitionAsync(partition: 0, nowMs: 1, CancellationToken.None);
         await _store.AppendAsync([new RoomAppend(0, "lobby", ownerEpoch, entries)], CancellationToken.None);
         _service = new MessageGrpc(
-            _gate, new Snapshots(_store, TimeProvider.System), new HistoryPages(_store, TimeProvider.System), new OneMessage(_store, TimeProvider.System), new UnreadCounts(new SqlReadMarks(dialect)), _store);
+            _gate, new Snapshots(_store, TimeProvider.System), new HistoryPages(_store, TimeProvider.System), new ThreadPages(_store, TimeProvider.System),
+            new PinPages(_store, TimeProvider.System), new OneMessage(_store, TimeProvider.System), new UnreadCounts(new SqlReadMarks(dialect)), _store);
     }
 
     public async Task DisposeAsync()

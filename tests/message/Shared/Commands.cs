@@ -26,6 +26,16 @@ internal static class Commands
     public static Command Delete(string roomId, string userId, string messageId) =>
         New(roomId, User(userId), new Command { Delete = new DeleteMessage { MessageId = messageId } });
 
+    public static Command Reply(string roomId, string userId, string content, string replyTo, string clientMsgId = "")
+    {
+        var command = Send(roomId, userId, content, clientMsgId);
+        command.Send.ReplyTo = replyTo;
+        return command;
+    }
+
+    public static Command Pin(string roomId, string userId, string messageId, bool unpin = false) =>
+        New(roomId, User(userId), new Command { Pin = new PinMessage { MessageId = messageId, Unpin = unpin } });
+
     public static Command React(string roomId, string userId, string messageId, string emoji, bool remove = false) => New(roomId, User(userId), new Command
     {
         React = new ReactToMessage { MessageId = messageId, Emoji = emoji, Remove = remove },

@@ -4,6 +4,7 @@ using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Permissions;
+using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reacting;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Deleting;
@@ -33,7 +34,7 @@ internal static class Deciding
     public static VerbRegistry Verbs { get; } = new(
     [
         Sends, new JoinVerb(Options.Create(new RoomOptions()), Options.Create(new LimitOptions())), new SubscribeVerb(), new UnsubscribeVerb(),
-        new EditVerb(Options.Create(new LimitOptions())), new DeleteVerb(), new ReactVerb(),
+        new EditVerb(Options.Create(new LimitOptions())), new DeleteVerb(), new ReactVerb(), new PinVerb(),
         new CreateRoomVerb(Options.Create(new LimitOptions())), new UpdateRoomVerb(), new DeleteRoomVerb(), new MemberVerb(),
     ]);
 

@@ -114,6 +114,15 @@ internal sealed class WatchedStore(IMessageStore store) : IMessageStore
     public Task<RoomView?> ReadPageAsync(MemberKey reader, HistoryRange range, ReadLimit limit, CancellationToken cancellationToken) =>
         store.ReadPageAsync(reader, range, limit, cancellationToken);
 
+    public Task<RoomView?> ReadThreadAsync(MemberKey reader, long rootSeq, HistoryRange range, ReadLimit limit, CancellationToken cancellationToken) =>
+        store.ReadThreadAsync(reader, rootSeq, range, limit, cancellationToken);
+
+    public Task<RoomView?> ReadPinsAsync(MemberKey reader, long beforePinnedSeq, ReadLimit limit, CancellationToken cancellationToken) =>
+        store.ReadPinsAsync(reader, beforePinnedSeq, limit, cancellationToken);
+
+    public Task<Dictionary<string, int>> CountPinsAsync(IReadOnlyCollection<string> roomIds, CancellationToken cancellationToken) =>
+        store.CountPinsAsync(roomIds, cancellationToken);
+
     public Task<LogView?> ReadEventsAsync(string roomId, long fromSeq, long toSeq, ReadLimit limit, CancellationToken cancellationToken) =>
         store.ReadEventsAsync(roomId, fromSeq, toSeq, limit, cancellationToken);
 

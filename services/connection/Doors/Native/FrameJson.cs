@@ -181,6 +181,7 @@ internal static class FrameJson
         WriteMessageFields(
             json, message.MessageId, message.Seq, message.UserId, message.Username, message.Content, message.CreatedAtMs,
             message.ClientMsgId, message.ReplyTo, message.Metadata.Span);
+        WriteOptional(json, "thread_root"u8, message.ThreadRoot);
         if (message.UpdatedSeq > message.Seq)
         {
             WriteChanges(json, message);
@@ -194,6 +195,19 @@ internal static class FrameJson
         WriteOptionalTime(json, "edited_at"u8, message.EditedAtMs);
         WriteOptionalTime(json, "deleted_at"u8, message.DeletedAtMs);
         WriteOptional(json, "deleted_by"u8, message.DeletedBy);
+        if (message.PinnedSeq > 0)
+        {
+            json.WriteNumber("pinned_seq"u8, message.PinnedSeq);
+            WriteOptionalTime(json, "pinned_at"u8, message.PinnedAtMs);
+            WriteOptional(json, "pinned_by"u8, message.PinnedBy);
+        }
+
+        if (message.ReplyCount > 0)
+        {
+            json.WriteNumber("reply_count"u8, message.ReplyCount);
+            WriteOptionalTime(json, "last_reply_at"u8, message.LastReplyAtMs);
+        }
+
         if (message.Reactions.Count > 0)
         {
             WriteReactions(json, message.Reactions);

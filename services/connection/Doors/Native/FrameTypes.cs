@@ -32,6 +32,22 @@ internal static class FrameTypes
         new("message_delete", static (ref FrameFields fields) => new DeleteCommand { RoomId = fields.RoomId(), MessageId = MessageId(ref fields) }),
         new("reaction_add", static (ref FrameFields fields) => ReadReaction(ref fields, removes: false)),
         new("reaction_remove", static (ref FrameFields fields) => ReadReaction(ref fields, removes: true)),
+        new("pin", static (ref FrameFields fields) => new PinCommand { RoomId = fields.RoomId(), MessageId = MessageId(ref fields) }),
+        new("unpin", static (ref FrameFields fields) => new PinCommand { RoomId = fields.RoomId(), MessageId = MessageId(ref fields), Unpins = true }),
+        new("pins", static (ref FrameFields fields) => new PinsCommand
+        {
+            RoomId = fields.RoomId(),
+            BeforeSeq = fields.Integer(Field.BeforeSeq, 1, FrameFields.MaxSeq),
+            Limit = (int?)fields.Integer(Field.Limit, 1, MaxHistory),
+        }),
+        new("thread", static (ref FrameFields fields) => new ThreadCommand
+        {
+            RoomId = fields.RoomId(),
+            RootId = fields.Required("root_id", fields.Id("root_id", MaxIdChars)),
+            BeforeSeq = fields.Integer(Field.BeforeSeq, 1, FrameFields.MaxSeq),
+            AfterSeq = fields.Integer(Field.AfterSeq, 0, FrameFields.MaxSeq, notWith: Field.BeforeSeq),
+            Limit = (int?)fields.Integer(Field.Limit, 1, MaxHistory),
+        }),
         new("typing", static (ref FrameFields fields) => new TypingCommand { RoomId = fields.RoomId(), IsTyping = fields.Boolean(Field.IsTyping) }),
         new("join", static (ref FrameFields fields) => new JoinCommand
         {

@@ -17,6 +17,9 @@ internal static class NativeEncoders
         NativeEncoder.Json<MessageUpdatedEvent>(MessageUpdated),
         NativeEncoder.Json<MessageDeletedEvent>(MessageDeleted),
         NativeEncoder.Json<ReactionEvent>(Reaction),
+        NativeEncoder.Json<PinnedEvent>(Pinned),
+        NativeEncoder.Json<ThreadEvent>(Thread),
+        NativeEncoder.Json<PinsEvent>(Pins),
         NativeEncoder.Json<ConnectedEvent>(Connected),
         NativeEncoder.Json<RoomsEvent>(Rooms),
         NativeEncoder.Json<JoinedEvent>(Joined),
@@ -50,6 +53,12 @@ internal static class NativeEncoders
         FrameJson.WriteMessageFields(
             json, message.MessageId, entry.Seq, entry.UserId, entry.Username, message.Content, entry.CreatedAtMs,
             message.ClientMsgId, message.ReplyTo, message.Metadata.Span);
+        if (message.ThreadRoot.Length > 0)
+        {
+            json.WriteString("thread_root"u8, message.ThreadRoot);
+            json.WriteNumber("thread_replies"u8, message.ThreadReplies);
+        }
+
         return json;
     }
 
@@ -114,6 +123,37 @@ internal static class NativeEncoders
 
         json.WriteEndObject();
         WriteSeqs(json, reacted, reaction.MessageSeq);
+        return json;
+    }
+
+    private static Utf8JsonWriter Pinned(PinnedEvent changed)
+    {
+        var pinned = changed.Entry.Pinned;
+        var json = BeginEntry("pinned"u8, changed);
+        json.WriteString("message_id"u8, pinned.MessageId);
+        json.WriteString("user_id"u8, changed.Entry.UserId);
+        json.WriteBoolean("pinned"u8, pinned.Pinned);
+        FrameJson.WriteOptionalTime(json, "at"u8, changed.Entry.CreatedAtMs);
+        WriteSeqs(json, changed, pinned.MessageSeq);
+        return json;
+    }
+
+    private static Utf8JsonWriter Thread(ThreadEvent thread)
+    {
+        var json = FrameJson.BeginData("thread"u8, thread.RoomId, reference: thread.Ref);
+        json.WriteStartObject("root"u8);
+        FrameJson.WriteMessageFields(json, thread.Root);
+        json.WriteEndObject();
+        FrameJson.WriteMessages(json, "items"u8, thread.Items);
+        json.WriteBoolean("has_more"u8, thread.HasMore);
+        return json;
+    }
+
+    private static Utf8JsonWriter Pins(PinsEvent pins)
+    {
+        var json = FrameJson.BeginData("pins"u8, pins.RoomId, reference: pins.Ref);
+        FrameJson.WriteMessages(json, "items"u8, pins.Items);
+        json.WriteBoolean("has_more"u8, pins.HasMore);
         return json;
     }
 

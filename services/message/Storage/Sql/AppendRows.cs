@@ -20,6 +20,7 @@ internal sealed class AppendRows
             foreach (var entry in append.Entries)
             {
                 Changes += entry.Change is null ? 0 : 1;
+                Replies += IsReply(entry) ? 1 : 0;
                 switch (entry.Event.BodyCase)
                 {
                     case RoomEvent.BodyOneofCase.Member:
@@ -47,6 +48,9 @@ internal sealed class AppendRows
 
     /// <summary>Entries that change a message.</summary>
     public int Changes { get; }
+
+    /// <summary>Messages that belong to a thread.</summary>
+    public int Replies { get; }
 
     /// <summary>An array as a parameter by position.</summary>
     public static NpgsqlParameter Array<T>(NpgsqlDbType type, T[] column) => new NpgsqlParameter<T[]> { NpgsqlDbType = NpgsqlDbType.Array | type, TypedValue = column };
@@ -204,7 +208,7 @@ internal sealed class AppendRows
         parameters.Add(Array(NpgsqlDbType.Bigint, Column(changed, row => row.Entry.Event.Seq)));
     }
 
-    /// <summary>room_id, created_seq, updated_seq, state.</summary>
+    /// <summary>room_id, created_seq, updated_seq, state, pinned_seq.</summary>
     public void AddChanges(NpgsqlParameterCollection parameters)
     {
         var changed = Where(entry => entry.Change is not null, Changes);
@@ -212,7 +216,19 @@ internal sealed class AppendRows
         parameters.Add(Array(NpgsqlDbType.Bigint, Column(changed, row => row.Entry.Change!.CreatedSeq)));
         parameters.Add(Array(NpgsqlDbType.Bigint, Column(changed, row => row.Entry.Event.Seq)));
         parameters.Add(Array(NpgsqlDbType.Bytea, Column(changed, row => row.Entry.Change!.State.ToByteArray())));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column(changed, row => row.Entry.Change!.State.PinnedSeq)));
     }
+
+    /// <summary>room_id, root_seq, seq.</summary>
+    public void AddReplies(NpgsqlParameterCollection parameters)
+    {
+        var replies = Where(entry => IsReply(entry), Replies);
+        parameters.Add(Array(NpgsqlDbType.Text, Column(replies, row => row.RoomId)));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column(replies, row => row.Entry.Event.Message.ThreadRootSeq)));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column(replies, row => row.Entry.Event.Seq)));
+    }
+
+    private static bool IsReply(in LogEntry entry) => entry.Event.Message is { ThreadRootSeq: > 0 };
 
     private static T[] Column<T>((string RoomId, LogEntry Entry)[] rows, Func<(string RoomId, LogEntry Entry), T> value) => System.Array.ConvertAll(rows, row => value(row));
 

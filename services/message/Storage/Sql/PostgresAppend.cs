@@ -94,11 +94,16 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
         """;
 
     private const string UpsertChanges = """
-        insert into message_changes (room_id, created_seq, updated_seq, state)
-        select distinct on (room_id, created_seq) room_id, created_seq, updated_seq, state
-        from unnest($1, $2, $3, $4) as c(room_id, created_seq, updated_seq, state)
+        insert into message_changes (room_id, created_seq, updated_seq, state, pinned_seq)
+        select distinct on (room_id, created_seq) room_id, created_seq, updated_seq, state, nullif(pinned_seq, 0)
+        from unnest($1, $2, $3, $4, $5) as c(room_id, created_seq, updated_seq, state, pinned_seq)
         order by room_id, created_seq, updated_seq desc
-        on conflict (room_id, created_seq) do update set updated_seq = excluded.updated_seq, state = excluded.state
+        on conflict (room_id, created_seq)
+            do update set updated_seq = excluded.updated_seq, state = excluded.state, pinned_seq = excluded.pinned_seq
+        """;
+
+    private const string InsertReplies = """
+        insert into thread_replies (room_id, root_seq, seq) select room_id, root_seq, seq from unnest($1, $2, $3) as r(room_id, root_seq, seq)
         """;
 
     private const string LockOwners = "select partition, owner_epoch from partition_owners where partition = any($1) order by partition for update";
@@ -243,6 +248,11 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
             {
                 rows.AddMarks(Add(batch, DeleteMarks));
             }
+        }
+
+        if (rows.Replies > 0)
+        {
+            rows.AddReplies(Add(batch, InsertReplies));
         }
 
         if (rows.Changes > 0)

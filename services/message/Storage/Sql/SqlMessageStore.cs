@@ -151,6 +151,28 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
     public Task<RoomView?> ReadPageAsync(MemberKey reader, HistoryRange range, ReadLimit limit, CancellationToken cancellationToken) =>
         ReadViewAsync(range.After ? SqlText.Newer : SqlText.Older, reader, range.Seq, limit, cancellationToken);
 
+    public Task<RoomView?> ReadThreadAsync(
+        MemberKey reader, long rootSeq, HistoryRange range, ReadLimit limit, CancellationToken cancellationToken) =>
+        ReadViewAsync(range.After ? SqlText.NewerReplies : SqlText.OlderReplies, reader, range.Seq, limit, cancellationToken, ("root", rootSeq));
+
+    public Task<RoomView?> ReadPinsAsync(MemberKey reader, long beforePinnedSeq, ReadLimit limit, CancellationToken cancellationToken) =>
+        ReadViewAsync(SqlText.Pins, reader, beforePinnedSeq, limit, cancellationToken);
+
+    public Task<Dictionary<string, int>> CountPinsAsync(IReadOnlyCollection<string> roomIds, CancellationToken cancellationToken) => TryAsync(async () =>
+    {
+        await using var connection = await dialect.OpenAsync();
+        await using var command = connection.CreateCommand(SqlText.CountPins(dialect.RowsTable("rooms", "room_id")));
+        dialect.AddRows(command, "rooms", [.. roomIds]);
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        while (await reader.ReadAsync(CancellationToken.None))
+        {
+            counts[reader.GetString(0)] = reader.GetInt32(1);
+        }
+
+        return counts;
+    }, cancellationToken);
+
     public Task<LogView?> ReadEventsAsync(
         string roomId, long fromSeq, long toSeq, ReadLimit limit, CancellationToken cancellationToken) => TryAsync(async () =>
     {
@@ -201,11 +223,16 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
     public ValueTask DisposeAsync() => dialect.DisposeAsync();
 
     private Task<RoomView?> ReadViewAsync(
-        string sql, MemberKey user, long seq, ReadLimit limit, CancellationToken cancellationToken) => TryAsync(async () =>
+        string sql, MemberKey user, long seq, ReadLimit limit, CancellationToken cancellationToken, params (string, object)[] more) => TryAsync(async () =>
     {
         await using var connection = await dialect.OpenAsync();
         await using var command = connection.CreateCommand(
             sql, ("room", user.RoomId), ("user", user.UserId), ("seq", seq), ("count", limit.Count), ("bytes", limit.Bytes));
+        foreach (var (name, value) in more)
+        {
+            command.Parameters.Add(command.Parameter(name, value));
+        }
+
         await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
         RoomView? view = null;
         var total = 0L;

@@ -42,6 +42,17 @@ internal static class SqlText
 
     public static readonly string Older = View("seq desc", $"{Messages} and l.seq < @seq order by l.seq desc");
 
+    public static readonly string NewerReplies = View("seq", $"{Replies} and t.seq > @seq order by t.seq");
+
+    public static readonly string OlderReplies = View("seq desc", $"{Replies} and t.seq < @seq order by t.seq desc");
+
+    public static readonly string Pins = View("pinned_seq desc", """
+        select c.created_seq as seq, c.updated_seq, true as changed, c.state as body, c.pinned_seq
+        from message_changes c
+        where c.room_id = @room and c.pinned_seq is not null and c.pinned_seq < @seq
+        order by c.pinned_seq desc
+        """, "seq, updated_seq, changed, pinned_seq", "p.pinned_seq desc");
+
     // New messages without a change, and changed ones: each of the two in the order of its own index.
     public static readonly string Changes = View("updated_seq", """
         select seq, updated_seq, changed, body from (
@@ -56,7 +67,7 @@ internal static class SqlText
                 where room_id = @room and updated_seq > @seq
                 order by updated_seq limit @count + 1) changed_later) either
         order by updated_seq
-        """);
+        """, shown: "p.updated_seq");
 
     private const string LastEntry = "select seq, messages from room_log where room_id = @room order by seq desc limit 1";
 
@@ -65,6 +76,21 @@ internal static class SqlText
         from room_log l
         left join message_changes c on c.room_id = l.room_id and c.created_seq = l.seq
         where l.room_id = @room and l.kind = 20
+        """;
+
+    private const string Replies = """
+        select t.seq, coalesce(c.updated_seq, t.seq) as updated_seq, c.state is not null as changed, coalesce(c.state, l.body) as body
+        from thread_replies t
+        join room_log l on l.room_id = t.room_id and l.seq = t.seq
+        left join message_changes c on c.room_id = t.room_id and c.created_seq = t.seq
+        where t.room_id = @room and t.root_seq = @root
+        """;
+
+    public static string CountPins(string rooms) => $"""
+        select c.room_id, count(*)
+        from {rooms} k
+        join message_changes c on c.room_id = k.room_id and c.pinned_seq is not null
+        group by c.room_id
         """;
 
     public static string FindByKeys(string keys) => $"""
@@ -128,16 +154,16 @@ internal static class SqlText
         order by p.place, p.seq
         """;
 
-    private static string View(string order, string messages) => $"""
+    private static string View(string order, string messages, string columns = "seq, updated_seq, changed", string shown = "p.seq") => $"""
         select e.value, r.kind, r.members, h.seq, h.messages, r.created_by, coalesce(b.role, ''), coalesce(b.banned, false),
             coalesce(b.muted, false), coalesce(b.banned_until_ms, 0), coalesce(b.muted_until_ms, 0), p.total, p.seq, p.updated_seq, p.changed, p.body
         from rooms r
         join ({Epoch}) e on 1 = 1
         join ({LastEntry}) h on 1 = 1
         left join members b on b.room_id = r.room_id and b.user_id = @user
-        left join ({Bounded(order, "seq, updated_seq, changed", "body", messages)}) p on 1 = 1
+        left join ({Bounded(order, columns, "body", messages)}) p on 1 = 1
         where r.room_id = @room and not r.deleted
-        order by {(order == "updated_seq" ? "p.updated_seq" : "p.seq")}
+        order by {shown}
         """;
 
     /// <summary>The first rows of an ordered select, within <c>@count</c> and <c>@bytes</c>.</summary>

@@ -29,6 +29,7 @@ internal sealed class SqliteAppend : IDisposable
     private readonly SqliteStatement _mark;
     private readonly SqliteStatement _unmark;
     private readonly SqliteStatement _change;
+    private readonly SqliteStatement _reply;
     private readonly SqliteStatement[] _all;
     private readonly SortedDictionary<int, List<RoomAppend>> _byPartition = [];
     private readonly Dictionary<int, long> _owners = []; // Of this transaction, by partition.
@@ -70,9 +71,11 @@ internal sealed class SqliteAppend : IDisposable
             _mark = new(database, "insert or ignore into read_marks (room_id, user_id, seq, own_after) values (?, ?, ?, ?)"),
             _unmark = new(database, "delete from read_marks where room_id = ? and user_id = ?"),
             _change = new(database, """
-                insert into message_changes (room_id, created_seq, updated_seq, state) values (?, ?, ?, ?)
-                on conflict (room_id, created_seq) do update set updated_seq = excluded.updated_seq, state = excluded.state
+                insert into message_changes (room_id, created_seq, updated_seq, state, pinned_seq) values (?, ?, ?, ?, nullif(?, 0))
+                on conflict (room_id, created_seq)
+                    do update set updated_seq = excluded.updated_seq, state = excluded.state, pinned_seq = excluded.pinned_seq
                 """),
+            _reply = new(database, "insert into thread_replies (room_id, root_seq, seq) values (?, ?, ?)"),
         ];
     }
 
@@ -247,6 +250,14 @@ internal sealed class SqliteAppend : IDisposable
                 _id.Bind(2, roomId);
                 _id.Bind(3, entry.Event.Seq);
                 _id.Run();
+                if (entry.Event.Message.ThreadRootSeq > 0)
+                {
+                    _reply.Bind(1, roomId);
+                    _reply.Bind(2, entry.Event.Message.ThreadRootSeq);
+                    _reply.Bind(3, entry.Event.Seq);
+                    _reply.Run();
+                }
+
                 break;
             case RoomEvent.BodyOneofCase.Member:
                 var member = entry.Event.Member;
@@ -294,6 +305,7 @@ internal sealed class SqliteAppend : IDisposable
             _change.Bind(2, change.CreatedSeq);
             _change.Bind(3, entry.Event.Seq);
             _change.Bind(4, Bytes(change.State));
+            _change.Bind(5, change.State.PinnedSeq);
             _change.Run();
         }
     }

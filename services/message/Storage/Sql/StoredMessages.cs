@@ -37,6 +37,7 @@ internal static class StoredMessages
             ReplyTo = message.ReplyTo,
             Metadata = message.Metadata,
             Version = 1,
+            ThreadRoot = message.ThreadRoot,
         };
     }
 }
