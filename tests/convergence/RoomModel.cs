@@ -140,6 +140,11 @@ internal sealed class RoomModel
         {
             case "message":
                 Put(ModelMessage.Of(frame.Data));
+                if (Find(frame.Text("thread_root")) is { } root && frame.Number("thread_replies") > 0)
+                {
+                    root.ReplyCount = frame.Number("thread_replies");
+                }
+
                 break;
             case "message_updated" when Find(frame.Text("id")) is { } edited:
                 (edited.Content, edited.Version) = (frame.Text("content"), frame.Number("version"));

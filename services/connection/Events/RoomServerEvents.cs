@@ -127,6 +127,24 @@ internal sealed record UserLeftEvent(string RoomId, PresentUser User) : ServerEv
 /// <param name="IsTyping">False: stopped.</param>
 internal sealed record TypingEvent(string RoomId, string UserId, string Username, bool IsTyping) : ServerEvent(DeliveryClass.Ephemeral);
 
+/// <summary>An application tells something to those who are in the room.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="UserId">Who.</param>
+/// <param name="Username">How the user is shown.</param>
+/// <param name="Event">Its name.</param>
+/// <param name="Payload">JSON; empty when none.</param>
+internal sealed record BroadcastEvent(string RoomId, string UserId, string Username, string Event, ReadOnlyMemory<byte> Payload) : ServerEvent(DeliveryClass.Ephemeral)
+{
+    /// <inheritdoc />
+    public override int HeldBytes => base.HeldBytes + Payload.Length;
+}
+
+/// <summary>The answer to a <c>broadcast</c> that had a <c>ref</c>: the others are told.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Event">Its name.</param>
+/// <param name="Ref">The command's <c>ref</c>.</param>
+internal sealed record BroadcastTakenEvent(string RoomId, string Event, string Ref) : ServerEvent(DeliveryClass.Control);
+
 /// <summary>The answer to a <c>typing</c> that had a <c>ref</c>. It names no user: the others are told by <see cref="TypingEvent"/>, the sender never is.</summary>
 /// <param name="RoomId">The room.</param>
 /// <param name="IsTyping">As in the command.</param>

@@ -139,6 +139,9 @@ internal sealed partial class NodeInbox(
             case Ephemeral.BodyOneofCase.Typing:
                 typing.OnOtherNode(from, room, ephemeral);
                 break;
+            case Ephemeral.BodyOneofCase.Broadcast:
+                room.OnBroadcast(ephemeral);
+                break;
             case Ephemeral.BodyOneofCase.ReadReceipt:
                 room.OnReadReceipt(ephemeral.UserId, ephemeral.ReadReceipt.Seq);
                 break;

@@ -158,6 +158,7 @@ internal sealed partial class RoomBinding
         {
             TellGone(_order.Last + 1, to);
             _order.SkipTo(to);
+            AnswerUpTo(to);
         }
     }
 
@@ -194,6 +195,8 @@ internal sealed partial class RoomBinding
                 FanOut(shown, entry);
             }
         }
+
+        AnswerUpTo(entry.Seq);
     }
 
     // Encoded once, the same bytes for everybody, and nothing allocated per member.
@@ -240,6 +243,7 @@ internal sealed partial class RoomBinding
     private void Restart(string epoch, long seq)
     {
         (_formerEpoch, Epoch) = (epoch == Epoch ? _formerEpoch : Epoch, epoch);
+        AnswerUpTo(long.MaxValue);
         var isFirst = !_order.HasBase;
         _order.SetBase(seq);
         foreach (var member in _members.Span)

@@ -139,7 +139,10 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     {
         lock (Room.Gate)
         {
-            Reply(outcome);
+            if (outcome is not EntryEvent answer || !Room.AnswersLater(this, answer))
+            {
+                Reply(outcome);
+            }
         }
     }
 

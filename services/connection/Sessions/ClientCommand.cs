@@ -111,6 +111,16 @@ internal sealed record PinsCommand : RoomCommand
     public int? Limit { get; init; }
 }
 
+/// <summary>The client's application tells something to the others in a room.</summary>
+internal sealed record BroadcastCommand : RoomCommand
+{
+    /// <summary>1 to 64 characters.</summary>
+    public string? Event { get; init; }
+
+    /// <summary>JSON as UTF-8, as sent; empty when absent.</summary>
+    public ReadOnlyMemory<byte> Payload { get; init; }
+}
+
 /// <summary>The client's user types, or stopped.</summary>
 internal sealed record TypingCommand : RoomCommand
 {

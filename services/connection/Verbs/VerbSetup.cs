@@ -24,6 +24,7 @@ internal static class VerbSetup
         .AddVerb<MessageDeleteVerb>()
         .AddVerb<ReactionVerb>()
         .AddVerb<PinVerb>()
+        .AddHandler<BroadcastHandler>()
         .AddHandler<ReadHandler>()
         .AddHandler<CreateRoomRequest>()
         .AddVerb<UpdateRoomRequest>()

@@ -36,6 +36,11 @@ internal sealed partial class Flush
             room.EndFlush();
         }
 
+        foreach (var (room, ephemeral) in Told)
+        {
+            outgoing.Ephemerals.Add(new EphemeralSend(ephemeral, room.Subscribers, owned.InWindow(room.Partition)));
+        }
+
         foreach (var submitted in TopologyRequests)
         {
             outgoing.Topologies.Add(new TopologySend(TopologyOf(submitted.Room), [submitted.NodeId]));

@@ -27,6 +27,9 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     /// <summary>Answers to nodes, decided so far.</summary>
     public List<NodeReply> Replies { get; } = [];
 
+    /// <summary>What is told to those who are in a room and not written, decided so far.</summary>
+    public List<(RoomState Room, Ephemeral Ephemeral)> Told { get; } = [];
+
     /// <summary>Batches that go to the dead-letter queue, by index, with the reason.</summary>
     public Dictionary<int, string> Poison { get; } = [];
 
@@ -144,6 +147,9 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
         Replies.Add(new NodeReply(submitted.NodeId, reply, submitted.Room));
     }
 
+    /// <summary>Tells something to those who are in the room. It is not written, and comes before or after the entries of this flush.</summary>
+    public void Tell(RoomState room, Ephemeral ephemeral) => Told.Add((room, ephemeral));
+
     /// <summary>Refuses the command.</summary>
     public void Refuse(in Submitted submitted, ErrorCode code) => Refuse(submitted, new Refusal { Code = code });
 
@@ -174,6 +180,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     {
         Commands.Clear();
         Replies.Clear();
+        Told.Clear();
         _written.Clear();
         _writtenByKey.Clear();
         TopologyRequests.Clear();
@@ -192,6 +199,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     public void Undo()
     {
         Replies.RemoveAll(reply => reply.Room.IsUndone);
+        Told.RemoveAll(told => told.Room.IsUndone);
         TopologyRequests.RemoveAll(submitted => submitted.Room.IsUndone);
         Marks.RemoveAll(mark => mark.Submitted.Room.IsUndone);
         if (_written.RemoveAll(entry => entry.Submitted.Room.IsUndone) > 0)

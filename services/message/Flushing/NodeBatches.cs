@@ -41,6 +41,11 @@ internal sealed class NodeBatches(string from, int maxBytes = NodeBatches.MaxByt
         {
             Add(room);
         }
+
+        foreach (var (ephemeral, subscribers, toAll) in outgoing.Ephemerals)
+        {
+            Add(ephemeral, subscribers, toAll);
+        }
     }
 
     /// <summary>What is sent together, in the order in which it is sent. All to single nodes comes before the events to all nodes.</summary>
@@ -54,6 +59,21 @@ internal sealed class NodeBatches(string from, int maxBytes = NodeBatches.MaxByt
         for (var i = _rounds.Count > 0 ? 1 : 0; i < _toAll.Count; i++)
         {
             yield return new SendStep([], _toAll[i]);
+        }
+    }
+
+    private void Add(Ephemeral ephemeral, string[] subscribers, bool toAll)
+    {
+        var bytes = WireSize.AtMost(ephemeral);
+        if (toAll)
+        {
+            ToAll(bytes).Ephemerals.Add(ephemeral);
+            return;
+        }
+
+        foreach (var nodeId in subscribers)
+        {
+            BatchOf(nodeId, bytes).Ephemerals.Add(ephemeral);
         }
     }
 

@@ -13,6 +13,8 @@ internal sealed class Outgoing(long number)
 
     public List<TopologySend> Topologies { get; } = [];
 
+    public List<EphemeralSend> Ephemerals { get; } = [];
+
     public NodeReply[] Replies { get; init; } = [];
 
     /// <summary>Batches that go to the dead-letter queue, with the reason.</summary>
@@ -21,7 +23,7 @@ internal sealed class Outgoing(long number)
     /// <summary>Completed when this and all before it is published; null when no caller waits for that.</summary>
     public TaskCompletionSource? Settled { get; init; }
 
-    public bool IsEmpty => Rooms.Count == 0 && Topologies.Count == 0 && Replies.Length == 0 && Poison.Length == 0 && Settled is null;
+    public bool IsEmpty => Rooms.Count == 0 && Topologies.Count == 0 && Ephemerals.Count == 0 && Replies.Length == 0 && Poison.Length == 0 && Settled is null;
 }
 
 /// <summary>A node whose queue did not exist.</summary>
@@ -37,3 +39,9 @@ internal readonly record struct RoomSend(RoomEvents Events, string[] Subscribers
 
 /// <summary>The nodes that hold a room, for these nodes.</summary>
 internal readonly record struct TopologySend(RoomTopology Topology, string[] Receivers);
+
+/// <summary>What is told to those who are in a room and not written.</summary>
+/// <param name="Ephemeral">What.</param>
+/// <param name="Subscribers">Ids of the nodes that hold the room.</param>
+/// <param name="ToAll">As of <see cref="RoomSend"/>.</param>
+internal readonly record struct EphemeralSend(Ephemeral Ephemeral, string[] Subscribers, bool ToAll);

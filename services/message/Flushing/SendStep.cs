@@ -48,7 +48,7 @@ internal readonly record struct SendStep(IReadOnlyList<NodeSend> ToNodes, NodeBa
     // By count, not by bytes: half of the elements again and again leaves one after a few steps, whatever their sizes are.
     private static IReadOnlyList<NodeBatch> HalvesOf(NodeBatch batch)
     {
-        var elements = batch.Replies.Count + batch.Topologies.Count + batch.Rooms.Sum(room => room.Events.Count);
+        var elements = batch.Replies.Count + batch.Topologies.Count + batch.Ephemerals.Count + batch.Rooms.Sum(room => room.Events.Count);
         if (elements < 2)
         {
             return [];
@@ -72,6 +72,11 @@ internal readonly record struct SendStep(IReadOnlyList<NodeSend> ToNodes, NodeBa
         foreach (var topology in batch.Topologies)
         {
             (left-- > 0 ? first : second).Topologies.Add(topology);
+        }
+
+        foreach (var ephemeral in batch.Ephemerals)
+        {
+            (left-- > 0 ? first : second).Ephemerals.Add(ephemeral);
         }
 
         return [first, second];

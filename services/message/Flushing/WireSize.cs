@@ -25,6 +25,8 @@ internal static class WireSize
 
     public static int AtMost(CommandReply reply) => RoomFrame + reply.CalculateSize();
 
+    public static int AtMost(Ephemeral ephemeral) => RoomFrame + ephemeral.CalculateSize();
+
     public static int AtMost(RoomTopology topology) => RoomFrame + topology.CalculateSize();
 
     private static int Body(RoomEvent roomEvent) => roomEvent.BodyCase switch

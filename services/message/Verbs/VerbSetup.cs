@@ -1,3 +1,4 @@
+using Tertulia.Messages.Broadcasting;
 using Tertulia.Messages.Deleting;
 using Tertulia.Messages.Editing;
 using Tertulia.Messages.Joining;
@@ -22,6 +23,7 @@ internal static class VerbSetup
         services.AddVerb<DeleteVerb>();
         services.AddVerb<ReactVerb>();
         services.AddVerb<PinVerb>();
+        services.AddVerb<BroadcastVerb>();
         services.AddVerb<JoinVerb>();
         services.AddVerb<CreateRoomVerb>();
         services.AddVerb<UpdateRoomVerb>();

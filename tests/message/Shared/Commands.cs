@@ -33,6 +33,11 @@ internal static class Commands
         return command;
     }
 
+    public static Command Broadcast(string roomId, string userId, string name, string payload = "") => New(roomId, User(userId), new Command
+    {
+        Broadcast = new BroadcastToRoom { Broadcast = new Broadcast { Event = name, Payload = ByteString.CopyFromUtf8(payload), ConnectionId = "connection-1" } },
+    });
+
     public static Command Pin(string roomId, string userId, string messageId, bool unpin = false) =>
         New(roomId, User(userId), new Command { Pin = new PinMessage { MessageId = messageId, Unpin = unpin } });
 

@@ -7,6 +7,7 @@ using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reacting;
 using Tertulia.Messages.Rooms;
+using Tertulia.Messages.Broadcasting;
 using Tertulia.Messages.Deleting;
 using Tertulia.Messages.Editing;
 using Tertulia.Messages.Flushing;
@@ -34,7 +35,7 @@ internal static class Deciding
     public static VerbRegistry Verbs { get; } = new(
     [
         Sends, new JoinVerb(Options.Create(new RoomOptions()), Options.Create(new LimitOptions())), new SubscribeVerb(), new UnsubscribeVerb(),
-        new EditVerb(Options.Create(new LimitOptions())), new DeleteVerb(), new ReactVerb(), new PinVerb(),
+        new EditVerb(Options.Create(new LimitOptions())), new DeleteVerb(), new ReactVerb(), new PinVerb(), new BroadcastVerb(),
         new CreateRoomVerb(Options.Create(new LimitOptions())), new UpdateRoomVerb(), new DeleteRoomVerb(), new MemberVerb(),
     ]);
 

@@ -189,8 +189,31 @@ internal sealed record SentAnswer(string RoomId, string MessageId, string? Clien
 /// <param name="ClientMsgId">As the sender chose it.</param>
 /// <param name="ReplyTo">The message it answers.</param>
 /// <param name="Metadata">As sent.</param>
+/// <param name="ThreadRoot">Of a reply: id of the message that its thread began with.</param>
+/// <param name="UpdatedSeq">Of the last change; as what follows only when it was changed.</param>
+/// <param name="Version">Counts the edits, from 1.</param>
+/// <param name="EditedAt">When it was edited last.</param>
+/// <param name="DeletedAt">When it was deleted: then <c>content</c> is empty.</param>
+/// <param name="DeletedBy">Who deleted it.</param>
+/// <param name="Pinned">It is pinned to the room.</param>
+/// <param name="PinnedSeq">Of the pin.</param>
+/// <param name="PinnedAt">When it was pinned.</param>
+/// <param name="PinnedBy">Who pinned it.</param>
+/// <param name="ReplyCount">Replies in its thread, deleted ones included.</param>
+/// <param name="LastReplyAt">When the last reply came.</param>
+/// <param name="Reactions">In the order in which the emoji came first.</param>
 internal record MessageItem(
-    string Id, long Seq, string UserId, string Username, string Content, DateTimeOffset CreatedAt, string? ClientMsgId, string? ReplyTo, Dictionary<string, object>? Metadata);
+    string Id, long Seq, string UserId, string Username, string Content, DateTimeOffset CreatedAt, string? ClientMsgId, string? ReplyTo, Dictionary<string, object>? Metadata,
+    string? ThreadRoot = null, long? UpdatedSeq = null, long? Version = null, DateTimeOffset? EditedAt = null, DateTimeOffset? DeletedAt = null,
+    string? DeletedBy = null, bool? Pinned = null, long? PinnedSeq = null, DateTimeOffset? PinnedAt = null, string? PinnedBy = null, long? ReplyCount = null,
+    DateTimeOffset? LastReplyAt = null, IReadOnlyList<ReactionItem>? Reactions = null);
+
+/// <summary>The reactions to a message with one emoji.</summary>
+/// <param name="Emoji">One emoji, or a name in colons.</param>
+/// <param name="Count">How many.</param>
+/// <param name="UserIds">The first 10 who did.</param>
+/// <param name="Me">The caller is among them.</param>
+internal sealed record ReactionItem(string Emoji, long Count, IReadOnlyList<string> UserIds, bool Me);
 
 /// <summary>Answer of <c>GET rooms/{id}/messages</c>.</summary>
 /// <param name="RoomId">The room.</param>

@@ -186,6 +186,13 @@ internal ref partial struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue
         return kind == JsonTokenType.True;
     }
 
+    /// <summary>Any JSON of a field that few types of frames know, copied as it was sent; empty when absent.</summary>
+    public ReadOnlyMemory<byte> Json(string name)
+    {
+        var value = Find(name);
+        return value.Kind == JsonTokenType.None ? default : Raw(value).ToArray();
+    }
+
     /// <summary>An object, copied as it was sent; empty when absent.</summary>
     public ReadOnlyMemory<byte> JsonObject(Field field)
     {

@@ -197,6 +197,7 @@ internal static class FrameJson
         WriteOptional(json, "deleted_by"u8, message.DeletedBy);
         if (message.PinnedSeq > 0)
         {
+            json.WriteBoolean("pinned"u8, true);
             json.WriteNumber("pinned_seq"u8, message.PinnedSeq);
             WriteOptionalTime(json, "pinned_at"u8, message.PinnedAtMs);
             WriteOptional(json, "pinned_by"u8, message.PinnedBy);

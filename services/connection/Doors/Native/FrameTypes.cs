@@ -48,6 +48,12 @@ internal static class FrameTypes
             AfterSeq = fields.Integer(Field.AfterSeq, 0, FrameFields.MaxSeq, notWith: Field.BeforeSeq),
             Limit = (int?)fields.Integer(Field.Limit, 1, MaxHistory),
         }),
+        new("broadcast", static (ref FrameFields fields) => new BroadcastCommand
+        {
+            RoomId = fields.RoomId(),
+            Event = fields.Required("event", fields.Text("event", MaxIdChars)),
+            Payload = fields.Json("payload"),
+        }),
         new("typing", static (ref FrameFields fields) => new TypingCommand { RoomId = fields.RoomId(), IsTyping = fields.Boolean(Field.IsTyping) }),
         new("join", static (ref FrameFields fields) => new JoinCommand
         {

@@ -27,6 +27,8 @@ internal static class NativeEncoders
         NativeEncoder.Json<HistoryEvent>(History),
         NativeEncoder.Json<UserJoinedEvent>(UserJoined),
         NativeEncoder.Json<UserLeftEvent>(UserLeft),
+        NativeEncoder.Json<BroadcastEvent>(Broadcast),
+        NativeEncoder.Json<BroadcastTakenEvent>(BroadcastTaken),
         NativeEncoder.Json<TypingEvent>(Typing),
         NativeEncoder.Json<TypingTakenEvent>(TypingTaken),
         NativeEncoder.Json<UnreadEvent>(Unread),
@@ -154,6 +156,28 @@ internal static class NativeEncoders
         var json = FrameJson.BeginData("pins"u8, pins.RoomId, reference: pins.Ref);
         FrameJson.WriteMessages(json, "items"u8, pins.Items);
         json.WriteBoolean("has_more"u8, pins.HasMore);
+        return json;
+    }
+
+    private static Utf8JsonWriter Broadcast(BroadcastEvent broadcast)
+    {
+        var json = FrameJson.BeginData("broadcast"u8, broadcast.RoomId);
+        json.WriteString("event"u8, broadcast.Event);
+        json.WriteString("user_id"u8, broadcast.UserId);
+        json.WriteString("username"u8, broadcast.Username);
+        if (!broadcast.Payload.IsEmpty)
+        {
+            json.WritePropertyName("payload"u8);
+            json.WriteRawValue(broadcast.Payload.Span, skipInputValidation: true); // FrameReader took it only as complete JSON.
+        }
+
+        return json;
+    }
+
+    private static Utf8JsonWriter BroadcastTaken(BroadcastTakenEvent taken)
+    {
+        var json = FrameJson.BeginData("broadcast"u8, taken.RoomId, reference: taken.Ref);
+        json.WriteString("event"u8, taken.Event);
         return json;
     }
 

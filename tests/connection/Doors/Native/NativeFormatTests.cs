@@ -105,7 +105,7 @@ public sealed class NativeFormatTests
 
         Assert.Equal(1, taken);
         Assert.Equal(
-            """{"type":"connected","room_id":"1","seq":1,"epoch":"e","data":{"room_id":"1","epoch":"e","seq":1,"recovered":false,"members":2,"count":1,"active_users":[{"user_id":"u1","username":"Ana","status":"online"}],"history":[{"id":"m1","seq":1,"user_id":"u","username":"U","content":"x","created_at":"2030-01-01T12:00:00.007Z"}],"connection_id":"c","session_id":"s","user":{"user_id":"u1","username":"Ana","role":"user","avatar":"https://example.com/a.png"},"rooms":[{"room_id":"1","epoch":"e","seq":1,"role":"owner"}],"heartbeat_ms":25000,"server_time":"2030-01-01T12:00:00.007Z","limits":{"content_length":1000,"frame_bytes":65536,"events_per_minute":100,"burst":20,"rooms_per_connection":128,"connections_per_user":20,"history_page":100}}}""",
+            """{"type":"connected","room_id":"1","seq":1,"epoch":"e","data":{"room_id":"1","epoch":"e","seq":1,"recovered":false,"members":2,"count":1,"active_users":[{"user_id":"u1","username":"Ana","status":"online"}],"history":[{"id":"m1","seq":1,"user_id":"u","username":"U","content":"x","created_at":"2030-01-01T12:00:00.007Z"}],"connection_id":"c","session_id":"s","user":{"user_id":"u1","username":"Ana","role":"user","avatar":"https://example.com/a.png"},"rooms":[{"room_id":"1","epoch":"e","seq":1,"read_seq":0,"unread":0,"role":"owner"}],"heartbeat_ms":25000,"server_time":"2030-01-01T12:00:00.007Z","limits":{"content_length":1000,"frame_bytes":65536,"events_per_minute":100,"burst":20,"rooms_per_connection":128,"connections_per_user":20,"history_page":100}}}""",
             Text(frame));
     }
 
