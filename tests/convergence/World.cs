@@ -84,7 +84,11 @@ internal sealed class World : ICluster
             await BeginAsync(replica);
         }
 
-        var builder = NewBuilder("presence", [$"--urls={Address()}", $"--Listen:Http2={_presence}", "--Presence:SettleQuiet=00:00:00"]);
+        var builder = NewBuilder("presence",
+        [
+            $"--urls={Address()}", $"--Listen:Http2={_presence}", "--Presence:SettleQuiet=00:00:00", "--Store:Kind=Sqlite",
+            $"--Store:Path={Path.Combine(_folder, "tertulia.db")}", "--Store:Synchronous=Normal",
+        ]);
         builder.Services.AddPresenceService();
         ShareBus(builder);
         var presence = builder.Build();
