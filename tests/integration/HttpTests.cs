@@ -12,6 +12,7 @@ namespace Tertulia.Integration.Tests;
 public sealed class HttpTests(FaultCluster fixture) : IDisposable
 {
     private readonly string _room = $"http-{Guid.NewGuid():N}";
+    private int _last;
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(30) };
 
     private ClusterProcesses Cluster => fixture.Cluster;
@@ -60,6 +61,109 @@ public sealed class HttpTests(FaultCluster fixture) : IDisposable
         Assert.Equal(expected, ana.Frames.Where(frame => frame.Type == "message").Select(frame => frame.Text("content")));
     }
 
+    [Fact]
+    public async Task A_stream_goes_on_after_its_node_is_killed_without_a_gap()
+    {
+        await using var ana = await ChatClient.JoinAsync(Cluster.NodeUrls[0], _room, "ana");
+        var seen = new List<(long Seq, string Content)>();
+        var lastEventId = "";
+        var resumed = 0;
+        using var done = new CancellationTokenSource();
+        var reading = ReadAsync();
+        await Eventually.HoldsAsync(() => Volatile.Read(ref resumed) == 1, "the stream is open");
+        var sending = SendUntilAsync(done.Token);
+        await ana.ContentsAsync(20);
+
+        foreach (var node in Cluster.Connections.Skip(1)) // Ana's stays.
+        {
+            await node.KillAsync();
+            await fixture.RestartAsync(node);
+        }
+
+        await done.CancelAsync();
+        var sent = await sending;
+        await Eventually.CompletesAsync(reading, $"message {sent} is seen");
+        Assert.Equal(Enumerable.Range(1, sent).Select(number => $"m{number}"), seen.DistinctBy(one => one.Seq).Select(one => one.Content));
+
+        // As a browser does: opens the stream again, with the last id, until it has seen the last message.
+        async Task ReadAsync()
+        {
+            while (!seen.Exists(one => one.Content == $"m{Volatile.Read(ref _last)}") || !done.IsCancellationRequested)
+            {
+                try
+                {
+                    using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(fixture.Gateways[0], $"/api/v1/stream?rooms={_room}&history=0&user_id=bruno"));
+                    request.Headers.TryAddWithoutValidation("Last-Event-ID", lastEventId);
+                    await using var stream = await EventStreamReader.OpenAsync(_http, request);
+                    while (await stream.NextAsync() is { } frame)
+                    {
+                        lastEventId = stream.LastEventId.Length > 0 ? stream.LastEventId : lastEventId;
+                        if (frame.Type == "joined")
+                        {
+                            Volatile.Write(ref resumed, resumed + 1);
+                            seen.AddRange(frame.Items("history").Select(item => (item.GetProperty("seq").GetInt64(), item.GetProperty("content").GetString()!)));
+                        }
+                        else if (frame.Type == "message")
+                        {
+                            seen.Add((frame.Seq, frame.Text("content")));
+                        }
+
+                        if (done.IsCancellationRequested && seen.Exists(one => one.Content == $"m{Volatile.Read(ref _last)}"))
+                        {
+                            return;
+                        }
+                    }
+                }
+                catch (Exception exception) when (exception is HttpRequestException or IOException or TaskCanceledException or JsonException)
+                {
+                    continue; // Comes back at once, as often as it takes: the test ends it.
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Polling_sees_every_message_once_while_a_node_is_killed()
+    {
+        await using var ana = await ChatClient.JoinAsync(Cluster.NodeUrls[0], _room, "ana");
+        using var done = new CancellationTokenSource();
+        var positions = $"{_room}:1@{ana.Frames[0].Epoch}";
+        var seen = new List<string>();
+        var sending = SendUntilAsync(done.Token);
+        var polling = PollAsync();
+        await ana.ContentsAsync(20);
+
+        await Cluster.Connections[1].KillAsync();
+        await fixture.RestartAsync(Cluster.Connections[1]);
+
+        await done.CancelAsync();
+        var sent = await sending;
+        await Eventually.CompletesAsync(polling, $"message {sent} is polled");
+        Assert.Equal(Enumerable.Range(1, sent).Select(number => $"m{number}"), seen);
+
+        async Task PollAsync()
+        {
+            while (!done.IsCancellationRequested || seen.Count == 0 || seen[^1] != $"m{Volatile.Read(ref _last)}")
+            {
+                try
+                {
+                    var answer = await GetAsync(fixture.Gateways[1], $"/api/v1/sync?rooms={positions}&wait=10&user_id=ana");
+                    var room = answer.GetProperty("rooms")[0];
+                    if (room.TryGetProperty("items", out var items))
+                    {
+                        Assert.True(room.GetProperty("recovered").GetBoolean());
+                        seen.AddRange(items.EnumerateArray().Select(item => item.GetProperty("content").GetString()!));
+                        positions = answer.GetProperty("positions").GetString()!;
+                    }
+                }
+                catch (Exception exception) when (exception is HttpRequestException or IOException or TaskCanceledException or JsonException)
+                {
+                    continue;
+                }
+            }
+        }
+    }
+
     /// <summary>Sends one message after the other through the gateway, each until it is acknowledged, as a program does that must not lose one.</summary>
     private async Task<int> SendUntilAsync(CancellationToken enough)
     {
@@ -79,6 +183,7 @@ public sealed class HttpTests(FaultCluster fixture) : IDisposable
                     }
                 },
                 TimeSpan.FromMinutes(1));
+            Volatile.Write(ref _last, number);
             if (enough.IsCancellationRequested)
             {
                 return number;

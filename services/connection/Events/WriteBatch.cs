@@ -31,6 +31,9 @@ internal sealed class WriteBatch
     /// <summary>The events, in their order: the same bytes for everybody who gets them. Valid until others are taken.</summary>
     public ReadOnlyMemory<ReadOnlyMemory<byte>> Pieces => _pieces.AsMemory(0, _count);
 
+    /// <summary>It is a part of a large event.</summary>
+    public bool IsSlice { get; private set; }
+
     /// <summary>Bytes of the events together.</summary>
     public int Length { get; private set; }
 
@@ -59,7 +62,7 @@ internal sealed class WriteBatch
         Forget();
         var bytes = serverEvent.In(format);
         var slice = bytes.Slice(offset, Math.Min(MaxBytes, bytes.Length - offset));
-        (_pieces[0], _count, Length) = (slice, 1, slice.Length);
+        (_pieces[0], _count, Length, IsSlice) = (slice, 1, slice.Length, true);
         return slice.Length;
     }
 
@@ -125,7 +128,7 @@ internal sealed class WriteBatch
     {
         _pieces.AsSpan(0, _count).Clear();
         _events.AsSpan(0, _count).Clear();
-        (_count, Length) = (0, 0);
+        (_count, Length, IsSlice) = (0, 0, false);
     }
 
     private void ReturnBuffer()

@@ -18,7 +18,10 @@ internal static class HttpDoor
         return services
             .AddOpenApiDocuments()
             .AddSingleton<HttpCommands>()
-            .AddSingleton<FreeRates>();
+            .AddSingleton<FreeRates>()
+            .AddSingleton<RoomWatches>()
+            .AddSingleton<RoomSync>()
+            .AddSingleton<EventStreams>();
     }
 
     /// <summary>One line for each group of endpoints.</summary>
@@ -30,6 +33,8 @@ internal static class HttpDoor
         MessageEndpoints.Map(api);
         RoomEndpoints.Map(api);
         TrailEndpoints.Map(api);
+        SyncEndpoints.Map(api);
+        EventStreams.Map(api);
         app.MapOpenApiDocuments();
         DevelopmentTokens.Map(app)?
             .Describe("issue_token", "A token for anybody: in mode Development only.")

@@ -26,8 +26,8 @@ internal static class RouteDescriptions
 
     /// <summary>The answer. The type is for the document only.</summary>
     public static RouteHandlerBuilder Answers<TBody>(
-        this RouteHandlerBuilder route, int status = StatusCodes.Status200OK, [StringSyntax(StringSyntaxAttribute.Json)] string? example = null) =>
-        route.Produces<TBody>(status).WithMetadata(new RouteExample(status, example));
+        this RouteHandlerBuilder route, int status = StatusCodes.Status200OK, [StringSyntax(StringSyntaxAttribute.Json)] string? example = null,
+        string contentType = "application/json") => route.Produces<TBody>(status, contentType).WithMetadata(new RouteExample(status, example));
 
     /// <summary>The endpoint knows <c>Idempotency-Key</c>.</summary>
     public static RouteHandlerBuilder TakesKey(this RouteHandlerBuilder route) => route.WithMetadata(new TakesIdempotencyKey());

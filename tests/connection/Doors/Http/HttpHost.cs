@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Tertulia.Bus;
 using Tertulia.Connections.Rooms;
+using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Tests.Auth;
 using Tertulia.Connections.Tests.Doors.Native;
 using Tertulia.Connections.Tests.Support;
@@ -90,6 +91,7 @@ internal sealed class HttpHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _client.Dispose();
+        await Eventually.HoldsAsync(() => Of<SessionRegistry>().Count == 0, "the streams have ended"); // Stopping would give them a time that does not pass here.
         await _app.StopAsync();
         await _reception!.DisposeAsync();
         await _app.DisposeAsync();
@@ -147,6 +149,19 @@ internal sealed class HttpHost : IAsyncDisposable
         using var response = await _client.SendAsync(request);
         return new HttpAnswer((int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Content.Headers.ContentType?.MediaType,
             response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(',', header.Value), StringComparer.OrdinalIgnoreCase));
+    }
+
+    /// <summary>Opens a stream of Server-Sent Events.</summary>
+    public async Task<EventStreamReader> StreamAsync(string path, string userId, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Address, path));
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Token(userId));
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        return await EventStreamReader.OpenAsync(_client, request);
     }
 
     private Dictionary<string, object> Claims(string userId, string? role, object? rooms)

@@ -180,7 +180,7 @@ public sealed class OpenApiTests : IAsyncLifetime
             object? value = field.FieldType switch
             {
                 Google.Protobuf.Reflection.FieldType.String => field.Name,
-                Google.Protobuf.Reflection.FieldType.Int64 => 1_900_000_000_000,
+                Google.Protobuf.Reflection.FieldType.Int64 => 1_900_000_000_000 + field.FieldNumber,
                 Google.Protobuf.Reflection.FieldType.Int32 => 7,
                 Google.Protobuf.Reflection.FieldType.UInt32 => 7u,
                 Google.Protobuf.Reflection.FieldType.UInt64 => 7ul,
@@ -194,6 +194,7 @@ public sealed class OpenApiTests : IAsyncLifetime
             }
         }
 
+        message.Reactions.Add(new Reaction { Emoji = "+1", Count = 1, UserIds = { "ana" } });
         return message;
     }
 }
