@@ -41,7 +41,7 @@ internal sealed record Script(int Seed, int Users, int Rooms, IReadOnlyList<Step
     // How often, out of all.
     private static readonly (Deed Deed, int Weight)[] Usual =
     [
-        (Deed.Say, 30), (Deed.Reply, 10), (Deed.Edit, 14), (Deed.Delete, 6), (Deed.React, 14), (Deed.Unreact, 6), (Deed.Read, 6), (Deed.Cut, 5),
+        (Deed.Say, 30), (Deed.Reply, 10), (Deed.Edit, 14), (Deed.Delete, 6), (Deed.React, 14), (Deed.Unreact, 6), (Deed.Pin, 4), (Deed.Unpin, 2), (Deed.Read, 6), (Deed.Cut, 5),
         (Deed.Leave, 2),
     ];
 
