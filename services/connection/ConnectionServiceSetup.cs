@@ -77,6 +77,7 @@ public static class ConnectionServiceSetup
         .AddSingleton<JoinFlow>()
         .AddSingleton<RoomReview>()
         .AddSingleton<HistoryFlow>()
+        .AddSingleton<SearchFlow>()
         .AddRunning<GapRepair>()
         .AddRunning<Subscriptions>()
         .AddRunning<TypingTracker>();

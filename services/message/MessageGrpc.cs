@@ -4,6 +4,7 @@ using Tertulia.Hosting;
 using Tertulia.Messages.History;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
+using Tertulia.Messages.Searching;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Threads;
 
@@ -11,7 +12,8 @@ namespace Tertulia.Messages;
 
 /// <summary>The gRPC service: reads of room state, answered by any replica from the store.</summary>
 internal sealed class MessageGrpc(
-    ReadGate gate, Snapshots snapshots, HistoryPages pages, ThreadPages threads, PinPages pins, OneMessage one, UnreadCounts unread, IMessageStore store) : MessageService.MessageServiceBase
+    ReadGate gate, Snapshots snapshots, HistoryPages pages, ThreadPages threads, PinPages pins, OneMessage one, UnreadCounts unread, MessageSearch search,
+    IMessageStore store) : MessageService.MessageServiceBase
 {
     private const int MaxEvents = 1_000;
     private const int MaxRooms = 1_000; // About 150 bytes each.
@@ -31,6 +33,9 @@ internal sealed class MessageGrpc(
 
     public override Task<PinsPage> GetPins(GetPinsRequest request, ServerCallContext context) =>
         gate.RunAsync(() => pins.GetAsync(request, CancellationToken.None), context.CancellationToken);
+
+    public override Task<SearchReply> Search(SearchRequest request, ServerCallContext context) =>
+        gate.RunAsync(() => search.FindAsync(request, CancellationToken.None), context.CancellationToken);
 
     public override async Task<GetEventsReply> GetEvents(GetEventsRequest request, ServerCallContext context)
     {

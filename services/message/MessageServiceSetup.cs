@@ -6,9 +6,11 @@ using Tertulia.Messages.Following;
 using Tertulia.Messages.History;
 using Tertulia.Messages.Joining;
 using Tertulia.Messages.Partitions;
+using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
 using Tertulia.Messages.Rooms;
-using Tertulia.Messages.Pinning;
+using Tertulia.Messages.Searching;
+using Tertulia.Messages.Searching.Sql;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Storage.Sql;
@@ -31,6 +33,7 @@ public static class MessageServiceSetup
         services.AddRooms();
         services.AddHistory();
         services.AddReading();
+        services.AddSearching();
         services.AddFollowing();
         services.AddVerbs();
         services.AddFlushing();
@@ -89,6 +92,30 @@ public static class MessageServiceSetup
         services.AddSingleton<FeedHints>();
         services.AddSingleton<FeedReader>();
         services.AddGrpc().AddServiceOptions<FeedGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
+    }
+
+    // Not among what makes the service ready: nothing else waits for the index.
+    private static void AddSearching(this IServiceCollection services)
+    {
+        services.AddSingleton<ISearchIndex>(OpenIndex);
+        services.AddSingleton<StoreStart<ISearchIndex>>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<StoreStart<ISearchIndex>>());
+        services.AddSingleton<MessageSearch>();
+        services.AddSingleton<SearchStart>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<SearchStart>().Follower);
+    }
+
+    private static SqlSearchIndex OpenIndex(IServiceProvider provider)
+    {
+        var options = provider.GetRequiredService<IOptions<StoreOptions>>().Value;
+        if (options.Kind == StoreKind.Postgres)
+        {
+            return new PostgresSearchIndex(provider.GetRequiredService<IMessageDialect>());
+        }
+
+        var file = options.ForFile("search.db");
+        file.Synchronous = SqliteSynchronous.Normal; // What the power takes is read from the feed again.
+        return new SqliteSearchIndex(new SqliteDialect(file));
     }
 
     private static void AddFlushing(this IServiceCollection services)

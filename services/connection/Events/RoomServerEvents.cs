@@ -58,9 +58,41 @@ internal sealed record LeftEvent(string RoomId, string? Ref, string? Reason = nu
 /// <param name="RoomId">The room.</param>
 /// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
 /// <param name="Items">The page.</param>
-/// <param name="HasMore">There are more in the direction of the page.</param>
-internal sealed record HistoryEvent(string RoomId, string? Ref, IReadOnlyList<Message> Items, bool HasMore) : ServerEvent(DeliveryClass.Control)
+/// <param name="HasMore">There are more in the direction of the page; of a page around a message, in any.</param>
+/// <param name="Around">Of a page around a message; else null.</param>
+internal sealed record HistoryEvent(string RoomId, string? Ref, IReadOnlyList<Message> Items, bool HasMore, PageEnds? Around = null)
+    : ServerEvent(DeliveryClass.Control)
 {
+    /// <summary>As much of a page around a message as fits: what is left out is farthest from it.</summary>
+    /// <param name="roomId">The room.</param>
+    /// <param name="reference">The command's <c>ref</c>; null when it had none.</param>
+    /// <param name="page">With the message.</param>
+    /// <param name="maxBytes">Bytes of the items at most; the message itself is taken whatever its size.</param>
+    public static HistoryEvent FitAround(string roomId, string? reference, HistoryPage page, int maxBytes)
+    {
+        var center = 0;
+        while (center < page.Messages.Count - 1 && page.Messages[center].Seq < page.AroundSeq)
+        {
+            center++;
+        }
+
+        var (first, end, bytes) = (center, Math.Min(center + 1, page.Messages.Count), page.Messages.Count > 0 ? EventSize.Of(page.Messages[center]) : 0);
+        for (var isBefore = true; first > 0 || end < page.Messages.Count; isBefore = !isBefore)
+        {
+            var next = (isBefore && first > 0) || end == page.Messages.Count ? first - 1 : end;
+            bytes += EventSize.Of(page.Messages[next]);
+            if (bytes > maxBytes)
+            {
+                break;
+            }
+
+            (first, end) = next < first ? (next, end) : (first, next + 1);
+        }
+
+        var ends = new PageEnds(page.HasMoreBefore || first > 0, page.HasMoreAfter || end < page.Messages.Count);
+        return new HistoryEvent(roomId, reference, [.. page.Messages.Skip(first).Take(end - first)], ends.HasMoreBefore || ends.HasMoreAfter, ends);
+    }
+
     /// <summary>As much of a page as fits.</summary>
     /// <param name="roomId">The room.</param>
     /// <param name="reference">The command's <c>ref</c>; null when it had none.</param>
@@ -109,6 +141,11 @@ internal sealed record PinsEvent(string RoomId, string? Ref, IReadOnlyList<Messa
         return new PinsEvent(roomId, reference, page, hasMore || page.Count < items.Count);
     }
 }
+
+/// <summary>What a page around a message left out.</summary>
+/// <param name="HasMoreBefore">There are older messages.</param>
+/// <param name="HasMoreAfter">There are newer messages.</param>
+internal sealed record PageEnds(bool HasMoreBefore, bool HasMoreAfter);
 
 /// <summary>A user's first device came.</summary>
 /// <param name="RoomId">The room.</param>

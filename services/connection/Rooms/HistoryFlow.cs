@@ -29,9 +29,12 @@ internal sealed partial class HistoryFlow(MessageService.MessageServiceClient me
             request.AfterSeq = after;
         }
 
+        request.AroundMessageId = command.AroundMessageId ?? "";
         Start(
             session, roomId, command.Ref, options => messages.GetHistoryAsync(request, options),
-            page => HistoryEvent.Fit(roomId, command.Ref, page.Messages, page.HasMore, newest: command.AfterSeq is null));
+            page => command.AroundMessageId is null
+                ? HistoryEvent.Fit(roomId, command.Ref, page.Messages, page.HasMore, newest: command.AfterSeq is null)
+                : HistoryEvent.FitAround(roomId, command.Ref, page, ServerEvent.MaxBytes - EventSize.Overhead));
     }
 
     /// <summary>Starts to read a page of something else that belongs to a room.</summary>

@@ -147,6 +147,31 @@ internal sealed record HistoryCommand : RoomCommand
     /// <summary>Exclusive bound; null when absent.</summary>
     public long? AfterSeq { get; init; }
 
+    /// <summary>The message that the page is around; null when absent.</summary>
+    public string? AroundMessageId { get; init; }
+
+    /// <summary>1 to 100; null when absent.</summary>
+    public int? Limit { get; init; }
+}
+
+/// <summary>The client looks for messages.</summary>
+internal sealed record SearchCommand : ClientCommand
+{
+    /// <summary>As the user typed it.</summary>
+    public required string Query { get; init; }
+
+    /// <summary>Only in this room; null: in all of the user's.</summary>
+    public string? RoomId { get; init; }
+
+    /// <summary>Only of this user, by id or name; null: of all.</summary>
+    public string? From { get; init; }
+
+    /// <summary>Exclusive bound, with a room only; null when absent.</summary>
+    public long? BeforeSeq { get; init; }
+
+    /// <summary>Where the page before ended; null for the first one.</summary>
+    public long? Cursor { get; init; }
+
     /// <summary>1 to 100; null when absent.</summary>
     public int? Limit { get; init; }
 }

@@ -18,6 +18,7 @@ internal static class VerbSetup
         .AddHandler<HistoryHandler>()
         .AddHandler<ThreadHandler>()
         .AddHandler<PinsHandler>()
+        .AddHandler<SearchHandler>()
         .AddHandler<TypingHandler>()
         .AddVerb<MessageVerb>()
         .AddVerb<MessageEditVerb>()

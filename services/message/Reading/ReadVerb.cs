@@ -19,7 +19,7 @@ internal sealed class ReadVerb(MarkWriter marks) : IVerb
         var (room, member, read) = (submitted.Room, submitted.Member!, submitted.Command.Read);
         var refusal = !room.Exists ? ErrorCode.RoomNotFound
             : read.Seq < 0 ? ErrorCode.BadRequest
-            : RoomPermissions.Check(submitted.Command.Actor, room.Kind, member.Membership, RoomAction.Read);
+            : RoomPermissions.Check(submitted, RoomAction.Read);
         if (refusal == ErrorCode.Unspecified && marks.IsFull)
         {
             refusal = ErrorCode.Overloaded;

@@ -120,6 +120,30 @@ public sealed class HistoryTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("id-100", 5, "98,99,100,101,102", true, true)]
+    [InlineData("id-100", 2, "99,100", true, true)]
+    [InlineData("id-100", 1, "100", true, true)]
+    [InlineData("id-3", 4, "3,4", false, true)]
+    [InlineData("id-402", 4, "400,401,402", true, false)]
+    public async Task A_page_around_a_message_says_what_there_is_on_both_sides(string messageId, int limit, string seqs, bool before, bool after)
+    {
+        var page = await PageAsync(new GetHistoryRequest { Limit = limit, AroundMessageId = messageId });
+
+        Assert.Equal((seqs, before, after), (Seqs(page), page.HasMoreBefore, page.HasMoreAfter));
+        Assert.Equal($"id-{page.AroundSeq}", messageId);
+    }
+
+    [Fact]
+    public async Task A_page_around_a_message_of_another_room_or_none_or_for_who_may_not_read_is_refused()
+    {
+        Assert.Equal(ErrorCode.MessageNotFound, await RefusalOfAsync(() => PageAsync(new GetHistoryRequest { Limit = 5, AroundMessageId = "id-9999" })));
+        Assert.Equal(ErrorCode.BadRequest, await RefusalOfAsync(() => PageAsync(new GetHistoryRequest { Limit = 5, AroundMessageId = "id-5", AfterSeq = 3 })));
+        Assert.Equal(ErrorCode.BadRequest, await RefusalOfAsync(() => PageAsync(new GetHistoryRequest { Limit = 5, AroundMessageId = new string('x', 65) })));
+        Assert.Equal(ErrorCode.NotMember, await RefusalOfAsync(() => new HistoryPages(_store, TimeProvider.System).GetAsync(
+            new GetHistoryRequest { RoomId = "lobby", Actor = Commands.User("bruno"), Limit = 5, AroundMessageId = "id-9999" }, CancellationToken.None)));
+    }
+
+    [Theory]
     [InlineData(0, 0, 0)]
     [InlineData(101, 0, 0)]
     [InlineData(10, 5, 5)]

@@ -5,6 +5,8 @@ using Tertulia.Contracts;
 using Tertulia.Messages.History;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
+using Tertulia.Messages.Searching;
+using Tertulia.Messages.Searching.Sql;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Storage.Sql;
 using Tertulia.Messages.Threads;
@@ -41,7 +43,8 @@ public sealed class PagesInBytesTests : IAsyncLifetime
         await _store.AppendAsync([new RoomAppend(0, "lobby", ownerEpoch, entries)], CancellationToken.None);
         _service = new MessageGrpc(
             _gate, new Snapshots(_store, TimeProvider.System), new HistoryPages(_store, TimeProvider.System), new ThreadPages(_store, TimeProvider.System),
-            new PinPages(_store, TimeProvider.System), new OneMessage(_store, TimeProvider.System), new UnreadCounts(new SqlReadMarks(dialect)), _store);
+            new PinPages(_store, TimeProvider.System), new OneMessage(_store, TimeProvider.System), new UnreadCounts(new SqlReadMarks(dialect)),
+            new MessageSearch(new SqliteSearchIndex(dialect), _store, TimeProvider.System), _store);
     }
 
     public async Task DisposeAsync()

@@ -39,6 +39,7 @@ internal ref partial struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue
     /// <summary>The largest seq: what a JavaScript number holds exactly.</summary>
     public const long MaxSeq = PositionFormat.MaxSeq;
 
+    private const int MaxCursorChars = 19;
     private const int MaxWordChars = 64;
     private const int TraceparentChars = 55; // https://www.w3.org/TR/trace-context/#traceparent-header, version 00.
 
@@ -172,6 +173,15 @@ internal ref partial struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue
         }
 
         return number;
+    }
+
+    /// <summary>Where a page of a search ended: digits, because they may be more than a JavaScript number holds; null when absent.</summary>
+    public long? Cursor()
+    {
+        var text = Id("cursor", MaxCursorChars);
+        return text is null ? null
+            : long.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var cursor) && cursor > 0 ? cursor
+            : ComplainOfCursor();
     }
 
     /// <summary>A boolean, which must be there.</summary>
@@ -426,6 +436,12 @@ internal ref partial struct FrameFields(ReadOnlySpan<byte> utf8, Span<FieldValue
         return text.Length > maxChars || (text.Length == 0 && !mayBeEmpty)
             ? Complain<string>($"{name} must have 1 to {maxChars} characters")
             : text;
+    }
+
+    private long? ComplainOfCursor()
+    {
+        Complain("cursor must be what a page of a search gave");
+        return null;
     }
 
     private void Complain(string error) => Error ??= error;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Tertulia.Connections.Events;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Doors.Native;
@@ -154,6 +155,26 @@ internal static class FrameJson
         }
 
         json.WriteEndArray();
+    }
+
+    /// <summary><c>items:[{room_id, id, seq, …}], has_more, cursor</c>.</summary>
+    public static void WriteSearch(Utf8JsonWriter json, SearchEvent found)
+    {
+        json.WriteStartArray("items"u8);
+        foreach (var item in found.Items)
+        {
+            json.WriteStartObject();
+            json.WriteString("room_id"u8, item.RoomId);
+            WriteMessageFields(json, item.Message);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteBoolean("has_more"u8, found.HasMore);
+        if (found.Cursor > 0)
+        {
+            json.WriteString("cursor"u8, found.Cursor.ToString(CultureInfo.InvariantCulture));
+        }
     }
 
     /// <summary><c>[{room_id, epoch, seq, read_seq, unread, role}]</c>.</summary>

@@ -8,6 +8,8 @@ internal static class FrameTypes
 {
     private const int MaxHistory = 100;
     private const int MaxIdChars = 64;
+    private const int MaxQueryChars = 256;
+    private const int MaxUserChars = 256;
     private const int MaxEmojiChars = 32;
     private const int MaxTokenChars = 16 * 1024;
 
@@ -67,6 +69,16 @@ internal static class FrameTypes
             RoomId = fields.RoomId(),
             BeforeSeq = fields.Integer(Field.BeforeSeq, 1, FrameFields.MaxSeq),
             AfterSeq = fields.Integer(Field.AfterSeq, 0, FrameFields.MaxSeq, notWith: Field.BeforeSeq),
+            AroundMessageId = fields.Id("around_message_id", MaxIdChars),
+            Limit = (int?)fields.Integer(Field.Limit, 1, MaxHistory),
+        }),
+        new("search", static (ref FrameFields fields) => new SearchCommand
+        {
+            Query = fields.TextOrEmpty("query", MaxQueryChars) ?? "",
+            RoomId = fields.RoomId(),
+            From = fields.Id("from", MaxUserChars),
+            BeforeSeq = fields.Integer(Field.BeforeSeq, 1, FrameFields.MaxSeq),
+            Cursor = fields.Cursor(),
             Limit = (int?)fields.Integer(Field.Limit, 1, MaxHistory),
         }),
         new("read", static (ref FrameFields fields) => new ReadCommand

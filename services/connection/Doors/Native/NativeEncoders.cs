@@ -25,6 +25,7 @@ internal static class NativeEncoders
         NativeEncoder.Json<JoinedEvent>(Joined),
         NativeEncoder.Json<LeftEvent>(Left),
         NativeEncoder.Json<HistoryEvent>(History),
+        NativeEncoder.Json<SearchEvent>(Search),
         NativeEncoder.Json<UserJoinedEvent>(UserJoined),
         NativeEncoder.Json<UserLeftEvent>(UserLeft),
         NativeEncoder.Json<BroadcastEvent>(Broadcast),
@@ -266,6 +267,19 @@ internal static class NativeEncoders
         var json = FrameJson.BeginData("history"u8, page.RoomId, reference: page.Ref);
         FrameJson.WriteMessages(json, "items"u8, page.Items);
         json.WriteBoolean("has_more"u8, page.HasMore);
+        if (page.Around is { } around)
+        {
+            json.WriteBoolean("has_more_before"u8, around.HasMoreBefore);
+            json.WriteBoolean("has_more_after"u8, around.HasMoreAfter);
+        }
+
+        return json;
+    }
+
+    private static Utf8JsonWriter Search(SearchEvent found)
+    {
+        var json = FrameJson.BeginData("search"u8, reference: found.Ref);
+        FrameJson.WriteSearch(json, found);
         return json;
     }
 

@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Text;
+
+namespace Tertulia.Messages.Searching;
+
+/// <summary>Text as it is searched: words in lower case without accents, the same for what was written and for what is looked for.</summary>
+/// <remarks>Words are runs of letters and digits. A character of Chinese or Japanese is a word of its own: these languages write no spaces.</remarks>
+internal static class FoldedText
+{
+    /// <summary>Characters of a word that count; what comes after them is left out.</summary>
+    public const int MaxWordChars = 64;
+
+    /// <summary>The words of a text, in their order.</summary>
+    /// <param name="text">As typed.</param>
+    /// <param name="maxWords">Words at most.</param>
+    public static List<string> Words(string text, int maxWords)
+    {
+        var words = new List<string>();
+        var word = new StringBuilder();
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark)
+            {
+                continue; // An accent that was written as a character of its own.
+            }
+
+            if (!Rune.IsLetterOrDigit(rune))
+            {
+                End();
+            }
+            else if (IsIdeograph(rune))
+            {
+                End();
+                word.Append(rune.ToString());
+                End();
+            }
+            else if (word.Length < MaxWordChars)
+            {
+                word.Append(Fold(rune));
+            }
+
+            if (words.Count >= maxWords)
+            {
+                return words;
+            }
+        }
+
+        End();
+        return words;
+
+        void End()
+        {
+            if (word.Length > 0 && words.Count < maxWords)
+            {
+                words.Add(word.ToString());
+            }
+
+            word.Clear();
+        }
+    }
+
+    // Lower case, without marks; and the letters that differ from their base letters by more than a mark.
+    private static string Fold(Rune rune) => Rune.ToLowerInvariant(rune) switch
+    {
+        { Value: 'ß' } => "ss",
+        { Value: 'æ' or 'ǽ' or 'ǣ' } => "ae",
+        { Value: 'œ' } => "oe",
+        { Value: 'ø' or 'ǿ' } => "o",
+        { Value: 'ł' } => "l",
+        { Value: 'đ' or 'ð' } => "d",
+        { Value: 'þ' } => "th",
+        { Value: 'ı' } => "i",
+        { Value: 'ﬁ' } => "fi",
+        { Value: 'ﬂ' } => "fl",
+        { IsBmp: true } lower => Folding.Of((char)lower.Value).ToString(),
+        var lower => lower.ToString(),
+    };
+
+    private static bool IsIdeograph(Rune rune) => rune.Value is (>= 0x3040 and <= 0x30FF) or (>= 0x3400 and <= 0x4DBF) or (>= 0x4E00 and <= 0x9FFF)
+        or (>= 0xF900 and <= 0xFAFF) or (>= 0x20000 and <= 0x3FFFF);
+}

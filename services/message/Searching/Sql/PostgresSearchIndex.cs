@@ -1,0 +1,86 @@
+using System.Data.Common;
+using System.Globalization;
+using System.Text;
+using Tertulia.Sql;
+
+namespace Tertulia.Messages.Searching.Sql;
+
+/// <summary>PostgreSQL: a text search vector for each message, with an inverted index (https://www.postgresql.org/docs/current/textsearch.html).</summary>
+/// <remarks>Vectors and queries are written as such and not parsed from text: what a word is does not depend on the database's locale.</remarks>
+/// <param name="dialect">Of the message store's database; not the index's own.</param>
+internal sealed class PostgresSearchIndex(ISqlDialect dialect) : SqlSearchIndex(dialect)
+{
+    private const int MaxPosition = 16_383; // Of a vector.
+
+    protected override string Drop => "drop table if exists search_marks; drop table if exists search_documents;";
+
+    protected override string Create => """
+        create table search_documents (
+            place bigint primary key,
+            room_id text collate "C" not null,
+            seq bigint not null,
+            message_id text not null,
+            user_id text collate "C" not null,
+            user_name text not null,
+            has_link boolean not null,
+            words tsvector not null,
+            unique (room_id, seq)
+        );
+        create index search_documents_by_words on search_documents using gin (words);
+        create index search_documents_by_room on search_documents (room_id, place);
+        create index search_documents_by_user on search_documents (user_id, place);
+        """;
+
+    protected override string Insert => $"""
+        insert into search_documents (place, room_id, seq, message_id, user_id, user_name, has_link, words)
+        select cast(place as bigint), room_id, cast(seq as bigint), message_id, user_id, user_name, has_link = '1', cast(words as tsvector)
+        from {Dialect.RowsTable("documents", "place", "room_id", "seq", "message_id", "user_id", "user_name", "has_link", "words")} r
+        on conflict do nothing
+        returning room_id, seq
+        """;
+
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    protected override string Select(bool hasTerms, string conditions) => $"""
+        select d.place, d.room_id, d.message_id from search_documents d
+        where {conditions}{(hasTerms ? " and d.words @@ cast(@query as tsquery)" : "")}
+        order by d.place desc limit @limit
+        """;
+
+    protected override string Match(IReadOnlyList<SearchTerm> terms) => string.Join(" & ", terms.Select(term =>
+        $"({string.Join(" <-> ", term.Words.Select((word, i) => $"'{word}'{(term.IsPrefix && i == term.Words.Count - 1 ? ":*" : "")}"))})"));
+
+    protected override string TextOf(IReadOnlyList<string> words)
+    {
+        var text = new StringBuilder();
+        for (var i = 0; i < words.Count; i++)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"'{words[i]}':{Math.Min(i + 1, MaxPosition)} ");
+        }
+
+        return text.ToString();
+    }
+
+    protected override Task RemoveAsync(DbCommand command, IReadOnlyList<(string RoomId, long Seq)> messages)
+    {
+        Dialect.AddRows(command, "gone", [.. messages.Select(message => message.RoomId)], [.. messages.Select(message => Text(message.Seq))]);
+        return ExecuteAsync(command, $"""
+            delete from search_documents d using {Dialect.RowsTable("gone", "room_id", "seq")} k
+            where d.room_id = k.room_id and d.seq = cast(k.seq as bigint)
+            """);
+    }
+
+    protected override Task EditAsync(DbCommand command, IReadOnlyCollection<SearchEdit> edits)
+    {
+        Dialect.AddRows(command, "edits",
+            [.. edits.Select(edit => edit.RoomId)], [.. edits.Select(edit => Text(edit.Seq))],
+            [.. edits.Select(edit => TextOf(edit.Words))], [.. edits.Select(edit => Flag(edit.HasLink))]);
+        return ExecuteAsync(command, $"""
+            update search_documents d set words = cast(e.words as tsvector), has_link = e.has_link = '1'
+            from {Dialect.RowsTable("edits", "room_id", "seq", "words", "has_link")} e
+            where d.room_id = e.room_id and d.seq = cast(e.seq as bigint)
+            """);
+    }
+
+    protected override Task ClearAsync(DbCommand command) => ExecuteAsync(command, "delete from search_documents");
+}

@@ -1,0 +1,237 @@
+using System.Data.Common;
+using System.Globalization;
+using System.Text;
+using Tertulia.Contracts;
+using Tertulia.Feed;
+using Tertulia.Sql;
+
+namespace Tertulia.Messages.Searching.Sql;
+
+/// <summary>The index on SQLite or PostgreSQL: a row for each message, found by its words as the database finds them.</summary>
+/// <remarks>What the tables look like has a number: an index of another number is dropped and made anew from the feed.</remarks>
+/// <param name="dialect">Of the index's database.</param>
+internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
+{
+    private const int Version = 1;
+    private const int PlaceBits = 20; // Of a place below the time: messages of one millisecond.
+    private const int MaxResults = 1_000;
+
+    private readonly FeedMarks _marks = new(dialect, "search_marks", "search");
+
+    protected ISqlDialect Dialect { get; } = dialect;
+
+    /// <summary>Drops the tables, if they are there.</summary>
+    protected abstract string Drop { get; }
+
+    /// <summary>Makes the tables.</summary>
+    protected abstract string Create { get; }
+
+    public Task InitializeAsync(CancellationToken cancellationToken) => Dialect.TryForAsLongAsItTakesAsync(async () =>
+    {
+        await using var connection = await Dialect.OpenAsync();
+        await using var transaction = await Dialect.BeginMigrationAsync(connection);
+        await using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        await ExecuteAsync(command, "create table if not exists search_version (version integer not null)");
+        command.CommandText = "select max(version) from search_version";
+        if (await command.ExecuteScalarAsync(CancellationToken.None) is not { } found || found is DBNull || Convert.ToInt32(found, CultureInfo.InvariantCulture) != Version)
+        {
+            await ExecuteAsync(command, Drop + Dialect.Translate(Marks) + Dialect.Translate(Create));
+            await ExecuteAsync(command, string.Create(CultureInfo.InvariantCulture, $"delete from search_version; insert into search_version (version) values ({Version})"));
+        }
+
+        await transaction.CommitAsync(CancellationToken.None);
+        return true;
+    }).WaitAsync(cancellationToken);
+
+    public Task CheckAsync(CancellationToken cancellationToken) => Dialect.TryAsync(async () =>
+    {
+        await using var connection = await Dialect.OpenAsync();
+        await using var command = connection.CreateCommand("select 1");
+        await command.ExecuteScalarAsync(CancellationToken.None);
+        return true;
+    }, cancellationToken);
+
+    public Task<FeedMark> ReadMarkAsync(int partition, CancellationToken cancellationToken) => _marks.ReadAsync(partition, cancellationToken);
+
+    public Task<bool> WriteAsync(FeedBatch page, SearchChanges changes, CancellationToken cancellationToken) => Dialect.TryAsync(() => Dialect.WriteAsync(async command =>
+    {
+        if (!await _marks.MoveAsync(command, page))
+        {
+            return false;
+        }
+
+        // What is added is taken out first, too: a feed that is followed again brings it again, and another one after the store went back.
+        var gone = changes.Removed.Concat(changes.Added.Select(added => (added.RoomId, added.Seq))).ToArray();
+        if (gone.Length > 0)
+        {
+            await RemoveAsync(command, gone);
+        }
+
+        if (changes.Added.Count > 0)
+        {
+            await AddAsync(command, changes.Added);
+        }
+
+        if (changes.Edited.Count > 0)
+        {
+            await EditAsync(command, changes.Edited);
+        }
+
+        return true;
+    }), cancellationToken);
+
+    public Task<List<SearchHit>> FindAsync(
+        SearchQuery query, IReadOnlyCollection<string>? roomIds, SearchRange range, int limit, CancellationToken cancellationToken) => Dialect.TryAsync(async () =>
+    {
+        await using var connection = await Dialect.OpenAsync();
+        await using var command = connection.CreateCommand();
+        var conditions = new StringBuilder();
+        Add("d.place < @place", ("place", Math.Min(range.Place, query.BeforeMs is { } before ? before << PlaceBits : long.MaxValue)));
+        if (range.Seq < long.MaxValue)
+        {
+            Add("d.seq < @seq", ("seq", range.Seq));
+        }
+
+        if (query.FromMs is { } from)
+        {
+            Add("d.place >= @from", ("from", from << PlaceBits));
+        }
+
+        if (query.From is { } user)
+        {
+            Add("(d.user_id = @user or d.user_name = @name)", ("user", user));
+            command.Parameters.Add(command.Parameter("name", SearchFollower.NameOf(user)));
+        }
+
+        if (query.HasLink)
+        {
+            conditions.Append(" and d.has_link");
+        }
+
+        if (roomIds is not null)
+        {
+            conditions.Append(CultureInfo.InvariantCulture, $" and d.room_id in (select room_id from {Dialect.RowsTable("rooms", "room_id")} r)");
+            Dialect.AddRows(command, "rooms", [.. roomIds]);
+        }
+
+        command.Parameters.Add(command.Parameter("limit", Math.Min(limit, MaxResults)));
+        if (query.Terms.Count > 0)
+        {
+            command.Parameters.Add(command.Parameter("query", Match(query.Terms)));
+        }
+
+        command.CommandText = Select(hasTerms: query.Terms.Count > 0, conditions.ToString());
+        var hits = new List<SearchHit>();
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        while (await reader.ReadAsync(CancellationToken.None))
+        {
+            hits.Add(new SearchHit(reader.GetInt64(0), reader.GetString(1), reader.GetString(2)));
+        }
+
+        return hits;
+
+        void Add(string condition, (string Name, object Value) parameter)
+        {
+            conditions.Append(conditions.Length > 0 ? " and " : "").Append(condition);
+            command.Parameters.Add(command.Parameter(parameter.Name, parameter.Value));
+        }
+    }, cancellationToken);
+
+    public Task ClearAsync(CancellationToken cancellationToken) => Dialect.TryForAsLongAsItTakesAsync(() => Dialect.WriteAsync(async command =>
+    {
+        await ExecuteAsync(command, "delete from search_marks");
+        await ClearAsync(command);
+        return true;
+    })).WaitAsync(cancellationToken);
+
+    public abstract ValueTask DisposeAsync();
+
+    /// <summary>place, room_id, message_id of what matches, the newest first, at most <c>@limit</c>.</summary>
+    /// <param name="hasTerms"><c>@query</c> is to match.</param>
+    /// <param name="conditions">On the documents <c>d</c>.</param>
+    protected abstract string Select(bool hasTerms, string conditions);
+
+    /// <summary>What is looked for, in the words of the database.</summary>
+    protected abstract string Match(IReadOnlyList<SearchTerm> terms);
+
+    /// <summary>A message's words as they are given to the database.</summary>
+    protected abstract string TextOf(IReadOnlyList<string> words);
+
+    /// <summary>Inserts documents of the rows <c>documents</c> whose place is free.</summary>
+    protected abstract string Insert { get; }
+
+    /// <summary>The documents have their places.</summary>
+    protected virtual Task AddedAsync(DbCommand command, IReadOnlyList<(long Place, SearchDocument Document)> documents) => Task.CompletedTask;
+
+    /// <summary>Removes messages by room and seq.</summary>
+    protected abstract Task RemoveAsync(DbCommand command, IReadOnlyList<(string RoomId, long Seq)> messages);
+
+    /// <summary>Replaces the words of messages that are there.</summary>
+    protected abstract Task EditAsync(DbCommand command, IReadOnlyCollection<SearchEdit> edits);
+
+    /// <summary>Removes all documents.</summary>
+    protected abstract Task ClearAsync(DbCommand command);
+
+    protected static async Task ExecuteAsync(DbCommand command, string sql)
+    {
+        command.CommandText = sql;
+        await command.ExecuteNonQueryAsync(CancellationToken.None);
+        command.Parameters.Clear();
+    }
+
+    protected static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+
+    protected static string Flag(bool flag) => flag ? "1" : "0";
+
+    private const string Marks = """
+        create table search_marks (
+            follower {id} not null, partition integer not null, epoch text not null, owner_epoch bigint not null, flush bigint not null, entry integer not null,
+            primary key (follower, partition)
+        ) {clustered};
+        """;
+
+    // Two messages of one millisecond may want the same place: then the later one takes the next that is free.
+    private async Task AddAsync(DbCommand command, IReadOnlyCollection<SearchDocument> documents)
+    {
+        var placed = new List<(long Place, SearchDocument Document)>();
+        var waiting = documents.Select(document => (Place: PlaceOf(document), Document: document)).ToList();
+        while (waiting.Count > 0)
+        {
+            command.CommandText = Insert;
+            command.Parameters.Clear();
+            Dialect.AddRows(command, "documents",
+                [.. waiting.Select(row => Text(row.Place))], [.. waiting.Select(row => row.Document.RoomId)], [.. waiting.Select(row => Text(row.Document.Seq))],
+                [.. waiting.Select(row => row.Document.MessageId)], [.. waiting.Select(row => row.Document.UserId)], [.. waiting.Select(row => row.Document.UserName)],
+                [.. waiting.Select(row => Flag(row.Document.HasLink))], [.. waiting.Select(row => TextOf(row.Document.Words))]);
+            var inserted = new HashSet<(string, long)>();
+            await using (var reader = await command.ExecuteReaderAsync(CancellationToken.None))
+            {
+                while (await reader.ReadAsync(CancellationToken.None))
+                {
+                    inserted.Add((reader.GetString(0), reader.GetInt64(1)));
+                }
+            }
+
+            placed.AddRange(waiting.Where(row => inserted.Contains((row.Document.RoomId, row.Document.Seq))));
+            waiting = [.. waiting.Where(row => !inserted.Contains((row.Document.RoomId, row.Document.Seq))).Select(row => (row.Place + 1, row.Document))];
+        }
+
+        command.Parameters.Clear();
+        await AddedAsync(command, placed);
+    }
+
+    private static long PlaceOf(SearchDocument document) =>
+        (document.CreatedAtMs << PlaceBits) | (((Fnv(document.RoomId) * 31) + document.Seq) & ((1 << PlaceBits) - 1));
+
+    private static uint Fnv(string text)
+    {
+        var hash = 2_166_136_261u;
+        foreach (var character in text)
+        {
+            hash = (hash ^ character) * 16_777_619u;
+        }
+
+        return hash;
+    }
+}
