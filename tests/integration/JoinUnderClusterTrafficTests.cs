@@ -18,8 +18,9 @@ public sealed class JoinUnderClusterTrafficTests(FaultCluster fixture, ITestOutp
 
         var violations = await traffic.RunAsync(newcomers: 200);
 
-        output.WriteLine($"{traffic.Visits} visits while {traffic.Messages} messages were said");
+        output.WriteLine($"{traffic.Visits} visits while {traffic.Messages} messages were said and {traffic.Changes} changes were made");
         Guarantees.Held(violations);
+        Assert.NotEqual(0, traffic.Changes);
         Assert.Equal(230, traffic.Visits);
     }
 }

@@ -13,8 +13,9 @@ public sealed class JoinUnderTrafficTests(AllInOneFixture fixture, ITestOutputHe
 
         var violations = await traffic.RunAsync(newcomers: 600);
 
-        output.WriteLine($"{traffic.Visits} visits while {traffic.Messages} messages were said");
+        output.WriteLine($"{traffic.Visits} visits while {traffic.Messages} messages were said and {traffic.Changes} changes were made");
         Guarantees.Held(violations);
+        Assert.NotEqual(0, traffic.Changes);
         Assert.Equal(690, traffic.Visits);
     }
 }

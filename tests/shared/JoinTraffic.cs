@@ -12,10 +12,13 @@ public sealed class JoinTraffic(IReadOnlyList<Uri> doors)
     private const int InFlight = 10;
     private const int ComingAtOnce = 16;
     private const int OneOfThemComesAgain = 20;
+    private const int OldMessages = 60; // More than a greeting shows: what is changed is nothing that newcomers are shown.
     private static readonly TimeSpan SettleWithin = TimeSpan.FromSeconds(60);
     private readonly string _room = $"joins-{Guid.NewGuid():N}";
     private readonly ConcurrentQueue<(string Who, RoomView View)> _views = [];
     private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentQueue<(string MessageId, long Seq)> _changes = [];
+    private string[] _old = [];
     private int _nextDoor;
 
     /// <summary>Connections whose views were checked, at the end.</summary>
@@ -23,6 +26,9 @@ public sealed class JoinTraffic(IReadOnlyList<Uri> doors)
 
     /// <summary>Messages that were said meanwhile, at the end.</summary>
     public int Messages { get; private set; }
+
+    /// <summary>Changes of messages that were made meanwhile, at the end.</summary>
+    public int Changes => _changes.Count;
 
     /// <summary>Lets them talk and come, and holds what each of them was shown against the room's log.</summary>
     /// <param name="newcomers">People who come; every twentieth of them comes again, then by resume, then by a join with a position.</param>
@@ -33,7 +39,12 @@ public sealed class JoinTraffic(IReadOnlyList<Uri> doors)
         try
         {
             await Task.WhenAll(talkers.Select(talker => talker.StartAsync()));
-            var talking = talkers.SelectMany(talker => Enumerable.Range(0, InFlight).Select(lane => TalkAsync(talker, lane))).ToArray();
+            _old = [.. (await Task.WhenAll(Enumerable.Range(0, OldMessages).Select(number => talkers[0].SendAsync($"old {number}")))).Select(sent => sent.MessageId)];
+            Task[] talking =
+            [
+                .. talkers.SelectMany(talker => Enumerable.Range(0, InFlight).Select(lane => TalkAsync(talker, lane))),
+                .. talkers.Select((talker, number) => ChangeAsync(talker, number)),
+            ];
             try
             {
                 await Parallel.ForAsync(0, newcomers, new ParallelOptions { MaxDegreeOfParallelism = ComingAtOnce }, async (number, _) => await ComeAsync($"newcomer-{number}", number % OneOfThemComesAgain == 0));
@@ -49,7 +60,13 @@ public sealed class JoinTraffic(IReadOnlyList<Uri> doors)
             var observations = await Task.WhenAll(talkers.Select(talker => talker.ObserveAsync()));
             var log = observations[0].History;
             Messages = log.Count;
-            return [.. HistoryChecker.Check(observations), .. _views.SelectMany(visit => HistoryChecker.CheckView(visit.Who, visit.View, log))];
+            var said = WithoutOld(log);
+            return
+            [
+                .. HistoryChecker.Check([.. observations.Select(WithoutOld)]),
+                .. _views.SelectMany(visit => HistoryChecker.CheckView(visit.Who, WithoutOld(visit.View), said)),
+                .. _views.SelectMany(visit => CheckChanges(visit.Who, visit.View)),
+            ];
         }
         finally
         {
@@ -59,6 +76,60 @@ public sealed class JoinTraffic(IReadOnlyList<Uri> doors)
             }
 
             _stop.Dispose();
+        }
+    }
+
+    // What is changed reads otherwise at the end than it was shown: its changes are checked instead.
+    private Observation WithoutOld(Observation seen) => seen with
+    {
+        Shown = WithoutOld(seen.Shown),
+        History = WithoutOld(seen.History),
+        Acknowledged = [.. seen.Acknowledged.Where(sent => !_old.Contains(sent.MessageId, StringComparer.Ordinal))],
+        Views = [.. seen.Views.Select(WithoutOld)],
+    };
+
+    private RoomView WithoutOld(RoomView view) => view with { History = WithoutOld(view.History), Live = WithoutOld(view.Live) };
+
+    private IReadOnlyList<ShownMessage> WithoutOld(IReadOnlyList<ShownMessage> messages) =>
+        [.. messages.Where(message => !_old.Contains(message.Id, StringComparer.Ordinal))];
+
+    /// <summary>Every change that was made while the visitor was there came live, once and in order; every one that a resume missed is in a state that it showed.</summary>
+    private IEnumerable<string> CheckChanges(string who, RoomView view)
+    {
+        var live = view.LiveEntries.ToHashSet();
+        var restored = view.Restored.ToLookup(state => state.Id, state => state.UpdatedSeq);
+        return
+        [
+            .. view.LiveEntries.Zip(view.LiveEntries.Skip(1)).Where(pair => pair.Second <= pair.First).Select(pair => $"{who}: entry {pair.Second} came live after {pair.First}"),
+            .. _changes.Where(change => change.Seq > view.AsOf && change.Seq <= view.LastSeq && !live.Contains(change.Seq) && !view.IsLeftOut(change.Seq)
+                    && !restored[change.MessageId].Any(updated => updated >= change.Seq))
+                .Select(change => $"{who}: change {change.Seq} never came"),
+            .. _changes.Where(change => view.After is { } after && change.Seq > after && change.Seq <= Math.Min(view.AsOf, view.LastSeq) && !view.IsLeftOut(change.Seq)
+                    && !restored[change.MessageId].Any(updated => updated >= change.Seq))
+                .Select(change => $"{who}: the resume as of seq {view.AsOf} leaves out change {change.Seq}"),
+        ];
+    }
+
+    private async Task ChangeAsync(ResumingClient talker, int number)
+    {
+        for (var turn = 0; !_stop.IsCancellationRequested; turn++)
+        {
+            var messageId = _old[((turn / 5 * Talkers) + number) % _old.Length];
+            var fields = (turn % 5) switch
+            {
+                0 => $"\"type\":\"reaction_add\",\"message_id\":\"{messageId}\",\"emoji\":\"👍\"",
+                1 => $"\"type\":\"reaction_remove\",\"message_id\":\"{messageId}\",\"emoji\":\"👍\"",
+                2 when number == 0 => $"\"type\":\"message_edit\",\"message_id\":\"{messageId}\",\"content\":\"edited {turn}\"",
+                3 when number == 0 => $"\"type\":\"{(turn % 2 == 0 ? "pin" : "unpin")}\",\"message_id\":\"{messageId}\"",
+                4 when number == 0 && turn % 25 == 24 => $"\"type\":\"message_delete\",\"message_id\":\"{messageId}\"",
+                4 => $"\"type\":\"message\",\"reply_to\":\"{messageId}\",\"client_msg_id\":\"{talker.UserId}-reply-{turn}\",\"content\":\"reply {turn}\"",
+                _ => $"\"type\":\"reaction_add\",\"message_id\":\"{messageId}\",\"emoji\":\":talker-{number}:\"",
+            };
+            var answer = await talker.ChangeAsync(fields);
+            if (answer.Number("seq") is > 0 and var seq)
+            {
+                _changes.Enqueue((messageId, seq)); // Not what was so already, or what was refused because the message was deleted.
+            }
         }
     }
 

@@ -14,6 +14,7 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<string, PendingMessage> _pending = [];
+    private readonly ConcurrentDictionary<string, PendingChange> _changes = [];
     private readonly ConcurrentQueue<AcknowledgedMessage> _acknowledged = [];
     private readonly ConcurrentQueue<int> _closeCodes = [];
     private readonly ConcurrentQueue<RoomView> _views = [];
@@ -23,6 +24,8 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     private long? _resumedFrom;
     private Task _running = Task.CompletedTask;
     private int _nextServer = random.Next(servers.Count), _sent;
+
+    private sealed record PendingChange(string Json, TaskCompletionSource<Frame> Done);
 
     private sealed record PendingMessage(long Number, string Json, TaskCompletionSource<AcknowledgedMessage> Done);
 
@@ -40,6 +43,9 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
 
     /// <summary>What the user saw.</summary>
     public Transcript Transcript { get; } = new();
+
+    /// <summary>The room's messages as this client holds them, changes included.</summary>
+    public RoomPicture Picture { get; } = new();
 
     /// <summary>What the server said is durable.</summary>
     public IReadOnlyList<AcknowledgedMessage> Acknowledged => [.. _acknowledged];
@@ -65,6 +71,17 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
         _pending[id] = message;
         await TrySendAsync(_connection, json);
         return await message.Done.Task;
+    }
+
+    /// <summary>Asks for a change, and again on the next connection or when it is told to; completes with an answer that is not temporary.</summary>
+    /// <param name="fields">The frame's JSON, without <c>ref</c> and braces.</param>
+    public async Task<Frame> ChangeAsync(string fields)
+    {
+        var reference = $"change-{Interlocked.Increment(ref _sent)}";
+        var change = new PendingChange($$"""{{{fields}},"ref":"{{reference}}"}""", new TaskCompletionSource<Frame>(TaskCreationOptions.RunContinuationsAsynchronously));
+        _changes[reference] = change;
+        await TrySendAsync(_connection, change.Json);
+        return await change.Done.Task;
     }
 
     /// <summary>Reads the whole room through this client's own connection.</summary>
@@ -162,6 +179,13 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
 
     private void OnFrame(ChatClient connection, Frame frame)
     {
+        Picture.Take(frame);
+        if (frame.Ref.Length > 0 && _changes.TryGetValue(frame.Ref, out var change))
+        {
+            OnAnswered(connection, frame, change);
+            return;
+        }
+
         switch (frame.Type)
         {
             case "connected":
@@ -195,6 +219,18 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
             case "error" when _connection is null:
                 _tasks.Enqueue(connection.CloseAsync()); // It could not enter the room now: try again.
                 break;
+        }
+    }
+
+    private void OnAnswered(ChatClient connection, Frame frame, PendingChange change)
+    {
+        if (frame.Type == "error" && frame.Flag("temporary"))
+        {
+            _tasks.Enqueue(SendAgainAsync(connection, change.Json, RetryAfter(frame)));
+        }
+        else if (_changes.TryRemove(frame.Ref, out _))
+        {
+            change.Done.TrySetResult(frame);
         }
     }
 
@@ -238,6 +274,11 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
         foreach (var message in _pending.Values.OrderBy(message => message.Number))
         {
             await TrySendAsync(connection, message.Json);
+        }
+
+        foreach (var change in _changes.Values)
+        {
+            await TrySendAsync(connection, change.Json);
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Tertulia.Testing;
 
 /// <summary>Entries that the server left out for one connection, both ends included.</summary>
@@ -11,6 +13,14 @@ public sealed record ShownGap(long From, long To);
 /// <param name="Gaps">What the server said that it left out: the client has to read it from the history.</param>
 public sealed record RoomView(long? After, long AsOf, IReadOnlyList<ShownMessage> History, IReadOnlyList<ShownMessage> Live, IReadOnlyList<ShownGap> Gaps)
 {
+    private static readonly string[] ChangeTypes = ["message_updated", "message_deleted", "reaction", "pinned"];
+
+    /// <summary>Seqs of all entries that came live, messages and changes of messages, in the order in which they came.</summary>
+    public IReadOnlyList<long> LiveEntries { get; init; } = [];
+
+    /// <summary>Messages from before <see cref="After"/> that were changed since, in the state that a resume showed them in: id and seq of the last change.</summary>
+    public IReadOnlyList<(string Id, long UpdatedSeq)> Restored { get; init; } = [];
+
     /// <summary>Messages that a greeting without a position shows when the room has as many.</summary>
     public const int PageSize = 50;
 
@@ -22,7 +32,7 @@ public sealed record RoomView(long? After, long AsOf, IReadOnlyList<ShownMessage
     {
         get
         {
-            long[] told = [.. Shown.Select(message => message.Seq), .. Gaps.Select(gap => gap.To)];
+            long[] told = [.. Shown.Select(message => message.Seq), .. LiveEntries, .. Restored.Select(state => state.UpdatedSeq), .. Gaps.Select(gap => gap.To)];
             return After is null || told.Length == 0 ? told.Append(AsOf).Max() : told.Max();
         }
     }
@@ -34,12 +44,26 @@ public sealed record RoomView(long? After, long AsOf, IReadOnlyList<ShownMessage
     public static RoomView? Of(IReadOnlyList<Frame> frames, long? after)
     {
         var greeting = frames.FirstOrDefault(frame => frame.Type is "connected" or "joined");
-        return greeting is null ? null : new RoomView(
+        if (greeting is null)
+        {
+            return null;
+        }
+
+        bool IsRestored(JsonElement message) => after is { } since && Frame.NumberOf(message, "seq") <= since;
+        JsonElement[] history = [.. greeting.Items("history")];
+        Frame[] live = [.. frames.Where(frame => frame.Type == "message" && !IsRestored(frame.Data))];
+        Frame[] entries = [.. frames.Where(frame => live.Contains(frame) || (frame.Ref.Length == 0 && ChangeTypes.Contains(frame.Type, StringComparer.Ordinal)))];
+        var restored = history.Concat(frames.Where(frame => frame.Type == "message").Select(frame => frame.Data)).Where(IsRestored);
+        return new RoomView(
             after,
             greeting.Seq,
-            greeting.Messages("history"),
-            [.. frames.Where(frame => frame.Type == "message").Select(frame => ShownMessage.From(frame.Data))],
-            [.. frames.Where(frame => frame.Type == "gap").Select(frame => new ShownGap(frame.Number("from_seq"), frame.Number("to_seq")))]);
+            [.. history.Where(message => !IsRestored(message)).Select(ShownMessage.From)],
+            [.. live.Select(frame => ShownMessage.From(frame.Data))],
+            [.. frames.Where(frame => frame.Type == "gap").Select(frame => new ShownGap(frame.Number("from_seq"), frame.Number("to_seq")))])
+        {
+            LiveEntries = [.. entries.Select(frame => frame.Number("seq")).Where(seq => after is null || seq > greeting.Seq)],
+            Restored = [.. restored.Select(message => (Frame.TextOf(message, "id"), Frame.NumberOf(message, "updated_seq")))],
+        };
     }
 
     /// <summary>Whether the server said that it left this entry out.</summary>
