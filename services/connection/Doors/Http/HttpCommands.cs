@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Frozen;
 using System.Diagnostics;
+using System.Text.Json;
 using System.Text.Unicode;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Doors.Native;
@@ -22,10 +23,11 @@ internal sealed class HttpCommands(FrameReader frames, IEnumerable<ICommandHandl
     /// <param name="request">Its body is bounded by <see cref="HttpAccess"/>.</param>
     /// <param name="type">The frame's type (PROTOCOL §3).</param>
     /// <param name="roomId">The room of the path, whatever the body says.</param>
+    /// <param name="path">A field that the path says, whatever the body says; null when there is none.</param>
     /// <param name="cancellationToken">The client went.</param>
     /// <exception cref="BadHttpRequestException">The body is too large, or not what was announced.</exception>
     public async Task<(TCommand? Command, Refused? Refused)> ReadAsync<TCommand>(
-        HttpRequest request, string type, string roomId, CancellationToken cancellationToken)
+        HttpRequest request, string type, string roomId, (string Name, string Value)? path, CancellationToken cancellationToken)
         where TCommand : RoomCommand
     {
         var body = await ReadAsync(request, cancellationToken);
@@ -39,7 +41,8 @@ internal sealed class HttpCommands(FrameReader frames, IEnumerable<ICommandHandl
             return (null, new Refused(ErrorCode.InvalidJson));
         }
 
-        var reading = frames.Read(body.Length > 0 ? body : NoBody, type);
+        body = body.Length > 0 ? body : NoBody;
+        var reading = frames.Read(path is var (name, value) ? With(body, name, value) : body, type);
         return reading.Command is TCommand command
             ? (command with { RoomId = roomId, Traceparent = Activity.Current?.Id ?? command.Traceparent ?? TraceparentOf(request) }, null)
             : (null, new Refused(reading.Error, reading.Detail));
@@ -55,6 +58,43 @@ internal sealed class HttpCommands(FrameReader frames, IEnumerable<ICommandHandl
     {
         var outcome = new Outcome();
         return _verbs[command.GetType()].Submit(caller, command.RoomId!, command, outcome) ?? await outcome.Task.WaitAsync(cancellationToken);
+    }
+
+    /// <inheritdoc cref="ReadAsync{TCommand}(HttpRequest, string, string, ValueTuple{string, string}?, CancellationToken)"/>
+    public Task<(TCommand? Command, Refused? Refused)> ReadAsync<TCommand>(
+        HttpRequest request, string type, string roomId, CancellationToken cancellationToken)
+        where TCommand : RoomCommand => ReadAsync<TCommand>(request, type, roomId, path: null, cancellationToken);
+
+    // Of a field that comes twice the last one counts. What is no object is refused when it is read.
+    private static byte[] With(byte[] body, string name, string value)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                return body;
+            }
+
+            var buffer = new ArrayBufferWriter<byte>(body.Length + 64);
+            using (var json = new Utf8JsonWriter(buffer, FrameJson.Options))
+            {
+                json.WriteStartObject();
+                foreach (var field in document.RootElement.EnumerateObject())
+                {
+                    field.WriteTo(json);
+                }
+
+                json.WriteString(name, value);
+                json.WriteEndObject();
+            }
+
+            return buffer.WrittenSpan.ToArray();
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return body; // Not JSON, or text that is none: the reader says so.
+        }
     }
 
     private static async Task<byte[]> ReadAsync(HttpRequest request, CancellationToken cancellationToken)

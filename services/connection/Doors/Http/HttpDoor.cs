@@ -31,6 +31,7 @@ internal static class HttpDoor
         app.UseMiddleware<HttpAccess>();
         var api = app.MapGroup(Root).WithMetadata(new HttpGuard());
         MessageEndpoints.Map(api);
+        MessageChangeEndpoints.Map(api);
         RoomEndpoints.Map(api);
         TrailEndpoints.Map(api);
         SyncEndpoints.Map(api);

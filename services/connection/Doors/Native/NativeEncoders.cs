@@ -14,10 +14,10 @@ internal static class NativeEncoders
         NativeEncoder.Json<MessageEvent>(Message),
         NativeEncoder.Json<MessageStateEvent>(MessageState),
         NativeEncoder.Json<MessageSentEvent>(MessageSent),
-        NativeEncoder.Json<MessageUpdatedEvent>(MessageUpdated),
-        NativeEncoder.Json<MessageDeletedEvent>(MessageDeleted),
-        NativeEncoder.Json<ReactionEvent>(Reaction),
-        NativeEncoder.Json<PinnedEvent>(Pinned),
+        NativeEncoder.Json<MessageUpdatedEvent>(updated => EntryJson.Begin("message_updated"u8, updated)),
+        NativeEncoder.Json<MessageDeletedEvent>(deleted => EntryJson.Begin("message_deleted"u8, deleted)),
+        NativeEncoder.Json<ReactionEvent>(reaction => EntryJson.Begin("reaction"u8, reaction)),
+        NativeEncoder.Json<PinnedEvent>(pinned => EntryJson.Begin("pinned"u8, pinned)),
         NativeEncoder.Json<ThreadEvent>(Thread),
         NativeEncoder.Json<PinsEvent>(Pins),
         NativeEncoder.Json<ConnectedEvent>(Connected),
@@ -86,61 +86,6 @@ internal static class NativeEncoders
         return json;
     }
 
-    private static Utf8JsonWriter MessageUpdated(MessageUpdatedEvent updated)
-    {
-        var edited = updated.Entry.Edited;
-        var json = BeginEntry("message_updated"u8, updated);
-        json.WriteString("id"u8, edited.MessageId);
-        json.WriteString("user_id"u8, updated.Entry.UserId);
-        json.WriteString("content"u8, edited.Content);
-        json.WriteNumber("version"u8, edited.Version);
-        FrameJson.WriteOptionalTime(json, "edited_at"u8, updated.Entry.CreatedAtMs);
-        WriteSeqs(json, updated, edited.MessageSeq);
-        return json;
-    }
-
-    private static Utf8JsonWriter MessageDeleted(MessageDeletedEvent deleted)
-    {
-        var json = BeginEntry("message_deleted"u8, deleted);
-        json.WriteString("id"u8, deleted.Entry.Deleted.MessageId);
-        json.WriteString("deleted_by"u8, deleted.Entry.UserId);
-        FrameJson.WriteOptionalTime(json, "deleted_at"u8, deleted.Entry.CreatedAtMs);
-        WriteSeqs(json, deleted, deleted.Entry.Deleted.MessageSeq);
-        return json;
-    }
-
-    private static Utf8JsonWriter Reaction(ReactionEvent reacted)
-    {
-        var reaction = reacted.Entry.Reaction;
-        var json = BeginEntry("reaction"u8, reacted);
-        json.WriteString("message_id"u8, reaction.MessageId);
-        json.WriteString("emoji"u8, reaction.Emoji);
-        json.WriteString("user_id"u8, reacted.Entry.UserId);
-        json.WriteString("username"u8, reacted.Entry.Username);
-        json.WriteString("action"u8, reaction.Removed ? "remove"u8 : "add"u8);
-        json.WriteStartObject("counts"u8);
-        foreach (var count in reaction.Counts)
-        {
-            json.WriteNumber(count.Emoji, count.Count);
-        }
-
-        json.WriteEndObject();
-        WriteSeqs(json, reacted, reaction.MessageSeq);
-        return json;
-    }
-
-    private static Utf8JsonWriter Pinned(PinnedEvent changed)
-    {
-        var pinned = changed.Entry.Pinned;
-        var json = BeginEntry("pinned"u8, changed);
-        json.WriteString("message_id"u8, pinned.MessageId);
-        json.WriteString("user_id"u8, changed.Entry.UserId);
-        json.WriteBoolean("pinned"u8, pinned.Pinned);
-        FrameJson.WriteOptionalTime(json, "at"u8, changed.Entry.CreatedAtMs);
-        WriteSeqs(json, changed, pinned.MessageSeq);
-        return json;
-    }
-
     private static Utf8JsonWriter Thread(ThreadEvent thread)
     {
         var json = FrameJson.BeginData("thread"u8, thread.RoomId, reference: thread.Ref);
@@ -180,21 +125,6 @@ internal static class NativeEncoders
         var json = FrameJson.BeginData("broadcast"u8, taken.RoomId, reference: taken.Ref);
         json.WriteString("event"u8, taken.Event);
         return json;
-    }
-
-    private static Utf8JsonWriter BeginEntry(ReadOnlySpan<byte> type, EntryEvent changed) =>
-        FrameJson.BeginData(type, changed.RoomId, SeqOf(changed), changed.Epoch, changed.Ref);
-
-    // What was so before has no seq of its own.
-    private static long? SeqOf(EntryEvent changed) => changed.Entry.Seq > 0 ? changed.Entry.Seq : null;
-
-    private static void WriteSeqs(Utf8JsonWriter json, EntryEvent changed, long messageSeq)
-    {
-        json.WriteNumber("message_seq"u8, messageSeq);
-        if (SeqOf(changed) is { } seq)
-        {
-            json.WriteNumber("seq"u8, seq);
-        }
     }
 
     private static Utf8JsonWriter Connected(ConnectedEvent connected)
