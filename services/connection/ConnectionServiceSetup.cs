@@ -49,6 +49,7 @@ public static class ConnectionServiceSetup
 
     private static IServiceCollection AddServicesCalled(this IServiceCollection services) => services
         .AddServiceClient<MessageService.MessageServiceClient>("message")
+        .AddServiceClient<SecurityService.SecurityServiceClient>("message")
         .AddServiceClient<PresenceService.PresenceServiceClient>("presence");
 
     // Services stop in the opposite order of these: the inbox is the last to go.
@@ -98,6 +99,7 @@ public static class ConnectionServiceSetup
         .AddSingleton<TokenExpiry>()
         .AddSingleton<ISessionFlow, SessionFlow>()
         .AddRunning<Heartbeat>()
+        .AddRunning<RevocationFeed>()
         .AddHostedService<DrainOnStop>();
 
     private static IServiceCollection AddRunning<TService>(this IServiceCollection services)

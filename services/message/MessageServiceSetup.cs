@@ -8,6 +8,7 @@ using Tertulia.Messages.Joining;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
+using Tertulia.Messages.Revoking;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Searching;
 using Tertulia.Messages.Searching.Sql;
@@ -34,6 +35,7 @@ public static class MessageServiceSetup
         services.AddHistory();
         services.AddReading();
         services.AddSearching();
+        services.AddGrpc().AddServiceOptions<SecurityGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
         services.AddFollowing();
         services.AddVerbs();
         services.AddFlushing();
@@ -46,6 +48,7 @@ public static class MessageServiceSetup
     {
         app.MapGrpcService<MessageGrpc>();
         app.MapGrpcService<FeedGrpc>();
+        app.MapGrpcService<SecurityGrpc>();
         return app;
     }
 
@@ -54,6 +57,7 @@ public static class MessageServiceSetup
     {
         services.AddSingleton(provider => OpenDialect(provider.GetRequiredService<IOptions<StoreOptions>>().Value));
         services.AddStore<IMessageStore>("store", provider => new SqlMessageStore(provider.GetRequiredService<IMessageDialect>()));
+        services.AddSingleton<IRevocationStore>(provider => new SqlRevocationStore(provider.GetRequiredService<IMessageDialect>()));
         services.AddSingleton<IReadMarks>(provider => new SqlReadMarks(provider.GetRequiredService<IMessageDialect>()));
     }
 

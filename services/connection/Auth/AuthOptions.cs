@@ -52,6 +52,11 @@ public sealed class AuthOptions
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan JwksMinInterval { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a revocation is kept that does not say when the last of its tokens ends: at least as long as tokens live.</summary>
+    /// <value>1 minute to 10 years; default 30 days.</value>
+    [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00")]
+    public TimeSpan RevocationLife { get; set; } = TimeSpan.FromDays(30);
+
     /// <summary>Required <c>iss</c>; not checked when absent.</summary>
     public string? Issuer { get; set; }
 

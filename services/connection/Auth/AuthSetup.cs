@@ -20,6 +20,7 @@ internal static class AuthSetup
         });
         services.AddSingleton<PublishedKeys>();
         services.AddSingleton<SigningKeys>();
+        services.AddSingleton<Revocations>();
         services.AddSingleton<TokenValidator>();
         services.AddSingleton<RequestIdentity>();
         services.AddHostedService<AuthNotice>();

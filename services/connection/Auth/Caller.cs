@@ -13,6 +13,12 @@ namespace Tertulia.Connections.Auth;
 internal sealed record Caller(
     string UserId, string Username, string Role, string? Avatar, RoomGrants? Grants, DateTimeOffset? ExpiresAt, string? TokenId)
 {
+    /// <summary>When the token was issued; null when it does not say.</summary>
+    public DateTimeOffset? IssuedAt { get; init; }
+
+    /// <summary>In which rooms the token is void meanwhile; null where nobody asks.</summary>
+    public Revocations? Revocations { get; init; }
+
     /// <summary>Admins and services may do everything in every room.</summary>
     public bool IsPrivileged => Role is "admin" or "service";
 
@@ -20,5 +26,8 @@ internal sealed record Caller(
     public static ValueTask<Caller?> BindAsync(HttpContext context) => ValueTask.FromResult(context.Features.Get<Caller>());
 
     /// <summary>The caller as the message service sees it in one room.</summary>
-    public Actor ToActor(string roomId) => new() { UserId = UserId, Username = Username, Role = Role, Grant = Grants?.For(roomId) };
+    public Actor ToActor(string roomId) => new() { UserId = UserId, Username = Username, Role = Role, Grant = GrantIn(roomId) };
+
+    // Nothing is granted where the token is void: less than the room's own rules would give.
+    private Grant? GrantIn(string roomId) => !IsPrivileged && Revocations?.Revokes(this, roomId) == true ? new Grant() : Grants?.For(roomId);
 }

@@ -39,7 +39,7 @@ internal static class DevelopmentTokens
 
         var expiresAt = DateTimeOffset.FromUnixTimeSeconds((time.GetUtcNow() + options.Value.DevelopmentTokenLife).ToUnixTimeSeconds());
         return TypedResults.Ok(new IssuedToken(
-            Mint(keys.Secret!, options.Value, userId, username, expiresAt),
+            Mint(keys.Secret!, options.Value, userId, username, time.GetUtcNow(), expiresAt),
             expiresAt.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture)));
     }
 
@@ -88,12 +88,13 @@ internal static class DevelopmentTokens
             : null;
     }
 
-    private static string Mint(SecurityKey secret, AuthOptions options, string userId, string username, DateTimeOffset expiresAt)
+    private static string Mint(SecurityKey secret, AuthOptions options, string userId, string username, DateTimeOffset issuedAt, DateTimeOffset expiresAt)
     {
         var claims = new Dictionary<string, object>
         {
             ["sub"] = userId,
             ["name"] = username,
+            ["iat"] = issuedAt.ToUnixTimeMilliseconds() / 1000.0, // To the millisecond: not taken for older than a revocation of the same second.
             ["exp"] = expiresAt.ToUnixTimeSeconds(),
             ["jti"] = Guid.CreateVersion7().ToString(),
         };

@@ -8,7 +8,7 @@ namespace Tertulia.Connections.Auth;
 
 /// <summary>Who sends a request, by its token: <c>Authorization</c>, then <c>Sec-WebSocket-Protocol</c>, then the query's <c>token</c>; in mode Development at last
 /// by <c>?user_id=&amp;username=</c> (PROTOCOL §8).</summary>
-internal sealed class RequestIdentity(TokenValidator tokens, IOptions<AuthOptions> options)
+internal sealed class RequestIdentity(TokenValidator tokens, Revocations revocations, IOptions<AuthOptions> options, TimeProvider time)
 {
     private const string Bearer = "Bearer ";
     private const string SubprotocolBearer = "bearer.";
@@ -47,7 +47,8 @@ internal sealed class RequestIdentity(TokenValidator tokens, IOptions<AuthOption
     private static string Decode(ReadOnlySpan<char> encoded) =>
         Base64Url.IsValid(encoded) ? Encoding.ASCII.GetString(Base64Url.DecodeFromChars(encoded)) : "";
 
-    private static (Caller? Caller, ErrorCode Error) OfQuery(IQueryCollection query)
+    // As if a token were issued with each request.
+    private (Caller? Caller, ErrorCode Error) OfQuery(IQueryCollection query)
     {
         var userId = query["user_id"].ToString();
         if (userId.Length == 0)
@@ -57,7 +58,7 @@ internal sealed class RequestIdentity(TokenValidator tokens, IOptions<AuthOption
 
         var username = query["username"].ToString() is { Length: > 0 } name ? name : userId;
         return IdentityText.IsClean(userId, IdentityText.MaxUserIdChars) && IdentityText.IsClean(username, IdentityText.MaxNameChars)
-            ? (new Caller(userId, username, "user", null, null, null, null), ErrorCode.Unspecified)
+            ? (new Caller(userId, username, "user", null, null, null, null) { IssuedAt = time.GetUtcNow(), Revocations = revocations }, ErrorCode.Unspecified)
             : (null, ErrorCode.InvalidToken);
     }
 }

@@ -31,6 +31,7 @@ internal static class TokenClaims
         if (claims.ValueKind != JsonValueKind.Object
             || Text(claims, "sub", IdentityText.MaxUserIdChars) is not { } userId
             || !TryInstant(claims, "exp", out var expiresAt) || expiresAt is null
+            || !TryInstant(claims, "iat", out var issuedAt)
             || !TryInstant(claims, "nbf", out var notBefore) || now + options.ClockSkew < notBefore)
         {
             return (null, ErrorCode.InvalidToken);
@@ -50,7 +51,7 @@ internal static class TokenClaims
         var role = Text(claims, "role", IdentityText.MaxNameChars) is "admin" or "service" ? claims.GetProperty("role"u8).GetString()! : "user";
         return (new Caller(
             userId, Text(claims, "name", IdentityText.MaxNameChars) ?? userId, role, Text(claims, "avatar", MaxAvatarChars), grants, expiresAt,
-            Text(claims, "jti", MaxTokenIdChars)), ErrorCode.Unspecified);
+            Text(claims, "jti", MaxTokenIdChars)) { IssuedAt = issuedAt }, ErrorCode.Unspecified);
     }
 
     /// <returns>Null when absent, empty, too long, not a string or a number (as <c>sub</c>), or with control characters: no store or log has to bear these.</returns>

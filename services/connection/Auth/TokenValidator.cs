@@ -9,7 +9,7 @@ namespace Tertulia.Connections.Auth;
 /// <summary>Decides whether a token is ours and says whose it is (PROTOCOL §8). Tokens are never logged.</summary>
 /// <remarks>The library reads the token and verifies signature, issuer and audience, with keys of the algorithm the token names and only these. What the claims
 /// mean, and what the time says, is decided here.</remarks>
-internal sealed class TokenValidator(IOptions<AuthOptions> options, SigningKeys keys, TimeProvider time)
+internal sealed class TokenValidator(IOptions<AuthOptions> options, SigningKeys keys, Revocations revocations, TimeProvider time)
 {
     private const int MaxTokenChars = 16 * 1024;
 
@@ -19,7 +19,7 @@ internal sealed class TokenValidator(IOptions<AuthOptions> options, SigningKeys 
     /// <summary>Verifies a token.</summary>
     /// <param name="token">Compact serialization; white space is not trimmed.</param>
     /// <param name="cancellationToken">Ends the wait for published keys.</param>
-    /// <returns>The caller, or <c>invalid_token</c>, <c>token_expired</c>, or <c>unavailable</c> when the issuer's keys could not be fetched.</returns>
+    /// <returns>The caller, or <c>invalid_token</c>, <c>token_expired</c>, <c>token_revoked</c>, or <c>unavailable</c> when the issuer's keys could not be fetched.</returns>
     public async Task<(Caller? Caller, ErrorCode Error)> ValidateAsync(string token, CancellationToken cancellationToken)
     {
         if (Read(token) is not { } read)
@@ -33,9 +33,15 @@ internal sealed class TokenValidator(IOptions<AuthOptions> options, SigningKeys 
             return (null, ErrorCode.Unavailable);
         }
 
-        return candidates.Count > 0 && (await _handler.ValidateTokenAsync(read, Rules(read.Alg, candidates))).IsValid
-            ? TokenClaims.Read(Base64UrlEncoder.DecodeBytes(read.EncodedPayload), _options, time.GetUtcNow())
-            : (null, ErrorCode.InvalidToken);
+        if (candidates.Count == 0 || !(await _handler.ValidateTokenAsync(read, Rules(read.Alg, candidates))).IsValid)
+        {
+            return (null, ErrorCode.InvalidToken);
+        }
+
+        var (caller, error) = TokenClaims.Read(Base64UrlEncoder.DecodeBytes(read.EncodedPayload), _options, time.GetUtcNow());
+        return caller is null ? (null, error)
+            : revocations.Revokes(caller) ? (null, ErrorCode.TokenRevoked)
+            : (caller with { Revocations = revocations }, ErrorCode.Unspecified);
     }
 
     /// <returns>Null for what is refused without looking further: what is no token, encrypted ones (they would be decompressed), other algorithms or none,

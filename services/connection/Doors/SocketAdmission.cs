@@ -93,6 +93,7 @@ internal sealed class SocketAdmission(
     private static CloseCode CloseOf(ErrorCode error) => error switch
     {
         ErrorCode.TokenExpired => CloseCode.TokenExpired,
+        ErrorCode.TokenRevoked => CloseCode.Revoked,
         ErrorCode.Unavailable => CloseCode.Internal, // The issuer's keys: not the client's fault, it comes back.
         _ => CloseCode.InvalidToken,
     };

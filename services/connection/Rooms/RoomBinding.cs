@@ -1,5 +1,6 @@
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Explaining;
+using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Watching;
 using Tertulia.Contracts;
 
@@ -136,6 +137,21 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, RoomE
                 OfferPassing(new PresenceEvent(RoomId, user), exceptUser: null);
             }
         }
+    }
+
+    /// <summary>The sessions of its local members.</summary>
+    public List<Session> Sessions()
+    {
+        var sessions = new List<Session>();
+        lock (Gate)
+        {
+            foreach (var member in _members.Span)
+            {
+                sessions.Add(member.Session);
+            }
+        }
+
+        return sessions;
     }
 
     /// <summary>The users this node knows to be in the room, at most <paramref name="limit"/>, for a member: the list is partial from now on.</summary>

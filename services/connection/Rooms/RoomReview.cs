@@ -30,7 +30,7 @@ internal sealed class RoomReview(JoinFlow joins, SubmitBatcher batcher)
                 continue;
             }
 
-            if (now.Grants?.For(roomId) is { } grant)
+            if (now.ToActor(roomId).Grant is { } grant)
             {
                 if (!grant.Read)
                 {

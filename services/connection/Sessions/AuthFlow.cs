@@ -69,7 +69,13 @@ internal sealed class AuthFlow(TokenValidator validator, ConnectionCounts counts
         session.Send(new ErrorEvent(error, Ref: reference));
         if (session.Caller is null && !ErrorCatalog.Of(error).Temporary)
         {
-            session.Close(error == ErrorCode.TokenExpired ? CloseCode.TokenExpired : CloseCode.InvalidToken, ErrorCatalog.Of(error).Name);
+            var code = error switch
+            {
+                ErrorCode.TokenExpired => CloseCode.TokenExpired,
+                ErrorCode.TokenRevoked => CloseCode.Revoked,
+                _ => CloseCode.InvalidToken,
+            };
+            session.Close(code, ErrorCatalog.Of(error).Name);
         }
     }
 }

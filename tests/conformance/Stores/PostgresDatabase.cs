@@ -24,6 +24,13 @@ internal sealed class PostgresDatabase(PostgresServer server) : IStoreDatabase
         return new SqlReadMarks(dialect);
     }
 
+    IRevocationStore IStoreDatabase.OpenRevocations()
+    {
+        var dialect = new PostgresMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlRevocationStore(dialect);
+    }
+
     public async Task DropAsync()
     {
         foreach (var dialect in _opened)
@@ -64,3 +71,7 @@ public sealed class PostgresFeedTests(PostgresServer server) : FeedConformance(n
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PostgresReadMarkTests(PostgresServer server) : ReadMarkConformance(new PostgresDatabase(server));
+
+[Collection(PostgresGroup.Name)]
+[Trait(Needs.Trait, Needs.Postgres)]
+public sealed class PostgresRevocationTests(PostgresServer server) : RevocationConformance(new PostgresDatabase(server));

@@ -29,6 +29,13 @@ internal sealed class SqliteDatabase : IStoreDatabase
         return new SqlReadMarks(dialect);
     }
 
+    IRevocationStore IStoreDatabase.OpenRevocations()
+    {
+        var dialect = new SqliteMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlRevocationStore(dialect);
+    }
+
     public async Task DropAsync()
     {
         foreach (var dialect in _opened)
@@ -55,3 +62,5 @@ public sealed class SqliteRoomTests() : RoomConformance(new SqliteDatabase());
 public sealed class SqliteFeedTests() : FeedConformance(new SqliteDatabase());
 
 public sealed class SqliteReadMarkTests() : ReadMarkConformance(new SqliteDatabase());
+
+public sealed class SqliteRevocationTests() : RevocationConformance(new SqliteDatabase());

@@ -81,6 +81,9 @@ public interface IStoreDatabase
     /// <summary>The read marks of a process of its own. Closed with the database.</summary>
     internal IReadMarks OpenMarks();
 
+    /// <summary>The revocations of a process of its own. Closed with the database.</summary>
+    internal IRevocationStore OpenRevocations();
+
     /// <summary>Removes it; every store is closed.</summary>
     Task DropAsync();
 }

@@ -46,7 +46,7 @@ public sealed class TokenValidatorTests
     {
         var caller = await AcceptAsync(TokenIssuer.Hs256(new { sub = 7, exp = Now + 60, role = "king" }));
 
-        Assert.Equal(new Caller("7", "7", "user", null, null, _time.GetUtcNow().AddSeconds(60), null), caller);
+        Assert.Equal(new Caller("7", "7", "user", null, null, _time.GetUtcNow().AddSeconds(60), null) { Revocations = _revocations }, caller);
         Assert.Null(caller.ToActor("lobby").Grant);
     }
 
@@ -223,6 +223,8 @@ public sealed class TokenValidatorTests
         Assert.Equal(expected, RoomGrants.Matches(pattern, roomId));
     }
 
+    private Revocations _revocations => field ??= new(_time);
+
     private async Task<Caller> AcceptAsync(string token, AuthOptions? options = null)
     {
         var (caller, error) = await Validator(options ?? new AuthOptions { Secret = TokenIssuer.Secret }).ValidateAsync(token, default);
@@ -236,7 +238,7 @@ public sealed class TokenValidatorTests
     private TokenValidator Validator(AuthOptions options)
     {
         var wrapped = Options.Create(options);
-        return new TokenValidator(wrapped, new SigningKeys(wrapped, new PublishedKeys(NoClients.Instance, wrapped, _time, NullLogger<PublishedKeys>.Instance)), _time);
+        return new TokenValidator(wrapped, new SigningKeys(wrapped, new PublishedKeys(NoClients.Instance, wrapped, _time, NullLogger<PublishedKeys>.Instance)), _revocations, _time);
     }
 
     private sealed class NoClients : IHttpClientFactory

@@ -36,6 +36,7 @@ internal static class HttpDoor
         TrailEndpoints.Map(api);
         SyncEndpoints.Map(api);
         EventStreams.Map(api);
+        SecurityEndpoints.Map(api);
         app.MapOpenApiDocuments();
         DevelopmentTokens.Map(app)?
             .Describe("issue_token", "A token for anybody: in mode Development only.")

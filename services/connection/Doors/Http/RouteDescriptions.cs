@@ -12,7 +12,7 @@ internal static class RouteDescriptions
     /// <summary>What any request may be refused for.</summary>
     public static IReadOnlyList<ErrorCode> Always { get; } =
     [
-        ErrorCode.BadRequest, ErrorCode.AuthRequired, ErrorCode.InvalidToken, ErrorCode.TokenExpired, ErrorCode.RateLimited, ErrorCode.Internal, ErrorCode.Unavailable,
+        ErrorCode.BadRequest, ErrorCode.AuthRequired, ErrorCode.InvalidToken, ErrorCode.TokenExpired, ErrorCode.TokenRevoked, ErrorCode.RateLimited, ErrorCode.Internal, ErrorCode.Unavailable,
     ];
 
     /// <param name="route">The endpoint.</param>

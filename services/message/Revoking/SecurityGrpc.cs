@@ -1,0 +1,60 @@
+using Grpc.Core;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+using Tertulia.Messages.History;
+using Tertulia.Messages.Storage;
+
+namespace Tertulia.Messages.Revoking;
+
+/// <summary>The gRPC service of who may not come in any more, answered by any replica from the store.</summary>
+internal sealed class SecurityGrpc(IRevocationStore revocations, IMessageStore store, ReadGate gate, TimeProvider time) : SecurityService.SecurityServiceBase
+{
+    /// <summary>Revocations that have not ended, at most: every node has them in memory.</summary>
+    internal const int MaxRevocations = 100_000;
+
+    private const int Page = 1_000;
+    private const int MaxTokenIdChars = 256;
+    private const int MaxIdChars = 128;
+    private const int MaxReasonChars = 256;
+
+    /// <inheritdoc />
+    public override async Task<Revocation> Revoke(RevokeRequest request, ServerCallContext context)
+    {
+        if (request.Actor is not { Role: "admin" or "service", UserId.Length: > 0 } actor)
+        {
+            throw RpcErrors.Refuse(ErrorCode.Forbidden, "only admins and services revoke");
+        }
+
+        var nowMs = time.GetUtcNow().ToUnixTimeMilliseconds();
+        if ((request.TokenId.Length > 0) == (request.UserId.Length + request.RoomId.Length > 0)
+            || !IsStorable(request.TokenId, MaxTokenIdChars) || !IsStorable(request.UserId, MaxIdChars) || !IsStorable(request.RoomId, MaxIdChars)
+            || !IsStorable(request.Reason, MaxReasonChars) || request.ExpiresAtMs <= nowMs)
+        {
+            throw RpcErrors.Refuse(
+                ErrorCode.BadRequest, "either a token or a user, a room or both; ids and reason without control characters; and an end that is not over");
+        }
+
+        var revocation = new Revocation
+        {
+            TokenId = request.TokenId, UserId = request.UserId, RoomId = request.RoomId, RevokedAtMs = nowMs, ExpiresAtMs = request.ExpiresAtMs,
+        };
+        revocation.Number = await revocations.AddAsync(revocation, actor.UserId, request.Reason, MaxRevocations, CancellationToken.None)
+            ?? throw RpcErrors.Refuse(ErrorCode.LimitExceeded, $"there are {MaxRevocations} revocations that have not ended");
+        return revocation;
+    }
+
+    /// <inheritdoc />
+    public override async Task<ListRevocationsReply> ListRevocations(ListRevocationsRequest request, ServerCallContext context)
+    {
+        var reply = new ListRevocationsReply { Epoch = store.Epoch };
+        reply.Anew = request.Epoch != reply.Epoch;
+        var nowMs = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var found = await gate.RunAsync(
+            () => revocations.ReadAsync(reply.Anew ? 0 : request.After, nowMs, Page + 1, CancellationToken.None), context.CancellationToken);
+        reply.HasMore = found.Count > Page;
+        reply.Revocations.AddRange(found.Take(Page));
+        return reply;
+    }
+
+    private static bool IsStorable(string text, int maxChars) => text.Length <= maxChars && !text.Any(char.IsControl);
+}
