@@ -66,6 +66,7 @@ internal sealed class HttpHost : IAsyncDisposable
         builder.Logging.AddProvider(new QueueLoggerProvider(log)).SetMinimumLevel(LogLevel.Trace);
         builder.Services.AddLiveBus().AddConnectionService();
         builder.Services.AddSingleton(new MessageService.MessageServiceClient(calls));
+        builder.Services.AddSingleton(new SecurityService.SecurityServiceClient(calls));
         builder.Services.AddSingleton(new PresenceService.PresenceServiceClient(calls));
         builder.Services.AddSingleton<TimeProvider>(time);
         var app = builder.Build();
