@@ -36,3 +36,9 @@ internal sealed record RoomCreatedEvent(string RoomId, RoomEvent Entry, string? 
 /// <param name="RoomId">The room.</param>
 /// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
 internal sealed record RoomDeletedEvent(string RoomId, string? Ref) : ServerEvent(DeliveryClass.Control);
+
+/// <summary>The moderators are told of a message, as the caller wanted.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="MessageId">The message.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+internal sealed record ReportedEvent(string RoomId, string MessageId, string? Ref) : ServerEvent(DeliveryClass.Control);

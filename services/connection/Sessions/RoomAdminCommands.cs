@@ -52,6 +52,32 @@ internal sealed record UpdateRoomCommand : RoomCommand
     public int? RetentionDays { get; init; }
 }
 
+/// <summary>The client writes to another user, in the room of the two.</summary>
+internal sealed record DirectCommand : RoomCommand
+{
+    /// <summary>To whom.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary>How that user is shown; null when the client does not know.</summary>
+    public string? Username { get; init; }
+
+    /// <summary>As typed. Its length is checked against the limits later.</summary>
+    public string? Content { get; init; }
+
+    /// <summary>1 to 64 characters; null when absent.</summary>
+    public string? ClientMsgId { get; init; }
+}
+
+/// <summary>The client reports a message to the moderators.</summary>
+internal sealed record ReportCommand : RoomCommand
+{
+    /// <summary>The message.</summary>
+    public required string MessageId { get; init; }
+
+    /// <summary>Null when absent.</summary>
+    public string? Reason { get; init; }
+}
+
 /// <summary>The client deletes a room.</summary>
 internal sealed record DeleteRoomCommand : RoomCommand;
 

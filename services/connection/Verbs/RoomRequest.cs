@@ -40,6 +40,9 @@ internal abstract class RoomRequest<TCommand>(SubmitBatcher batcher) : RoomHandl
     /// <param name="entry">What was written; without a seq when it was so already.</param>
     protected abstract ServerEvent Tell(TCommand command, string roomId, string epoch, RoomEvent entry);
 
+    /// <summary>The entry that the answer is about; null when it says too little.</summary>
+    protected virtual RoomEvent? EntryOf(Stored stored) => stored.Entry;
+
     /// <inheritdoc />
     protected sealed override void Handle(Session session, Caller caller, string roomId, TCommand command)
     {
@@ -79,7 +82,7 @@ internal abstract class RoomRequest<TCommand>(SubmitBatcher batcher) : RoomHandl
 
         public override void OnReply(CommandReply reply)
         {
-            if (reply.Stored is { Entry: { } entry } stored)
+            if (reply.Stored is { } stored && request.EntryOf(stored) is { } entry)
             {
                 sink.Tell(request.Tell(command, roomId, stored.Epoch, entry));
             }

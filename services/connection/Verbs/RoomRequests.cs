@@ -1,11 +1,13 @@
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Extensions.Options;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Verbs;
 
@@ -148,4 +150,65 @@ internal sealed class ChangeMemberRequest(SubmitBatcher batcher) : RoomRequest<C
     /// <inheritdoc />
     protected override ServerEvent Tell(ChangeMemberCommand command, string roomId, string epoch, RoomEvent entry) =>
         new MemberEvent(roomId, epoch, entry, command.Ref ?? "");
+}
+
+/// <summary><c>direct</c>.</summary>
+internal sealed class DirectRequest(SubmitBatcher batcher, IOptions<LimitOptions> limits, TimeProvider time) : RoomRequest<DirectCommand>(batcher)
+{
+    /// <inheritdoc />
+    protected override bool AlwaysTells => true; // As `message`.
+
+    /// <inheritdoc />
+    protected override string? RoomIdOf(Session session, Caller caller, DirectCommand command) => DirectRooms.IdOf(caller.UserId, command.UserId);
+
+    /// <inheritdoc />
+    protected override Refusal? Fill(DirectCommand command, Command submitted)
+    {
+        if (command.Content is not { } content || !limits.Value.AllowsContent(content))
+        {
+            return new Refusal { Code = ErrorCode.InvalidMessage };
+        }
+
+        submitted.Send = new SendMessage
+        {
+            MessageId = Guid.CreateVersion7(time.GetUtcNow()).ToString(),
+            ClientMsgId = command.ClientMsgId ?? "",
+            Content = content,
+            DirectTo = command.UserId,
+            DirectUsername = command.Username ?? "",
+        };
+        return null;
+    }
+
+    /// <inheritdoc />
+    protected override RoomEvent? EntryOf(Stored stored) => new()
+    {
+        Seq = stored.Seq,
+        CreatedAtMs = stored.CreatedAtMs,
+        CommandId = stored.Duplicate ? 1UL : 0, // Says that it is the first result.
+        Message = new MessageCreated { MessageId = stored.MessageId, ClientMsgId = stored.ClientMsgId },
+    };
+
+    /// <inheritdoc />
+    protected override ServerEvent Tell(DirectCommand command, string roomId, string epoch, RoomEvent entry) => new MessageSentEvent(
+        roomId, epoch, command.Ref, entry.Message.MessageId, entry.Message.ClientMsgId, entry.Seq, entry.CreatedAtMs,
+        Duplicate: entry.OriginNodeId.Length == 0 && entry.CommandId > 0);
+}
+
+/// <summary><c>report</c>.</summary>
+internal sealed class ReportRequest(SubmitBatcher batcher) : RoomRequest<ReportCommand>(batcher)
+{
+    /// <inheritdoc />
+    protected override bool AlwaysTells => true; // Nobody else is told.
+
+    /// <inheritdoc />
+    protected override Refusal? Fill(ReportCommand command, Command submitted)
+    {
+        submitted.Report = new ReportMessage { MessageId = command.MessageId, Reason = command.Reason ?? "" };
+        return null;
+    }
+
+    /// <inheritdoc />
+    protected override ServerEvent Tell(ReportCommand command, string roomId, string epoch, RoomEvent entry) =>
+        new ReportedEvent(roomId, command.MessageId, command.Ref);
 }

@@ -27,6 +27,8 @@ internal static class VerbSetup
         .AddVerb<PinVerb>()
         .AddHandler<BroadcastHandler>()
         .AddHandler<ReadHandler>()
+        .AddHandler<DirectRequest>()
+        .AddHandler<ReportRequest>()
         .AddHandler<CreateRoomRequest>()
         .AddVerb<UpdateRoomRequest>()
         .AddHandler<DeleteRoomRequest>()

@@ -10,7 +10,7 @@ namespace Tertulia.Messages.Flushing;
 /// <summary>Brings what a flush needs to know into memory: nothing, in the usual case.</summary>
 /// <remarks>It knows no verb by name. No read of the store is cancelled: a loop that stops waits no more, and the read ends by itself.</remarks>
 internal sealed class FlushLoader(
-    IMessageStore store, VerbRegistry verbs, RoomCache rooms, OwnedPartitions owned, LoopShare share, SecondLooks looks, TimeProvider time)
+    IMessageStore store, VerbRegistry verbs, RoomCache rooms, OwnedPartitions owned, LoopShare share, SecondLooks looks, IRoomReads reads, TimeProvider time)
 {
     private const int MaxUserIdLength = 512;
 
@@ -188,6 +188,20 @@ internal sealed class FlushLoader(
                 .At(time.GetUtcNow().ToUnixTimeMilliseconds());
             member.IsLoaded = true;
         }
+
+        foreach (var room in _rooms)
+        {
+            if (room is { Exists: true, Settings.SlowModeSeconds: > 0 })
+            {
+                await ReadLastSentAsync(room, cancellationToken);
+            }
+        }
+    }
+
+    private async Task ReadLastSentAsync(RoomState room, CancellationToken cancellationToken)
+    {
+        var since = time.GetUtcNow().ToUnixTimeMilliseconds() - (room.Settings.SlowModeSeconds * 1_000L);
+        room.LastSent = await reads.LastSentAsync(room.RoomId, since, CancellationToken.None).WaitAsync(cancellationToken);
     }
 
     private async Task CountCreatedAsync(Flush flush, CancellationToken cancellationToken)

@@ -62,7 +62,7 @@ internal sealed partial class FlushLoop : IDisposable
     private volatile bool _hasDropped;
 
     public FlushLoop(
-        LoopShare share, IMessageStore store, VerbRegistry verbs, FlushDecider decider, Publisher publisher, MarkWriter marks, Takeovers takeovers, OwnedPartitions owned,
+        LoopShare share, IMessageStore store, IRoomReads reads, VerbRegistry verbs, FlushDecider decider, Publisher publisher, MarkWriter marks, Takeovers takeovers, OwnedPartitions owned,
         Telemetry telemetry, IOptions<SendOptions> options, IOptions<RoomOptions> rooms, TimeProvider time, ILoggerFactory loggers)
     {
         (_share, _store, _publisher, _marks, _takeovers, _owned, _time) = (share, store, publisher, marks, takeovers, owned, time);
@@ -70,7 +70,7 @@ internal sealed partial class FlushLoop : IDisposable
         _rooms = new RoomCache(owned.Count, rooms.Value.CachedRooms / share.Loops, rooms.Value.CachedMembers / share.Loops);
         _recent = new RecentKeys(options.Value.RecentKeys / share.Loops);
         _looks = new SecondLooks(owned);
-        _loader = new FlushLoader(store, verbs, _rooms, owned, share, _looks, time);
+        _loader = new FlushLoader(store, verbs, _rooms, owned, share, _looks, reads, time);
         _writer = new FlushWriter(store, _loader, decider, _rooms, _looks, owned, telemetry, time, loggers.CreateLogger<FlushWriter>());
         _pacer = new Pacer(options.Value.FlushPace, TimeProvider.System, CpuGauge.Machine, Gather); // Not the clock of a test: it is about this machine.
         _flush = new Flush(owned, _recent);

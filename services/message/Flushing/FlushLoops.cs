@@ -18,13 +18,13 @@ internal sealed class FlushLoops : BackgroundService
     private readonly Publisher[] _publishers;
 
     public FlushLoops(
-        IMessageStore store, VerbRegistry verbs, FlushDecider decider, MarkWriter marks, Takeovers takeovers, OwnedPartitions owned, ILiveBus bus, ISubmitQueue queue,
+        IMessageStore store, IRoomReads reads, VerbRegistry verbs, FlushDecider decider, MarkWriter marks, Takeovers takeovers, OwnedPartitions owned, ILiveBus bus, ISubmitQueue queue,
         ProcessIdentity identity, Telemetry telemetry, IOptions<SendOptions> options, IOptions<RoomOptions> rooms, TimeProvider time, ILoggerFactory loggers)
     {
         var count = CountFor(options.Value.FlushLoops, Environment.ProcessorCount, owned.Count);
         _publishers = [.. Enumerable.Range(0, count).Select(_ => new Publisher(bus, queue, identity, time, loggers.CreateLogger<Publisher>()))];
         _loops = [.. Enumerable.Range(0, count).Select(index => new FlushLoop(
-            new LoopShare(index, count), store, verbs, decider, _publishers[index], marks, takeovers, owned, telemetry, options, rooms, time, loggers))];
+            new LoopShare(index, count), store, reads, verbs, decider, _publishers[index], marks, takeovers, owned, telemetry, options, rooms, time, loggers))];
     }
 
     /// <summary>How many loops there are.</summary>

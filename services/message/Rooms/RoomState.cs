@@ -33,6 +33,9 @@ internal sealed class RoomState(string roomId, int partition)
     /// <summary>Who created it; empty when that is not known.</summary>
     public string CreatedBy { get; set; } = "";
 
+    /// <summary>When users last wrote, Unix milliseconds, as far as slow mode needs to know; null without slow mode.</summary>
+    public Dictionary<string, long>? LastSent { get; set; }
+
     /// <summary>Number of members who own it, those of the present flush included.</summary>
     public int Owners { get; set; }
 
@@ -120,6 +123,7 @@ internal sealed class RoomState(string roomId, int partition)
         CreatedBy = head?.CreatedBy ?? "";
         Owners = head?.Owners ?? 0;
         Pins = null;
+        LastSent = null;
         Members = (uint)(head?.Members ?? 0);
         LastSeq = StoredSeq = head?.LastSeq ?? 0;
     }
@@ -169,7 +173,7 @@ internal sealed class MemberState(string userId)
     /// <summary>False until it was read from the store.</summary>
     public bool IsLoaded { get; set; }
 
-    public Membership Membership { get; set; }
+    public Membership Membership { get; set; } = Membership.None;
 
     /// <summary>The latest read mark that this replica has decided; 0 when it has decided none. It is written, or about to be.</summary>
     public long ReadSeq { get; set; }

@@ -1,8 +1,10 @@
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Messages.Direct;
 using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Permissions;
+using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Verbs;
 
@@ -53,6 +55,30 @@ internal sealed class SendVerb(IOptions<LimitOptions> limits) : EntryVerb
         MessageId = stored.Id, ClientMsgId = command.Send.ClientMsgId, Seq = stored.Seq, CreatedAtMs = stored.CreatedAtMs,
     };
 
+    public override void AddCreators(in Submitted submitted, ISet<string> userIds)
+    {
+        if (DirectRoom.IsMissing(submitted))
+        {
+            userIds.Add(submitted.Command.Actor.UserId);
+        }
+    }
+
+    protected override void Carry(in Submitted submitted, in EntryKey key, Flush flush)
+    {
+        if (Hindrance(submitted, flush) is { } refusal)
+        {
+            flush.Refuse(submitted, refusal);
+            return;
+        }
+
+        var before = submitted.Room.LastSeq;
+        Put(submitted, key, flush);
+        if (submitted.Room.LastSeq > before)
+        {
+            SlowMode.Note(submitted, flush.NowMs);
+        }
+    }
+
     protected override ErrorCode Check(in Submitted submitted)
     {
         if (!submitted.Room.Exists)
@@ -68,6 +94,11 @@ internal sealed class SendVerb(IOptions<LimitOptions> limits) : EntryVerb
             return refusal;
         }
 
+        return ComplaintOf(send);
+    }
+
+    private ErrorCode ComplaintOf(SendMessage send)
+    {
         if (send.Metadata.Length > MaxMetadataBytes)
         {
             return ErrorCode.TooLarge;
@@ -79,7 +110,21 @@ internal sealed class SendVerb(IOptions<LimitOptions> limits) : EntryVerb
             : ErrorCode.Unspecified;
     }
 
-    protected override void Carry(in Submitted submitted, in EntryKey key, Flush flush)
+    // A direct room comes to be with its first message; slow mode makes wait.
+    private Refusal? Hindrance(in Submitted submitted, Flush flush)
+    {
+        if (DirectRoom.IsMissing(submitted))
+        {
+            return ComplaintOf(submitted.Command.Send) == ErrorCode.Unspecified ? DirectRoom.Open(submitted, flush, _limits) : null;
+        }
+
+        return submitted.Room.Settings.SlowModeSeconds > 0 && Check(submitted) == ErrorCode.Unspecified
+            && SlowMode.WaitMs(submitted, flush.NowMs) is > 0 and var waitMs
+            ? new Refusal { Code = ErrorCode.RateLimited, Detail = "the room has slow mode", RetryAfterMs = waitMs }
+            : null;
+    }
+
+    private void Put(in Submitted submitted, in EntryKey key, Flush flush)
     {
         if (submitted.Command.Send.ReplyTo.Length == 0)
         {

@@ -3,6 +3,7 @@ using Tertulia.Messages.Deleting;
 using Tertulia.Messages.Editing;
 using Tertulia.Messages.Joining;
 using Tertulia.Messages.Members;
+using Tertulia.Messages.Moderation;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reacting;
 using Tertulia.Messages.Reading;
@@ -29,6 +30,7 @@ internal static class VerbSetup
         services.AddVerb<UpdateRoomVerb>();
         services.AddVerb<DeleteRoomVerb>();
         services.AddVerb<MemberVerb>();
+        services.AddVerb<ReportVerb>();
         services.AddVerb<SubscribeVerb>();
         services.AddVerb<UnsubscribeVerb>();
         services.AddVerb<ReadVerb>();

@@ -31,6 +31,13 @@ internal sealed class PostgresDatabase(PostgresServer server) : IStoreDatabase
         return new SqlRevocationStore(dialect);
     }
 
+    IRoomReads IStoreDatabase.OpenReads()
+    {
+        var dialect = new PostgresMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlRoomReads(dialect);
+    }
+
     public async Task DropAsync()
     {
         foreach (var dialect in _opened)
@@ -75,3 +82,7 @@ public sealed class PostgresReadMarkTests(PostgresServer server) : ReadMarkConfo
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PostgresRevocationTests(PostgresServer server) : RevocationConformance(new PostgresDatabase(server));
+
+[Collection(PostgresGroup.Name)]
+[Trait(Needs.Trait, Needs.Postgres)]
+public sealed class PostgresRoomReadTests(PostgresServer server) : RoomReadConformance(new PostgresDatabase(server));

@@ -36,6 +36,13 @@ internal sealed class SqliteDatabase : IStoreDatabase
         return new SqlRevocationStore(dialect);
     }
 
+    IRoomReads IStoreDatabase.OpenReads()
+    {
+        var dialect = new SqliteMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlRoomReads(dialect);
+    }
+
     public async Task DropAsync()
     {
         foreach (var dialect in _opened)
@@ -64,3 +71,5 @@ public sealed class SqliteFeedTests() : FeedConformance(new SqliteDatabase());
 public sealed class SqliteReadMarkTests() : ReadMarkConformance(new SqliteDatabase());
 
 public sealed class SqliteRevocationTests() : RevocationConformance(new SqliteDatabase());
+
+public sealed class SqliteRoomReadTests() : RoomReadConformance(new SqliteDatabase());

@@ -84,6 +84,9 @@ public interface IStoreDatabase
     /// <summary>The revocations of a process of its own. Closed with the database.</summary>
     internal IRevocationStore OpenRevocations();
 
+    /// <summary>The reads of rooms of a process of its own. Closed with the database.</summary>
+    internal IRoomReads OpenReads();
+
     /// <summary>Removes it; every store is closed.</summary>
     Task DropAsync();
 }

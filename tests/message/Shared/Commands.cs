@@ -62,6 +62,14 @@ internal static class Commands
     public static Command Update(string roomId, string userId, UpdateRoom update, string actorRole = "user") =>
         New(roomId, User(userId, actorRole), new Command { UpdateRoom = update });
 
+    public static Command Direct(string userId, string other, string content, string clientMsgId = "") => New(DirectRooms.IdOf(userId, other), User(userId), new Command
+    {
+        Send = new SendMessage { MessageId = Guid.CreateVersion7().ToString(), ClientMsgId = clientMsgId, Content = content, DirectTo = other },
+    });
+
+    public static Command Report(string roomId, string userId, string messageId) =>
+        New(roomId, User(userId), new Command { Report = new ReportMessage { MessageId = messageId, Reason = "rude" } });
+
     public static Command DeleteRoom(string roomId, string userId) => New(roomId, User(userId), new Command { DeleteRoom = new DeleteRoom() });
 
     public static Command Subscribe(string roomId, long lastSeq = 0, string epoch = "") =>

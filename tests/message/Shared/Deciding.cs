@@ -13,6 +13,7 @@ using Tertulia.Messages.Editing;
 using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Joining;
 using Tertulia.Messages.Members;
+using Tertulia.Messages.Moderation;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Subscribing;
@@ -36,7 +37,7 @@ internal static class Deciding
     [
         Sends, new JoinVerb(Options.Create(new RoomOptions()), Options.Create(new LimitOptions())), new SubscribeVerb(), new UnsubscribeVerb(),
         new EditVerb(Options.Create(new LimitOptions())), new DeleteVerb(), new ReactVerb(), new PinVerb(), new BroadcastVerb(),
-        new CreateRoomVerb(Options.Create(new LimitOptions())), new UpdateRoomVerb(), new DeleteRoomVerb(), new MemberVerb(),
+        new CreateRoomVerb(Options.Create(new LimitOptions())), new UpdateRoomVerb(), new DeleteRoomVerb(), new MemberVerb(), new ReportVerb(),
     ]);
 
     public static Flush NewFlush()

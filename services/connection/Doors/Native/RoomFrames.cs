@@ -39,6 +39,19 @@ internal static class RoomFrames
             Archived = fields.Boolean("archived"),
             RetentionDays = fields.Integer("retention_days", 0, int.MaxValue),
         }),
+        new("direct", static (ref FrameFields fields) => new DirectCommand
+        {
+            UserId = fields.Required("user_id", fields.Id("user_id", MaxUserIdChars))!,
+            Username = fields.Text("username", MaxUserIdChars),
+            Content = fields.Required(Field.Content, fields.Text(Field.Content, int.MaxValue, mayBeEmpty: true)),
+            ClientMsgId = fields.Id(Field.ClientMsgId, MaxKeyChars),
+        }),
+        new("report", static (ref FrameFields fields) => new ReportCommand
+        {
+            RoomId = fields.RoomId(),
+            MessageId = fields.Required("message_id", fields.Id("message_id", MaxKeyChars))!,
+            Reason = fields.TextOrEmpty("reason", MaxReasonChars),
+        }),
         new("room_delete", static (ref FrameFields fields) => new DeleteRoomCommand { RoomId = fields.RoomId() }),
         Other("member_add", MemberAction.Add),
         Other("member_remove", MemberAction.Remove),
@@ -61,6 +74,7 @@ internal static class RoomFrames
         NativeEncoder.Json<RoomUpdatedEvent>(Updated),
         NativeEncoder.Json<RoomCreatedEvent>(Created),
         NativeEncoder.Json<RoomDeletedEvent>(Deleted),
+        NativeEncoder.Json<ReportedEvent>(Reported),
     ];
 
     /// <summary>The kind of a room as clients know it.</summary>
@@ -178,6 +192,13 @@ internal static class RoomFrames
         {
             json.WriteNumber("seq"u8, seq);
         }
+    }
+
+    private static Utf8JsonWriter Reported(ReportedEvent reported)
+    {
+        var json = FrameJson.BeginData("reported"u8, reported.RoomId, reference: reported.Ref);
+        json.WriteString("message_id"u8, reported.MessageId);
+        return json;
     }
 
     private static long? SeqOf(RoomEvent entry) => entry.Seq > 0 ? entry.Seq : null;
