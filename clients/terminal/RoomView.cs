@@ -5,11 +5,15 @@ namespace Tertulia.Chat;
 /// <param name="PageAfter">Ask for the history after this seq; null when nothing is missing.</param>
 internal readonly record struct Step(IReadOnlyList<ChatLine> Show, long? PageAfter = null);
 
-/// <summary>What this client has shown of its room: each message once, in the order of seq, whatever was missed meanwhile.</summary>
+/// <summary>What this client has shown of its room: each message once, in the order of seq, whatever was missed meanwhile. What was changed while it was missed
+/// may come later.</summary>
 internal sealed class RoomView
 {
+    private const int MaxShown = 1_000; // A resume shows at most 300.
+
     private readonly SortedDictionary<long, ChatLine> _held = [];
-    private long _holeEnd, _askedUpTo;
+    private readonly HashSet<long> _shown = []; // Since the present connection resumed.
+    private long _holeEnd, _askedUpTo, _resumedFrom;
 
     /// <summary>Null before the first connection.</summary>
     public string? Epoch { get; private set; }
@@ -32,6 +36,8 @@ internal sealed class RoomView
         }
 
         _holeEnd = 0; // What was asked for on the connection before is not answered any more.
+        _shown.Clear();
+        _resumedFrom = LastSeq;
         Hold(lines);
         if (!first && !recovered && seq > LastSeq)
         {
@@ -42,6 +48,7 @@ internal sealed class RoomView
         if (first)
         {
             LastSeq = Math.Max(LastSeq, seq); // Otherwise what did not fit into the frame is still to come, as messages.
+            _resumedFrom = LastSeq;
         }
 
         return new Step(shown);
@@ -100,7 +107,8 @@ internal sealed class RoomView
     {
         foreach (var line in lines)
         {
-            if (line.Seq > LastSeq)
+            // What was missed and then changed comes at the place of its change: after messages that are newer than it.
+            if (line.Seq > LastSeq || (line.Seq > _resumedFrom && !_shown.Contains(line.Seq)))
             {
                 _held[line.Seq] = line;
             }
@@ -115,7 +123,14 @@ internal sealed class RoomView
         foreach (var line in shown)
         {
             _held.Remove(line.Seq);
-            LastSeq = line.Seq;
+            _shown.Add(line.Seq);
+            LastSeq = Math.Max(LastSeq, line.Seq);
+        }
+
+        if (_shown.Count > MaxShown)
+        {
+            _shown.Clear();
+            _resumedFrom = LastSeq;
         }
 
         return shown;

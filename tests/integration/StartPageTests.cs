@@ -50,6 +50,26 @@ public sealed class StartPageTests(AllInOneFixture fixture) : IClassFixture<AllI
         Assert.Equal("before,meanwhile", await browser.WaitForConsoleAsync("meanwhile"));
     }
 
+    [Fact]
+    [Trait(Needs.Trait, Needs.Chromium)]
+    public async Task The_page_shows_a_message_as_it_is_now()
+    {
+        await using var maria = await ChatClient.JoinAsync(fixture.Product.Url, _room, "maria");
+        await using var browser = await Browser.OpenAsync(new Uri(fixture.Product.Url, $"/?room={_room}&name=Juan"));
+        await maria.WaitForAsync("user_joined");
+        var first = (await maria.SayAsync("first")).Text("message_id");
+        var second = (await maria.SayAsync("second")).Text("message_id");
+        await browser.RunAsync(Watch("one.textContent.endsWith('second')", "'both are shown'"));
+        await browser.WaitForConsoleAsync("both are shown");
+
+        await maria.AskAsync($"\"type\":\"message_edit\",\"message_id\":\"{first}\",\"content\":\"<b>better</b>\"");
+        await maria.AskAsync($"\"type\":\"message_delete\",\"message_id\":\"{second}\"");
+        await maria.SayAsync("third");
+        await browser.RunAsync(Watch("one.textContent.endsWith('third')", "[...log.children].filter((line) => !line.className).map((line) => line.lastChild.textContent).join(',')"));
+
+        Assert.Equal("<b>better</b> (edited),(deleted),third", await browser.WaitForConsoleAsync("third"));
+    }
+
     [Theory]
     [InlineData("/", "text/html")]
     [InlineData("/favicon.ico", "image/svg+xml")]

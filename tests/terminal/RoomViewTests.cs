@@ -44,6 +44,19 @@ public sealed class RoomViewTests
     }
 
     [Fact]
+    public void What_was_missed_and_then_changed_is_shown_though_newer_messages_come_before_it()
+    {
+        _room.Connected("e1", 3, Lines(3), recovered: false);
+
+        Assert.Equal([4, 6], Seqs(_room.Connected("e1", 9, Lines(4, 6), recovered: true)));
+        Assert.Equal([5], Seqs(_room.Message(Line(5))));
+        Assert.Empty(Seqs(_room.Message(Line(4))));
+        Assert.Empty(Seqs(_room.Message(Line(2))));
+        Assert.Equal([10], Seqs(_room.Message(Line(10))));
+        Assert.Equal(10, _room.LastSeq);
+    }
+
+    [Fact]
     public void A_gap_is_paged_and_everything_after_it_waits_so_that_the_order_holds()
     {
         _room.Connected("e1", 10, Lines(10), recovered: false);

@@ -15,7 +15,7 @@ sessionStorage.setItem("user_id", userId);
 let room = null, name = null, socket = null, timer = 0, attempts = 0;
 let position = null;            // {epoch, seq} of the newest entry that was shown.
 let waiting = new Map();        // client_msg_id -> {content, line}: sent and not yet acknowledged.
-let shown = new Set();          // Ids of the messages on the page.
+let shown = new Map();          // Id of a message on the page -> where its text is.
 let typists = new Map();        // user_id -> {username, timer}.
 let lastTyping = 0;
 
@@ -43,15 +43,26 @@ function addLine(kind, parts) {
 const note = (text) => addLine("note", [["span", text]]);
 
 function addMessage(message) {
-  if (shown.has(message.id)) return;
-  shown.add(message.id);
+  if (shown.has(message.id)) {
+    showChange(message); // A resume shows what was changed meanwhile.
+    return;
+  }
   const mine = message.user_id === userId;
   if (mine && waiting.has(message.client_msg_id)) {
     waiting.get(message.client_msg_id).line.remove();
     waiting.delete(message.client_msg_id);
   }
   const time = new Date(message.created_at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  addLine(mine ? "mine" : "", [["time", time], ["b", message.username || message.user_id], ["span", message.content]]);
+  const line = addLine(mine ? "mine" : "", [["time", time], ["b", message.username || message.user_id], ["span", message.content]]);
+  shown.set(message.id, line.lastChild);
+  showChange(message);
+}
+
+function showChange(message) {
+  const text = shown.get(message.id);
+  if (text === undefined) return;
+  if (message.deleted_at) text.textContent = "(deleted)";
+  else if (message.edited_at) text.textContent = `${message.content} (edited)`;
 }
 
 function keepPosition(epoch, seq) {
@@ -94,6 +105,11 @@ function onFrame(frame) {
     case "message":
       addMessage(data);
       stopTyping(data.user_id);
+      keepPosition(frame.epoch, frame.seq);
+      break;
+    case "message_updated":
+    case "message_deleted":
+      showChange(data);
       keepPosition(frame.epoch, frame.seq);
       break;
     case "message_sent":
@@ -180,7 +196,7 @@ form.who.addEventListener("submit", (event) => {
   name = form.name.value.trim();
   room = form.room.value.trim();
   localStorage.setItem("name", name);
-  [position, waiting, shown, typists, attempts] = [null, new Map(), new Set(), new Map(), 0];
+  [position, waiting, shown, typists, attempts] = [null, new Map(), new Map(), new Map(), 0];
   log.replaceChildren();
   showTyping();
   connect();
