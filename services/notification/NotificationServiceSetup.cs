@@ -2,6 +2,7 @@ using Tertulia.Notifications.Admin;
 using Tertulia.Notifications.Jobs;
 using Tertulia.Notifications.Push;
 using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Webhooks;
 using Tertulia.Sql;
 
 namespace Tertulia.Notifications;
@@ -21,13 +22,16 @@ public static class NotificationServiceSetup
         services.AddJobs();
         services.AddEgress();
         services.AddPush();
+        services.AddWebhooks();
         return services;
     }
 
     /// <summary>Maps the gRPC services, and the commands for operators.</summary>
     public static WebApplication MapNotificationService(this WebApplication app)
     {
-        FailedJobEndpoints.Map(app.MapAdmin());
+        var admin = app.MapAdmin();
+        FailedJobEndpoints.Map(admin);
+        WebhookEndpoints.Map(admin);
         return app;
     }
 }

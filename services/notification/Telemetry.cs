@@ -11,16 +11,21 @@ internal sealed class Telemetry
 
     private readonly Counter<long> _jobs;
     private readonly Counter<long> _pushes;
+    private readonly Counter<long> _webhooks;
 
     public Telemetry(IMeterFactory meters)
     {
         var meter = meters.Create(MeterName);
         _jobs = meter.CreateCounter<long>("tertulia.jobs", "{job}", "Jobs that were taken up, by kind and outcome");
         _pushes = meter.CreateCounter<long>("tertulia.pushes", "{push}", "Pushes for one device each, by what became of them");
+        _webhooks = meter.CreateCounter<long>("tertulia.webhooks", "{request}", "Events posted to webhooks, by whether they were taken");
     }
 
     /// <summary>A push was handed to a push service, or not.</summary>
     public void Pushed(string outcome) => _pushes.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
+
+    /// <summary>An event was posted to a webhook.</summary>
+    public void Told(bool isTaken) => _webhooks.Add(1, new KeyValuePair<string, object?>("outcome", isTaken ? "taken" : "failed"));
 
     /// <summary>A job was taken up and came to an end, or was put off.</summary>
     public void JobEnded(string kind, JobOutcome outcome) => _jobs.Add(1, new("kind", kind), new("outcome", outcome switch

@@ -66,8 +66,14 @@ internal sealed class JobStore(NotificationStore store, TimeProvider time)
     public static Task PutAsync(DbCommand command, string key, string kind, string body, DateTimeOffset due, DateTimeOffset now) => command.With(
         Put, ("key", key), ("kind", kind), ("body", body), ("due", due.ToUnixTimeMilliseconds()), ("now", now.ToUnixTimeMilliseconds())).RunAsync();
 
-    /// <summary>Removes a job that waits.</summary>
-    public static Task RemoveAsync(DbCommand command, string key) => command.With("delete from notification_jobs where job_key = @key", ("key", key)).RunAsync();
+    /// <summary>Puts a job into the error queue at once.</summary>
+    public static Task PutFailedAsync(DbCommand command, string key, string kind, string body, string error, DateTimeOffset now) => command.With(
+        """
+        insert into notification_jobs
+            (job_key, kind, body, version, claim, attempts, created_at_ms, due_at_ms, leased_until_ms, next_at_ms, failed_at_ms, error)
+        values (@key, @kind, @body, 1, 0, 0, @now, @now, 0, @now, @now, @error) on conflict do nothing
+        """,
+        ("key", key), ("kind", kind), ("body", body), ("now", now.ToUnixTimeMilliseconds()), ("error", Shorten(error))).RunAsync();
 
     /// <summary>Ends a job together with what its handler writes.</summary>
     /// <returns>False when somebody else has it meanwhile: then nothing of this may be committed.</returns>

@@ -44,3 +44,9 @@ public sealed class SqlitePushTests() : PushConformance(new SqliteNotifications(
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PostgresPushTests(PostgresServer server) : PushConformance(new PostgresNotifications(server));
+
+public sealed class SqliteWebhookTests() : WebhookConformance(new SqliteNotifications());
+
+[Collection(PostgresGroup.Name)]
+[Trait(Needs.Trait, Needs.Postgres)]
+public sealed class PostgresWebhookTests(PostgresServer server) : WebhookConformance(new PostgresNotifications(server));

@@ -1,0 +1,56 @@
+using System.Data.Common;
+using Tertulia.Feed;
+using Tertulia.Notifications.Jobs;
+using Tertulia.Notifications.Storage;
+
+namespace Tertulia.Notifications.Webhooks;
+
+/// <summary>Follows the feed: what webhooks are to be told and how far it came are one transaction.</summary>
+internal sealed class WebhookFollower(NotificationStore store, WebhookStore webhooks, JobStore jobs, TimeProvider time) : IFeedHandler
+{
+    /// <summary>Of the follower.</summary>
+    public const string Name = "webhooks";
+
+    // What a store that went back may have lost and been told again; older entries were told under the epoch before.
+    private static readonly TimeSpan ToldAgain = TimeSpan.FromMinutes(15);
+
+    private readonly FeedMarks _marks = new(store.Dialect, "notification_webhook_marks", Name);
+
+    /// <inheritdoc />
+    public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) => _marks.ReadAsync(partition, cancellationToken);
+
+    /// <inheritdoc />
+    public async Task<bool> HandleAsync(FeedBatch page, CancellationToken cancellationToken)
+    {
+        var moved = await store.WriteAsync(command => WriteAsync(command, page), cancellationToken);
+        jobs.Ring();
+        return moved;
+    }
+
+    private async Task<bool> WriteAsync(DbCommand command, FeedBatch page)
+    {
+        if (!await _marks.MoveAsync(command, page))
+        {
+            return false;
+        }
+
+        if (page.From.Epoch.Length > 0 && page.From.Epoch != page.To.Epoch)
+        {
+            await command.With(
+                "insert into notification_webhook_epochs (partition, epoch, since_ms) values (@partition, @epoch, @since) on conflict do nothing",
+                ("partition", page.Partition), ("epoch", page.To.Epoch), ("since", (time.GetUtcNow() - ToldAgain).ToUnixTimeMilliseconds())).RunAsync();
+        }
+
+        if (page.Entries.Count > 0)
+        {
+            var since = await command.With(
+                "select since_ms from notification_webhook_epochs where partition = @partition and epoch = @epoch", ("partition", page.Partition), ("epoch", page.To.Epoch))
+                .ExecuteScalarAsync(CancellationToken.None) is long ms ? ms : long.MinValue;
+            var events = page.Entries.Where(entry => entry.Event.CreatedAtMs >= since)
+                .Select(entry => WebhookEvents.Of(page.To.Epoch, entry.RoomId, entry.Event)).OfType<WebhookEvent>().ToArray();
+            await webhooks.AddAsync(command, events);
+        }
+
+        return true;
+    }
+}
