@@ -8,25 +8,45 @@ namespace Tertulia.Connections.Verbs;
 
 /// <summary><c>read</c> and <c>mark_unread</c>. The session need not have entered the room: a list of rooms can mark one as read, too.</summary>
 /// <remarks>All devices of the user are told by the room's writer, in the order in which the marks were written; the answer here only carries the <c>ref</c>.</remarks>
-internal sealed class ReadHandler(SubmitBatcher batcher) : RoomHandler<ReadCommand>
+internal sealed class ReadHandler(SubmitBatcher batcher) : RoomHandler<ReadCommand>, IRoomVerb
 {
     /// <inheritdoc />
-    protected override void Handle(Session session, Caller caller, string roomId, ReadCommand command)
+    public ErrorEvent? Submit(Caller caller, string roomId, RoomCommand command, IOutcomeSink sink)
     {
+        var read = (ReadCommand)command;
         var submitted = new Command
         {
             RoomId = roomId,
             Actor = caller.ToActor(roomId),
             Traceparent = command.Traceparent ?? "",
-            Read = new ReadRoom { Seq = command.IsExact ? command.Seq - 1 : command.Seq, Exact = command.IsExact },
+            Read = new ReadRoom { Seq = read.IsExact ? read.Seq - 1 : read.Seq, Exact = read.IsExact },
         };
-        if (!batcher.TrySubmit(submitted, new Pending(session, roomId, command.Ref)))
+        return batcher.TrySubmit(submitted, new Pending(sink, roomId, command.Ref))
+            ? null
+            : new ErrorEvent(ErrorCode.Overloaded, Ref: command.Ref, RetryAfterMs: (int)batcher.RetryAfter.TotalMilliseconds, RoomId: roomId);
+    }
+
+    /// <inheritdoc />
+    protected override void Handle(Session session, Caller caller, string roomId, ReadCommand command)
+    {
+        if (Submit(caller, roomId, command, new SessionSink(session, command.Ref is not null)) is { } refusal)
         {
-            session.Send(new ErrorEvent(ErrorCode.Overloaded, Ref: command.Ref, RetryAfterMs: (int)batcher.RetryAfter.TotalMilliseconds, RoomId: roomId));
+            session.Send(refusal);
         }
     }
 
-    private sealed class Pending(Session session, string roomId, string? reference) : PendingCommand
+    private sealed class SessionSink(Session session, bool wantsOutcome) : IOutcomeSink
+    {
+        public void Tell(ServerEvent outcome)
+        {
+            if (outcome is ErrorEvent || wantsOutcome)
+            {
+                session.Send(outcome);
+            }
+        }
+    }
+
+    private sealed class Pending(IOutcomeSink sink, string roomId, string? reference) : PendingCommand
     {
         public override void OnReply(CommandReply reply)
         {
@@ -34,15 +54,15 @@ internal sealed class ReadHandler(SubmitBatcher batcher) : RoomHandler<ReadComma
             {
                 OnRefused(reply.Refused ?? new Refusal { Code = ErrorCode.Internal });
             }
-            else if (reference is not null)
+            else
             {
-                session.Send(new UnreadEvent(roomId, reply.Marked, reference));
+                sink.Tell(new UnreadEvent(roomId, reply.Marked, reference));
             }
         }
 
         // A mark is no entry of the log.
         public override void OnEvent(string room, string epoch, RoomEvent entry) => OnRefused(new Refusal { Code = ErrorCode.Internal });
 
-        public override void OnRefused(Refusal refusal) => session.Send(ErrorEvent.Of(refusal, reference, roomId));
+        public override void OnRefused(Refusal refusal) => sink.Tell(ErrorEvent.Of(refusal, reference, roomId));
     }
 }

@@ -34,6 +34,8 @@ internal static class HttpDoor
         MessageChangeEndpoints.Map(api);
         RoomEndpoints.Map(api);
         TrailEndpoints.Map(api);
+        CommandEndpoints.Map(api);
+        PresenceEndpoints.Map(api);
         SyncEndpoints.Map(api);
         EventStreams.Map(api);
         SecurityEndpoints.Map(api);

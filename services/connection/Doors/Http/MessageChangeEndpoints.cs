@@ -67,7 +67,7 @@ internal static class MessageChangeEndpoints
         CancellationToken cancellationToken)
     {
         var roomId = await MessageEndpoints.RoomOfAsync(messageId, messages, reads, cancellationToken);
-        var (command, refused) = await commands.ReadAsync<EditCommand>(request, "message_edit", roomId, ("message_id", messageId), cancellationToken);
+        var (command, refused) = await commands.ReadAsync<EditCommand>(request, "message_edit", roomId, cancellationToken, ("message_id", messageId));
         return command is null ? refused! : await RunAsync(caller, command, commands, cancellationToken);
     }
 

@@ -26,7 +26,7 @@ internal static class OpenApiDocuments
         {
             options.ShouldInclude = description => description.RelativePath?.StartsWith("api/", StringComparison.Ordinal) == true;
             options.AddDocumentTransformer((document, _, _) => DescribeDocument(document));
-            options.AddOperationTransformer((operation, context, _) => DescribeOperation(operation, context.Description.ActionDescriptor.EndpointMetadata));
+            options.AddOperationTransformer((operation, context, _) => DescribeOperation(operation, context.Description.RelativePath, context.Description.ActionDescriptor.EndpointMetadata));
         });
     }
 
@@ -81,8 +81,20 @@ internal static class OpenApiDocuments
         return Task.CompletedTask;
     }
 
-    private static Task DescribeOperation(OpenApiOperation operation, IList<object> metadata)
+    private static Task DescribeOperation(OpenApiOperation operation, string? path, IList<object> metadata)
     {
+        // Of endpoints that are one command, which look at the path themselves.
+        foreach (var name in (path ?? "").Split('/').Where(segment => segment is ['{', .., '}']).Select(segment => segment[1..^1]))
+        {
+            if (operation.Parameters?.Any(parameter => parameter.In == ParameterLocation.Path && parameter.Name == name) != true)
+            {
+                (operation.Parameters ??= []).Add(new OpenApiParameter
+                {
+                    Name = name, In = ParameterLocation.Path, Required = true, Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+                });
+            }
+        }
+
         foreach (var example in metadata.OfType<RouteExample>().Where(example => example.Json is not null))
         {
             var content = example.Status is { } status ? operation.Responses?[$"{status}"].Content : operation.RequestBody?.Content;

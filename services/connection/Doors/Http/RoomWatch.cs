@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Tertulia.Connections.Auth;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
@@ -29,6 +30,24 @@ internal sealed class RoomWatches(RoomHub hub, SubmitBatcher batcher, IOptions<O
             await watch.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Makes the caller a member of a room as entering it on a socket does. The node holds the room for some seconds, as of any session that came and left.</summary>
+    /// <param name="caller">Who enters.</param>
+    /// <param name="roomId">The room.</param>
+    /// <param name="cancellationToken">The client went.</param>
+    /// <returns><c>joined</c> or <c>refused</c>.</returns>
+    public async Task<CommandReply> EnterAsync(Caller caller, string roomId, CancellationToken cancellationToken)
+    {
+        await using var watch = new RoomWatch(hub, outboxes.Value, time);
+        watch.Enter(roomId);
+        var join = new PendingJoin();
+        if (!batcher.TrySubmit(new Command { RoomId = roomId, Actor = caller.ToActor(roomId), Join = new JoinRoom() }, join))
+        {
+            return new CommandReply { Refused = new Refusal { Code = ErrorCode.Overloaded, RetryAfterMs = (uint)batcher.RetryAfter.TotalMilliseconds } };
+        }
+
+        return await join.Outcome.WaitAsync(cancellationToken);
     }
 
     // Who is the first here: the room has no subscription yet. Afterwards it is kept as that of any room with members on this node (Subscriptions).
