@@ -34,6 +34,9 @@ public static class Digest
     /// <summary>Digest of a user whom sessions of the node watch. No connection has such an id.</summary>
     public static ulong OfWatched(string userId) => Of("~watched", userId);
 
+    /// <summary>Digest of a room of which the node says that it is an auditorium. No connection has such an id.</summary>
+    public static ulong OfAuditorium(string roomId) => Of("~auditorium", roomId);
+
     private static ulong Add(ulong hash, string text)
     {
         Span<byte> utf8 = stackalloc byte[Encoding.UTF8.GetMaxByteCount(128)];

@@ -74,6 +74,7 @@ public static class ConnectionServiceSetup
         .AddOptionsOf<RoomReadOptions, RoomReadOptionsValidator>(RoomReadOptions.Section)
         .AddSingleton<PatientReads>()
         .AddRunning<RoomPresent>()
+        .AddRunning<RoomCounts>()
         .AddSingleton<RoomShow>()
         .AddSingleton<JoinFlow>()
         .AddSingleton<RoomReview>()

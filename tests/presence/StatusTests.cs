@@ -103,7 +103,7 @@ public sealed class StatusTests : IAsyncLifetime
         await _b.OpenAsync("b1", "bruno", "lobby");
         Assert.Equal("lobby 2 +bruno", await _a.NextChangeAsync());
         await _a.WatchAsync("bruno");
-        await _presence.HasAsync(map => map.Watchers.Users.Count == 1, "bruno is watched");
+        await _presence.HasAsync(map => map.Watchers.Keys.Count == 1, "bruno is watched");
 
         await _presence.ChooseAsync("bruno", "invisible");
         Assert.Equal("lobby 1 -bruno", await _a.NextChangeAsync());
@@ -212,7 +212,7 @@ public sealed class StatusTests : IAsyncLifetime
     public async Task Who_watches_a_user_is_told_what_changes_until_it_does_not_any_more()
     {
         await _b.WatchAsync("ana", "zoe");
-        await _presence.HasAsync(map => map.Watchers.Users.Count == 2, "two are watched");
+        await _presence.HasAsync(map => map.Watchers.Keys.Count == 2, "two are watched");
 
         await _presence.ChooseAsync("ana", "busy");
         Assert.Equal("ana=busy", TestNode.Words(await _b.Watched.NextAsync()));
@@ -222,7 +222,7 @@ public sealed class StatusTests : IAsyncLifetime
         Assert.Equal("ana=busy", TestNode.Words(await _b.Watched.NextAsync()));
 
         await _b.UnwatchAsync("ana");
-        await _presence.HasAsync(map => map.Watchers.Users.Count == 1, "one is watched");
+        await _presence.HasAsync(map => map.Watchers.Keys.Count == 1, "one is watched");
         await _presence.ChooseAsync("ana", "away");
         await _a.OpenAsync("a3", "zoe");
         Assert.Equal("zoe", TestNode.Words(await _b.Watched.NextAsync()));
@@ -237,7 +237,7 @@ public sealed class StatusTests : IAsyncLifetime
     public async Task A_new_replica_tells_of_all_who_are_watched()
     {
         await _b.WatchAsync("ana", "zoe");
-        await _presence.HasAsync(map => map.Watchers.Users.Count == 2, "two are watched");
+        await _presence.HasAsync(map => map.Watchers.Keys.Count == 2, "two are watched");
         await _presence.StopAsync();
         await _a.CloseAsync("a1");
         Assert.Equal(0, _b.Watched.Waiting);

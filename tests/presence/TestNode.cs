@@ -13,6 +13,7 @@ internal sealed class TestNode : IAsyncDisposable
     private readonly SemaphoreSlim _turn = new(1);
     private readonly SortedDictionary<string, PresentConnection> _connections = new(StringComparer.Ordinal);
     private readonly SortedSet<string> _watched = new(StringComparer.Ordinal);
+    private readonly SortedSet<string> _auditoriums = new(StringComparer.Ordinal);
     private readonly Recorder<RoomPresenceChange> _changes = new();
     private readonly ConcurrentQueue<RoomPresenceChange> _seen = new();
     private IAsyncDisposable? _reception;
@@ -66,6 +67,10 @@ internal sealed class TestNode : IAsyncDisposable
 
     public Task UnwatchAsync(string userId) => ReportAsync([new PresenceChange { Unwatched = userId }]);
 
+    /// <summary>The room is an auditorium, or is none any more.</summary>
+    public Task MarkAsync(string roomId, bool isAuditorium) =>
+        ReportAsync([isAuditorium ? new PresenceChange { Auditorium = roomId } : new PresenceChange { NoAuditorium = roomId }]);
+
     public Task ReviewAsync(string roomId) => ReportAsync([new PresenceChange { Review = roomId }]);
 
     public static PresenceChange Opened(string connectionId, string userId) =>
@@ -111,6 +116,7 @@ internal sealed class TestNode : IAsyncDisposable
                 }
             }
 
+            digest += _auditoriums.Aggregate(0UL, (sum, roomId) => sum + Digest.OfAuditorium(roomId));
             digest += _watched.Aggregate(0UL, (sum, userId) => sum + Digest.OfWatched(userId));
             var heartbeat = new PresenceHeartbeat { Digest = digest, Connections = (uint)_connections.Count };
             await _bus.PublishPresenceAsync(new PresenceReport { NodeId = Id, Version = _version, Heartbeat = heartbeat }, CancellationToken.None);
@@ -137,6 +143,7 @@ internal sealed class TestNode : IAsyncDisposable
                 if (part == chunks.Length - 1)
                 {
                     snapshot.Watched.Add(_watched);
+                    snapshot.Auditoriums.Add(_auditoriums);
                 }
 
                 await _bus.PublishPresenceAsync(new PresenceReport { NodeId = Id, Version = _version, Snapshot = snapshot }, CancellationToken.None);
@@ -210,6 +217,12 @@ internal sealed class TestNode : IAsyncDisposable
                 break;
             case PresenceChange.ChangeOneofCase.Watched:
                 _watched.Add(change.Watched);
+                break;
+            case PresenceChange.ChangeOneofCase.Auditorium:
+                _auditoriums.Add(change.Auditorium);
+                break;
+            case PresenceChange.ChangeOneofCase.NoAuditorium:
+                _auditoriums.Remove(change.NoAuditorium);
                 break;
             case PresenceChange.ChangeOneofCase.Unwatched:
                 _watched.Remove(change.Unwatched);

@@ -12,6 +12,7 @@ internal sealed class HeldConnections
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Held> _connections = new(StringComparer.Ordinal);
     private readonly HashSet<string> _watched = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _auditoriums = new(StringComparer.Ordinal); // With how many connections are in each.
     private List<PresenceChange> _changes = [];
     private ulong _digest;
     private bool _overflowed;
@@ -51,6 +52,7 @@ internal sealed class HeldConnections
                 foreach (var roomId in held.Rooms)
                 {
                     _digest -= Digest.Of(connectionId, roomId);
+                    OnLeft(roomId);
                 }
 
                 Add(new PresenceChange { ConnectionId = connectionId, Closed = new ConnectionClosed() });
@@ -59,12 +61,21 @@ internal sealed class HeldConnections
     }
 
     /// <summary>The connection is in the room. Without effect when the connection is not open.</summary>
-    public void Enter(string connectionId, string roomId)
+    public void Enter(string connectionId, string roomId, bool isAuditorium = false)
     {
         lock (_lock)
         {
             if (_connections.TryGetValue(connectionId, out var held) && held.TryAdd(roomId))
             {
+                if (_auditoriums.TryGetValue(roomId, out var inside))
+                {
+                    _auditoriums[roomId] = inside + 1;
+                }
+                else if (isAuditorium)
+                {
+                    Mark(roomId); // First: nobody is told who comes in.
+                }
+
                 _digest += Digest.Of(connectionId, roomId);
                 Add(new PresenceChange { ConnectionId = connectionId, Entered = roomId });
             }
@@ -80,6 +91,7 @@ internal sealed class HeldConnections
             {
                 _digest -= Digest.Of(connectionId, roomId);
                 Add(new PresenceChange { ConnectionId = connectionId, Left = roomId });
+                OnLeft(roomId);
                 if (held.Focused == roomId)
                 {
                     SetFocus(connectionId, held, "");
@@ -140,6 +152,22 @@ internal sealed class HeldConnections
         }
     }
 
+    /// <summary>A room in which connections of this node are has become an auditorium, or is none any more.</summary>
+    public void SetAuditorium(string roomId, bool isAuditorium)
+    {
+        lock (_lock)
+        {
+            if (isAuditorium && !_auditoriums.ContainsKey(roomId))
+            {
+                Mark(roomId);
+            }
+            else if (!isAuditorium && _auditoriums.Remove(roomId))
+            {
+                Unmark(roomId);
+            }
+        }
+    }
+
     /// <summary>The members of this room must be told all of its users.</summary>
     public void Review(string roomId)
     {
@@ -160,7 +188,7 @@ internal sealed class HeldConnections
             (_changes, _overflowed) = ([], false);
             var all = whole || overflowed;
             var connections = all ? _connections.Select(entry => entry.Value.ToPresent(entry.Key)).ToList() : null;
-            return new HeldChanges(changes, overflowed, connections, all ? [.. _watched] : [], _digest, (uint)_connections.Count);
+            return new HeldChanges(changes, overflowed, connections, all ? [.. _watched] : [], all ? [.. _auditoriums.Keys] : [], _digest, (uint)_connections.Count);
         }
     }
 
@@ -170,6 +198,38 @@ internal sealed class HeldConnections
         _digest += roomId.Length > 0 ? Digest.OfFocused(connectionId, roomId) : 0;
         held.Focused = roomId;
         Add(new PresenceChange { ConnectionId = connectionId, Focused = roomId });
+    }
+
+    private void Mark(string roomId)
+    {
+        if (_connections.Values.Count(held => held.Rooms.Contains(roomId)) is > 0 and var inside)
+        {
+            _auditoriums[roomId] = inside;
+            _digest += Digest.OfAuditorium(roomId);
+            Add(new PresenceChange { Auditorium = roomId });
+        }
+    }
+
+    private void Unmark(string roomId)
+    {
+        _digest -= Digest.OfAuditorium(roomId);
+        Add(new PresenceChange { NoAuditorium = roomId });
+    }
+
+    private void OnLeft(string roomId)
+    {
+        if (_auditoriums.TryGetValue(roomId, out var inside))
+        {
+            if (inside > 1)
+            {
+                _auditoriums[roomId] = inside - 1;
+            }
+            else
+            {
+                _auditoriums.Remove(roomId);
+                Unmark(roomId);
+            }
+        }
     }
 
     private void Add(PresenceChange change)
@@ -231,7 +291,8 @@ internal sealed class HeldConnections
 /// <param name="Overflowed">There were too many: the changes are missing, and <paramref name="Connections"/> says what became of them.</param>
 /// <param name="Connections">All connections; null when they were not asked for.</param>
 /// <param name="Watched">All users who are watched, when <paramref name="Connections"/> was asked for.</param>
-/// <param name="Digest">Of all connections, their rooms and the users who are watched.</param>
+/// <param name="Auditoriums">Rooms with connections that are auditoriums, when <paramref name="Connections"/> was asked for.</param>
+/// <param name="Digest">Of all of these.</param>
 /// <param name="Count">Of all connections.</param>
 internal sealed record HeldChanges(
-    List<PresenceChange> Changes, bool Overflowed, List<PresentConnection>? Connections, List<string> Watched, ulong Digest, uint Count);
+    List<PresenceChange> Changes, bool Overflowed, List<PresentConnection>? Connections, List<string> Watched, List<string> Auditoriums, ulong Digest, uint Count);

@@ -40,9 +40,9 @@ internal sealed partial class PresenceReporter(
         Wake();
     }
 
-    public void Enter(string connectionId, string roomId)
+    public void Enter(string connectionId, string roomId, bool isAuditorium = false)
     {
-        _held.Enter(connectionId, roomId);
+        _held.Enter(connectionId, roomId, isAuditorium);
         Wake();
     }
 
@@ -61,6 +61,13 @@ internal sealed partial class PresenceReporter(
     public void SetFocus(string connectionId, string roomId)
     {
         _held.SetFocus(connectionId, roomId);
+        Wake();
+    }
+
+    /// <summary>A room in which connections of this node are has become an auditorium, or is none any more.</summary>
+    public void SetAuditorium(string roomId, bool isAuditorium)
+    {
+        _held.SetAuditorium(roomId, isAuditorium);
         Wake();
     }
 
@@ -220,6 +227,7 @@ internal sealed partial class PresenceReporter(
         [
             .. Cut(connections.SelectMany(SplitRooms), connection => connection.CalculateSize(), _maxReportBytes).Select(some => new PresenceSnapshot { Connections = { some } }),
             .. Cut(taken.Watched, userId => 3 * userId.Length, _maxReportBytes).Select(some => new PresenceSnapshot { Watched = { some } }),
+            .. Cut(taken.Auditoriums, roomId => 3 * roomId.Length, _maxReportBytes).Select(some => new PresenceSnapshot { Auditoriums = { some } }),
         ];
         if (parts.Count == 0)
         {

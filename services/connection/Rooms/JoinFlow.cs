@@ -165,7 +165,7 @@ internal sealed partial class JoinFlow(
             if (!member.Announced)
             {
                 member.Announced = true;
-                reporter.Enter(member.Session.ConnectionId, member.Room.RoomId);
+                reporter.Enter(member.Session.ConnectionId, member.Room.RoomId, member.Room.IsAuditorium);
             }
 
             return true;

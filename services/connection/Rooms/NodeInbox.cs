@@ -14,7 +14,8 @@ namespace Tertulia.Connections.Rooms;
 /// <summary>What comes to this node through the bus, given to whom it concerns.</summary>
 internal sealed partial class NodeInbox(
     ILiveBus bus, ProcessIdentity node, RoomHub hub, PendingAcks pending, GapRepair repair, Subscriptions subscriptions, SubmitBatcher batcher, TypingTracker typing,
-    PresenceReporter reporter, PresenceFlow presence, WatchList watches, RateExchange rates, SharedUsers shared, UserEvents users, Trails trails, ILogger<NodeInbox> logger)
+    PresenceReporter reporter, PresenceFlow presence, WatchList watches, RoomCounts counts, RateExchange rates, SharedUsers shared, UserEvents users, Trails trails,
+    TimeProvider time, ILogger<NodeInbox> logger)
     : BackgroundService, IHealthCheck
 {
     private volatile bool _receiving;
@@ -71,7 +72,12 @@ internal sealed partial class NodeInbox(
             if (reply.Joined is { } joined)
             {
                 // Before the events: the first answer says from where on they count.
-                hub.Find(reply.RoomId)?.SetBase(joined.Epoch, joined.Seq, joined.Members, joined.OwnerEpoch);
+                var room = hub.Find(reply.RoomId);
+                room?.SetBase(joined.Epoch, joined.Seq, joined.Members, joined.OwnerEpoch);
+                if (room?.SetAuditorium(joined.Kind == RoomBinding.Auditorium) == true)
+                {
+                    reporter.SetAuditorium(reply.RoomId, room.IsAuditorium);
+                }
             }
         }
 
@@ -100,7 +106,14 @@ internal sealed partial class NodeInbox(
 
         foreach (var change in batch.Presence)
         {
-            hub.Find(change.RoomId)?.OnPresence(change);
+            if (hub.Find(change.RoomId) is { } room)
+            {
+                room.OnPresence(change, time);
+                if (change.CountsOnly)
+                {
+                    counts.Follow(room);
+                }
+            }
         }
 
         foreach (var told in batch.UserEvents)
@@ -163,9 +176,19 @@ internal sealed partial class NodeInbox(
             }
         }
 
-        if (hub.Find(entries.RoomId) is { } room && room.OnEvents(entries))
+        if (hub.Find(entries.RoomId) is not { } room)
+        {
+            return;
+        }
+
+        if (room.OnEvents(entries))
         {
             repair.Start(room, atOnce: false);
+        }
+
+        if (room.TakeKindChange())
+        {
+            reporter.SetAuditorium(room.RoomId, room.IsAuditorium);
         }
     }
 

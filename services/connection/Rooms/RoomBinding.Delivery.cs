@@ -188,6 +188,11 @@ internal sealed partial class RoomBinding
             PutOut(entry);
         }
 
+        if (entry.RoomUpdated?.Settings is { } settings)
+        {
+            OnSettings(settings.Kind);
+        }
+
         if (views.Of(entry)?.Show(RoomId, Epoch, entry) is { } shown)
         {
             using (Trace(entry))

@@ -101,19 +101,22 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, RoomE
     }
 
     /// <summary>A user came or went, the count of a large room changed, or all users of the room are told anew.</summary>
-    public void OnPresence(RoomPresenceChange change)
+    public void OnPresence(RoomPresenceChange change, TimeProvider time)
     {
         lock (Gate)
         {
             IsListPartial &= !change.CountsOnly && !change.Complete;
             if (change.CountsOnly)
             {
-                OfferPassing(new OnlineCountEvent(RoomId, change.Online, MemberCount), exceptUser: null);
+                _online = change.Online;
+                _countDue = true;
+                TryTellCount(time);
                 return;
             }
 
             if (change.Complete)
             {
+                (_online, _countDue) = (null, false);
                 foreach (var part in PresenceStateEvent.Cut(RoomId, change.Joined))
                 {
                     OfferPassing(part, exceptUser: null);

@@ -45,6 +45,7 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     private int _waitingBytes;
     private long _from; // Everything after this seq waits for the member, or was missed.
     private long _shownSeq; // All up to this seq is in what the member was shown.
+    private bool _missedCount;
     private long _missedFrom; // 0 when nothing was missed.
     private long _missedTo;
     private CancellationTokenSource? _attempt;
@@ -119,6 +120,10 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
         if (_state == MemberState.Live)
         {
             Session.Send(serverEvent);
+        }
+        else if (_state == MemberState.Joining && serverEvent is OnlineCountEvent)
+        {
+            _missedCount = true; // Several would come at once.
         }
         else if (_state == MemberState.Joining)
         {
@@ -233,6 +238,12 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
         var (missedFrom, missedTo) = (_missedFrom, _missedTo);
         (_missedFrom, _missedTo) = (0, 0);
         _state = MemberState.Live;
+        if (_missedCount)
+        {
+            _missedCount = false;
+            Room.CountAgain();
+        }
+
         SendWaiting();
         if (missedTo > _shownSeq)
         {

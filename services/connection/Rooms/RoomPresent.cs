@@ -67,7 +67,7 @@ internal sealed partial class RoomPresent(
 
             if (answer.IsCompleted && await answer is { } reply)
             {
-                return reply.Users.Count < reply.Online ? ([], reply.Online) : WithCaller([.. reply.Users], caller);
+                return question.Room.IsAuditorium ? ([], Math.Max(1, reply.Online)) : reply.Users.Count < reply.Online ? ([], reply.Online) : WithCaller([.. reply.Users], caller);
             }
 
             OnSilent(question.Room.RoomId);
@@ -75,7 +75,7 @@ internal sealed partial class RoomPresent(
 
         var local = question.Room.LocalUsers(MaxListed, chosen);
         _partial.TryAdd(question.Room, true);
-        return WithCaller(local, caller);
+        return question.Room.IsAuditorium ? ([], (uint)Math.Max(1, local.Count)) : WithCaller(local, caller);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

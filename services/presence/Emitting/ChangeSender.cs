@@ -151,7 +151,7 @@ internal sealed partial class ChangeSender(
             return 0;
         }
 
-        if (room.Online > changes.LargeRoomUsers)
+        if (changes.IsLarge(room))
         {
             counts.Forget(room.RoomId); // The next tick tells how many there are.
             return 1;

@@ -51,15 +51,24 @@ internal sealed class PendingChanges(int largeRoomUsers)
     /// <summary>What changed before the last call is not recent any more.</summary>
     public void Age() => (_recent, _older) = (new Recent(), _recent);
 
+    /// <summary>Whether the members of the room are told counts only.</summary>
+    public bool IsLarge(RoomEntry room) => room.IsAuditorium || room.Online > LargeRoomUsers;
+
+    /// <summary>The members of this room are told how many there are, or all of them when it is not large any more, with the next counts.</summary>
+    public void TellCount(string roomId)
+    {
+        LargeRooms.Add(roomId);
+        _rooms.Remove(roomId);
+    }
+
     /// <summary>The user is about to enter the room with a first device, to leave it with the last, to get another name, or to be shown otherwise.</summary>
     public void TouchRoom(RoomEntry room, UserEntry user)
     {
         var look = room.Users.Times(user) > 0 ? user.Look : null;
         _recent.Rooms.Add(room.RoomId);
-        if (room.Online >= LargeRoomUsers && (room.Online > LargeRoomUsers || look is null))
+        if (IsLarge(room) || (room.Online == LargeRoomUsers && look is null))
         {
-            LargeRooms.Add(room.RoomId); // It is large, or becomes large by this.
-            _rooms.Remove(room.RoomId);
+            TellCount(room.RoomId); // It is large, or becomes large by this.
         }
         else if (!Muted && !LargeRooms.Contains(room.RoomId) && !_whole.Contains(room.RoomId))
         {

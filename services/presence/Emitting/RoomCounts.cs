@@ -27,7 +27,7 @@ internal sealed class RoomCounts(PendingChanges changes, PresenceMap map)
             }
 
             var online = (uint)room.Online;
-            if (online <= changes.LargeRoomUsers)
+            if (!changes.IsLarge(room))
             {
                 _told.Remove(roomId);
                 changes.TellWhole(roomId); // No longer large: its members were not told who came and went meanwhile.

@@ -21,7 +21,7 @@ internal sealed class TakeOver(PendingChanges changes, PresenceMap map, Presence
     private long _since;
 
     /// <summary>This replica emits from now on.</summary>
-    public void Begin() => (_found, _watched, _since) = ([.. map.Rooms.Keys], [.. map.Watchers.Users], time.GetTimestamp());
+    public void Begin() => (_found, _watched, _since) = ([.. map.Rooms.Keys], [.. map.Watchers.Keys], time.GetTimestamp());
 
     /// <summary>Called about once a second after <see cref="Begin"/>.</summary>
     public void Tick()

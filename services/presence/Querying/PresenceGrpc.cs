@@ -62,14 +62,14 @@ internal sealed class PresenceGrpc(PresenceLoop loop, StatusSetter setter, UserQ
         }
     }
 
-    /// <summary>The users of a room; above the limit only how many there are.</summary>
+    /// <summary>The users of a room; above the limit, and in an auditorium, only how many there are.</summary>
     internal static RoomPresence Room(PresenceMap map, string roomId, uint limit)
     {
         var reply = new RoomPresence { RoomId = roomId };
         if (map.Rooms.TryGetValue(roomId, out var room))
         {
             reply.Online = (uint)room.Online;
-            if (reply.Online <= limit)
+            if (!room.IsAuditorium && reply.Online <= limit)
             {
                 reply.Users.AddRange(room.Users.ToArray().Where(user => user.Look is not null).Select(user => user.Look!.Show(user.UserId, user.Username)));
             }

@@ -38,6 +38,9 @@ internal sealed class RoomEntry(string roomId)
     /// <summary>Users among them who are invisible.</summary>
     public int Hidden { get; set; }
 
+    /// <summary>Its members are told counts only, however few there are.</summary>
+    public bool IsAuditorium { get; set; }
+
     /// <summary>Users whom others see.</summary>
     public int Online => Users.Count - Hidden;
 
@@ -76,7 +79,10 @@ internal sealed class NodeEntry(string nodeId)
     /// <summary>Users whose presence sessions of the node watch.</summary>
     public HashSet<string> Watched { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Sum over <see cref="Connections"/>, their rooms and <see cref="Watched"/>, as <see cref="PresenceHeartbeat.Digest"/> says.</summary>
+    /// <summary>Rooms with connections of the node that are auditoriums.</summary>
+    public HashSet<string> Auditoriums { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Sum over all of these, as <see cref="PresenceHeartbeat.Digest"/> says.</summary>
     public ulong Digest { get; set; }
 
     /// <summary>Of the last report that is in the picture.</summary>

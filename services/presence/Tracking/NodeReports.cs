@@ -176,7 +176,7 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
         // What a node brings that this replica has never known is not news to the rooms, only to this replica.
         var wasMuted = changes.Muted;
         changes.Muted = wasMuted || (!node.Known && !node.Expired);
-        map.Replace(node, complete.Connections, complete.Watched);
+        map.Replace(node, complete.Connections, complete.Watched, complete.Auditoriums);
         changes.Muted = wasMuted;
         if (!wasMuted && !node.Known)
         {
@@ -235,6 +235,12 @@ internal sealed class NodeReports(PresenceMap map, PendingChanges changes, IOpti
                     break;
                 case PresenceChange.ChangeOneofCase.Unwatched:
                     map.Unwatch(node, change.Unwatched);
+                    break;
+                case PresenceChange.ChangeOneofCase.Auditorium:
+                    map.MarkAuditorium(node, change.Auditorium);
+                    break;
+                case PresenceChange.ChangeOneofCase.NoAuditorium:
+                    map.UnmarkAuditorium(node, change.NoAuditorium);
                     break;
                 case PresenceChange.ChangeOneofCase.Review:
                     changes.Review(change.Review);

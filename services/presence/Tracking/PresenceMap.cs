@@ -24,7 +24,10 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses, R
     public StatusBook Statuses { get; } = statuses;
 
     /// <summary>Who watches whom.</summary>
-    public Watchers Watchers { get; } = new();
+    public NodesByKey Watchers { get; } = new();
+
+    /// <summary>Which rooms are auditoriums.</summary>
+    public NodesByKey Auditoriums { get; } = new();
 
     public void Open(NodeEntry node, string connectionId, string userId, string username)
     {
@@ -111,7 +114,7 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses, R
 
         if (!_rooms.TryGetValue(roomId, out var room))
         {
-            _rooms[roomId] = room = new RoomEntry(roomId);
+            _rooms[roomId] = room = new RoomEntry(roomId) { IsAuditorium = Auditoriums.Of(roomId).Count > 0 };
         }
 
         if (room.Users.Times(connection.User) == 0)
@@ -208,6 +211,28 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses, R
         }
     }
 
+    /// <summary>The node says that the room is an auditorium.</summary>
+    public void MarkAuditorium(NodeEntry node, string roomId)
+    {
+        if (node.Auditoriums.Add(roomId))
+        {
+            Auditoriums.Add(roomId, node);
+            node.Digest += Digest.OfAuditorium(roomId);
+            SetAuditorium(roomId, isAuditorium: true);
+        }
+    }
+
+    /// <summary>The node does not say so any more.</summary>
+    public void UnmarkAuditorium(NodeEntry node, string roomId)
+    {
+        if (node.Auditoriums.Remove(roomId))
+        {
+            Auditoriums.Remove(roomId, node);
+            node.Digest -= Digest.OfAuditorium(roomId);
+            SetAuditorium(roomId, isAuditorium: Auditoriums.Of(roomId).Count > 0);
+        }
+    }
+
     /// <summary>A user has chosen a status.</summary>
     public void Choose(ChosenStatus chosen)
     {
@@ -249,11 +274,21 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses, R
         {
             Unwatch(node, userId);
         }
+
+        foreach (var roomId in node.Auditoriums.ToArray())
+        {
+            UnmarkAuditorium(node, roomId);
+        }
     }
 
     /// <summary>The node holds exactly these connections, and watches exactly these users.</summary>
-    public void Replace(NodeEntry node, IReadOnlyList<PresentConnection> connections, IReadOnlySet<string> watched)
+    public void Replace(NodeEntry node, IReadOnlyList<PresentConnection> connections, IReadOnlySet<string> watched, IReadOnlySet<string> auditoriums)
     {
+        foreach (var roomId in auditoriums)
+        {
+            MarkAuditorium(node, roomId); // First: who comes in is not told.
+        }
+
         var present = new HashSet<string>(connections.Count, StringComparer.Ordinal);
         foreach (var connection in connections)
         {
@@ -293,6 +328,20 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses, R
         foreach (var userId in watched)
         {
             Watch(node, userId);
+        }
+
+        foreach (var roomId in node.Auditoriums.Where(roomId => !auditoriums.Contains(roomId)).ToArray())
+        {
+            UnmarkAuditorium(node, roomId);
+        }
+    }
+
+    private void SetAuditorium(string roomId, bool isAuditorium)
+    {
+        if (_rooms.TryGetValue(roomId, out var room) && room.IsAuditorium != isAuditorium)
+        {
+            room.IsAuditorium = isAuditorium;
+            changes.TellCount(roomId);
         }
     }
 

@@ -13,6 +13,7 @@ internal sealed class SnapshotAssembly(ulong version)
     private readonly HashSet<string> _own = new(StringComparer.Ordinal); // Connections that came in several parts: copies, as others may read what was received.
     private readonly List<(ulong Version, PresenceDelta Delta)> _meanwhile = [];
     private readonly HashSet<string> _watched = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _auditoriums = new(StringComparer.Ordinal);
     private int _waitingChanges;
 
     public ulong Version { get; } = version;
@@ -21,6 +22,9 @@ internal sealed class SnapshotAssembly(ulong version)
 
     /// <summary>Users whom sessions of the node watch.</summary>
     public IReadOnlySet<string> Watched => _watched;
+
+    /// <summary>Rooms with connections of the node that are auditoriums.</summary>
+    public IReadOnlySet<string> Auditoriums => _auditoriums;
 
     /// <summary>Newer deltas, to be applied after the snapshot, in order.</summary>
     public IReadOnlyList<(ulong Version, PresenceDelta Delta)> Meanwhile => _meanwhile;
@@ -32,6 +36,7 @@ internal sealed class SnapshotAssembly(ulong version)
         if (_parts.Add(snapshot.Part))
         {
             _watched.UnionWith(snapshot.Watched);
+            _auditoriums.UnionWith(snapshot.Auditoriums);
             foreach (var connection in snapshot.Connections)
             {
                 if (_places.TryAdd(connection.ConnectionId, _connections.Count))
