@@ -52,6 +52,24 @@ public sealed class EphemeralTests(LimitedCluster fixture) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_an_application_broadcasts_is_told_to_the_others_on_all_nodes_and_kept_nowhere()
+    {
+        await using var tablet = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], _room, $"ana-{_room}");
+
+        var taken = await Ana.AskAsync("\"type\":\"broadcast\",\"event\":\"cursor\",\"payload\":{\"x\":[1,2]}");
+        await Ana.SayAsync("after it");
+        await Ana.WaitForAsync("message");
+
+        Assert.Equal("""{"event":"cursor"}""", taken.Data.GetRawText());
+        var data = $$$"""{"event":"cursor","user_id":"ana-{{{_room}}}","username":"ana-{{{_room}}}","payload":{"x":[1,2]}}""";
+        Assert.Equal(data, (await Bruno.WaitForAsync("broadcast")).Data.GetRawText());
+        Assert.Equal(data, (await tablet.WaitForAsync("broadcast")).Data.GetRawText());
+        Assert.Equal([taken], Ana.Frames.Where(frame => frame.Type == "broadcast"));
+        var history = await Bruno.AskAsync("\"type\":\"history\"");
+        Assert.Equal(["after it"], history.Messages("items").Select(message => message.Content));
+    }
+
+    [Fact]
     public async Task Stopping_to_type_and_leaving_end_it_at_once()
     {
         await Ana.SendAsync("""{"type":"typing","is_typing":true}""");
