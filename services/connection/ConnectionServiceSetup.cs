@@ -3,6 +3,7 @@ using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Explaining;
 using Tertulia.Connections.Limits;
+using Tertulia.Connections.Notifying;
 using Tertulia.Connections.Rest;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
@@ -28,6 +29,7 @@ public static class ConnectionServiceSetup
         .AddLimits()
         .AddAnnouncing()
         .AddUserEvents()
+        .AddNotifying()
         .AddWatching()
         .AddRooms()
         .AddSubmitting()
@@ -50,7 +52,8 @@ public static class ConnectionServiceSetup
     private static IServiceCollection AddServicesCalled(this IServiceCollection services) => services
         .AddServiceClient<MessageService.MessageServiceClient>("message")
         .AddServiceClient<SecurityService.SecurityServiceClient>("message")
-        .AddServiceClient<PresenceService.PresenceServiceClient>("presence");
+        .AddServiceClient<PresenceService.PresenceServiceClient>("presence")
+        .AddServiceClient<NotificationService.NotificationServiceClient>("notification");
 
     // Services stop in the opposite order of these: the inbox is the last to go.
     private static IServiceCollection AddAnnouncing(this IServiceCollection services) => services
@@ -83,6 +86,10 @@ public static class ConnectionServiceSetup
         .AddRunning<GapRepair>()
         .AddRunning<Subscriptions>()
         .AddRunning<TypingTracker>();
+
+    private static IServiceCollection AddNotifying(this IServiceCollection services) => services
+        .AddSingleton<NotificationFlow>()
+        .AddRunning<ReadReports>();
 
     private static IServiceCollection AddSubmitting(this IServiceCollection services) => services
         .AddSingleton<IValidateOptions<SubmitOptions>, SubmitOptionsRules>()

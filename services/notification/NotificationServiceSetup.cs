@@ -1,4 +1,5 @@
 using Tertulia.Notifications.Admin;
+using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Jobs;
 using Tertulia.Notifications.Push;
 using Tertulia.Notifications.Storage;
@@ -23,6 +24,7 @@ public static class NotificationServiceSetup
         services.AddEgress();
         services.AddPush();
         services.AddWebhooks();
+        services.AddInbox();
         return services;
     }
 
@@ -32,6 +34,7 @@ public static class NotificationServiceSetup
         var admin = app.MapAdmin();
         FailedJobEndpoints.Map(admin);
         WebhookEndpoints.Map(admin);
+        app.MapGrpcService<InboxGrpc>();
         return app;
     }
 }

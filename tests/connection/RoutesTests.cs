@@ -19,6 +19,7 @@ public sealed class RoutesTests
         builder.Configuration["Bus:Kind"] = "InProcess";
         builder.Configuration["Services:message"] = "http://127.0.0.1:1";
         builder.Configuration["Services:presence"] = "http://127.0.0.1:1";
+        builder.Configuration["Services:notification"] = "http://127.0.0.1:1";
         builder.AddDefaults("connection");
         builder.Services.AddLiveBus().AddConnectionService();
         await using var app = builder.Build();

@@ -145,7 +145,8 @@ internal sealed class World : ICluster
     {
         var builder = NewBuilder("connection",
         [
-            $"--urls={place.Http}", $"--Listen:Http2={place.Http2}", $"--Services:message={_messages}", $"--Services:presence={_presence}", "--Auth:Mode=Development",
+            $"--urls={place.Http}", $"--Listen:Http2={place.Http2}", $"--Services:message={_messages}", $"--Services:presence={_presence}", $"--Services:notification={Address()}",
+            "--Auth:Mode=Development",
         ]);
         builder.Services.AddConnectionService();
         ShareBus(builder);

@@ -72,7 +72,11 @@ internal sealed class RawClient : IDisposable
         var frame = await ReadFrameAsync();
         using var json = JsonDocument.Parse(frame["text ".Length..]);
         var type = json.RootElement.GetProperty("type").GetString();
-        return $"{type} {(type == "connected" ? json.RootElement.GetProperty("room_id") : json.RootElement.GetProperty("data").GetProperty("name")).GetString()}";
+        var data = json.RootElement.GetProperty("data");
+        return type != "connected" ? $"{type} {data.GetProperty("name").GetString()}"
+            : json.RootElement.TryGetProperty("room_id", out var roomId) ? $"connected {roomId.GetString()}"
+            : data.TryGetProperty("notifications", out _) ? "connected to notifications"
+            : "connected to no room";
     }
 
     /// <summary>What came: <c>pong REF</c>, <c>error NAME</c>, <c>PONG PAYLOAD</c>, <c>close CODE</c>, <c>end</c>. Other messages and pings are passed over.</summary>

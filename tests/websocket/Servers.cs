@@ -33,6 +33,7 @@ public sealed class Servers : IAsyncLifetime
             ["Listen__Http2"] = port2,
             ["Services__message"] = port2,
             ["Services__presence"] = port2,
+            ["Services__notification"] = port2,
             ["Sockets__Compression"] = "true",
             ["Sockets__CloseTimeout"] = "00:00:00.2", // Some cases break off within a frame: the client's close frame is taken for the rest of it.
             ["Sockets__HardLimitBytes"] = (64 * 1024 * 1024).ToString(System.Globalization.CultureInfo.InvariantCulture),

@@ -34,6 +34,9 @@ internal sealed record ConnectedEvent() : ServerEvent(DeliveryClass.Control)
     /// <summary>Unread messages of all rooms the user is in; null when it is not known.</summary>
     public long? TotalUnread { get; init; }
 
+    /// <summary>The newest of the inbox, on <c>/ws/notifications</c>; else null.</summary>
+    public Inbox? Notifications { get; init; }
+
     /// <summary>The room of the URL; null on <c>/ws</c>.</summary>
     public RoomView? Room { get; init; }
 

@@ -70,6 +70,9 @@ internal sealed partial class Greeting(
         }
     }
 
+    /// <summary><c>connected</c> on <c>/ws/notifications</c>.</summary>
+    public ConnectedEvent Connected(Session session, Caller caller, Inbox notifications) => Connected(session, caller, []) with { Notifications = notifications };
+
     private async Task<ListRoomsReply?> TryReadRoomsAsync(Session session, Caller caller, string after)
     {
         try

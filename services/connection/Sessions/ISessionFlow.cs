@@ -11,7 +11,11 @@ namespace Tertulia.Connections.Sessions;
 /// <param name="Since">Position of <c>?last_seq=&amp;epoch=</c>; null when absent.</param>
 /// <param name="GatewayId">The gateway that forwarded it (<c>X-Gateway-Id</c>); null when there is none.</param>
 /// <param name="Address">The client's address, after forwarded headers.</param>
-internal sealed record SessionOpening(Caller? Caller, string? RoomId, Position? Since, string? GatewayId, IPAddress? Address);
+internal sealed record SessionOpening(Caller? Caller, string? RoomId, Position? Since, string? GatewayId, IPAddress? Address)
+{
+    /// <summary>It wants to be told of notifications, and enters no room by itself.</summary>
+    public bool IsForNotifications { get; init; }
+}
 
 /// <summary>What a way in (native socket, later Socket.IO and polling) reports of one client. Calls for one session never overlap.</summary>
 internal interface ISessionFlow

@@ -1,3 +1,5 @@
+using Tertulia.Connections.Notifying;
+
 namespace Tertulia.Connections.Users;
 
 internal static class UserEventSetup

@@ -1,5 +1,6 @@
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Events;
+using Tertulia.Connections.Notifying;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Submitting;
 using Tertulia.Contracts;
@@ -8,7 +9,7 @@ namespace Tertulia.Connections.Verbs;
 
 /// <summary><c>read</c> and <c>mark_unread</c>. The session need not have entered the room: a list of rooms can mark one as read, too.</summary>
 /// <remarks>All devices of the user are told by the room's writer, in the order in which the marks were written; the answer here only carries the <c>ref</c>.</remarks>
-internal sealed class ReadHandler(SubmitBatcher batcher) : RoomHandler<ReadCommand>, IRoomVerb
+internal sealed class ReadHandler(SubmitBatcher batcher, ReadReports reports) : RoomHandler<ReadCommand>, IRoomVerb
 {
     /// <inheritdoc />
     public ErrorEvent? Submit(Caller caller, string roomId, RoomCommand command, IOutcomeSink sink)
@@ -21,7 +22,7 @@ internal sealed class ReadHandler(SubmitBatcher batcher) : RoomHandler<ReadComma
             Traceparent = command.Traceparent ?? "",
             Read = new ReadRoom { Seq = read.IsExact ? read.Seq - 1 : read.Seq, Exact = read.IsExact },
         };
-        return batcher.TrySubmit(submitted, new Pending(sink, roomId, command.Ref))
+        return batcher.TrySubmit(submitted, new Pending(sink, caller.UserId, roomId, command.Ref, reports))
             ? null
             : new ErrorEvent(ErrorCode.Overloaded, Ref: command.Ref, RetryAfterMs: (int)batcher.RetryAfter.TotalMilliseconds, RoomId: roomId);
     }
@@ -46,7 +47,7 @@ internal sealed class ReadHandler(SubmitBatcher batcher) : RoomHandler<ReadComma
         }
     }
 
-    private sealed class Pending(IOutcomeSink sink, string roomId, string? reference) : PendingCommand
+    private sealed class Pending(IOutcomeSink sink, string userId, string roomId, string? reference, ReadReports reports) : PendingCommand
     {
         public override void OnReply(CommandReply reply)
         {
@@ -56,6 +57,7 @@ internal sealed class ReadHandler(SubmitBatcher batcher) : RoomHandler<ReadComma
             }
             else
             {
+                reports.Add(userId, roomId, reply.Marked.ReadSeq);
                 sink.Tell(new UnreadEvent(roomId, reply.Marked, reference));
             }
         }

@@ -1,3 +1,4 @@
+using Tertulia.Connections.Notifying;
 using Tertulia.Connections.Rooms;
 
 namespace Tertulia.Connections.Verbs;
@@ -29,6 +30,8 @@ internal static class VerbSetup
         .AddHandler<ReadHandler>()
         .AddHandler<DirectRequest>()
         .AddHandler<ReportRequest>()
+        .AddHandler<NotificationsHandler>()
+        .AddHandler<NotificationReadHandler>()
         .AddHandler<CreateRoomRequest>()
         .AddVerb<UpdateRoomRequest>()
         .AddHandler<DeleteRoomRequest>()

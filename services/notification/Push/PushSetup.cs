@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Notifications.Egress;
+using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Jobs;
 
 namespace Tertulia.Notifications.Push;
@@ -19,6 +20,7 @@ internal static class PushSetup
         services.AddSingleton(provider => new PushClient(
             provider.GetRequiredService<EgressRules>(), provider.GetRequiredService<Vapid>().TokensAsync, provider.GetRequiredService<TimeProvider>()));
         services.AddServiceClient<PresenceService.PresenceServiceClient>("presence");
+        services.AddSingleton<IInboxListener, InboxPushes>();
         services.AddSingleton<PresenceFocus>();
         services.AddSingleton<FocusedRooms>(provider => provider.GetRequiredService<PresenceFocus>().OfAsync);
         services.AddSingleton<IJobHandler, PushUserHandler>();

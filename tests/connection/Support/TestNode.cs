@@ -85,6 +85,7 @@ internal sealed class TestNode : IAsyncDisposable
         builder.Services.AddSingleton(new MessageService.MessageServiceClient(calls));
         builder.Services.AddSingleton(new SecurityService.SecurityServiceClient(calls));
         builder.Services.AddSingleton(new PresenceService.PresenceServiceClient(calls));
+        builder.Services.AddSingleton(new NotificationService.NotificationServiceClient(calls));
         var inner = builder.Services.Last(service => service.ServiceType == typeof(ISubmitQueue));
         builder.Services.AddSingleton<ISubmitQueue>(provider => new HeldQueue((ISubmitQueue)inner.ImplementationFactory!(provider)));
 

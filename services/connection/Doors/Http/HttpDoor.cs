@@ -33,6 +33,7 @@ internal static class HttpDoor
         MessageEndpoints.Map(api);
         MessageChangeEndpoints.Map(api);
         RoomEndpoints.Map(api);
+        NotificationEndpoints.Map(api);
         TrailEndpoints.Map(api);
         CommandEndpoints.Map(api);
         PresenceEndpoints.Map(api);

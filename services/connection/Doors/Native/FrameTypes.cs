@@ -94,6 +94,7 @@ internal static class FrameTypes
         new("auth", ReadToken),
         new("auth_refresh", ReadToken),
         .. PresenceFrames.Types,
+        .. NotificationFrames.Types,
     ];
 
     private static ReactCommand ReadReaction(ref FrameFields fields, bool removes) => new()

@@ -38,6 +38,7 @@ internal static class NativeEncoders
         NativeEncoder.Json<PresenceStateEvent>(PresenceState),
         .. RoomFrames.Encoders,
         NativeEncoder.Json<GapEvent>(Gap),
+        .. NotificationFrames.Encoders,
         .. PresenceFrames.Encoders,
         NativeEncoder.Json<PongEvent>(Pong),
         NativeEncoder.Json<AuthOkEvent>(AuthOk),
@@ -159,6 +160,13 @@ internal static class NativeEncoders
         if (connected.TotalUnread is { } total)
         {
             json.WriteNumber("unread_total"u8, total);
+        }
+
+        if (connected.Notifications is { } notifications)
+        {
+            json.WriteStartObject("notifications"u8);
+            NotificationFrames.WritePage(json, notifications);
+            json.WriteEndObject();
         }
 
         json.WriteNumber("heartbeat_ms"u8, (long)connected.Heartbeat.TotalMilliseconds);

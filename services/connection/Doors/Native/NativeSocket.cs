@@ -7,11 +7,12 @@ using Tertulia.Link;
 
 namespace Tertulia.Connections.Doors.Native;
 
-/// <summary><c>GET /ws</c> and <c>GET /ws/{room_id}</c>: the plain WebSocket way in (PROTOCOL §2, §3).</summary>
+/// <summary><c>GET /ws</c>, <c>GET /ws/notifications</c> and <c>GET /ws/{room_id}</c>: the plain WebSocket way in (PROTOCOL §2, §3).</summary>
 internal sealed partial class NativeSocket(
     NativeDoor door, SocketAdmission admission, SessionSweeper sweeper, ILogger<NativeSocket> logger)
 {
     private const string RoomParameter = "room_id";
+    private const string Notifications = "notifications";
 
     // CONNECT: over HTTP/2 (RFC 8441).
     private static readonly string[] Methods = [HttpMethods.Get, HttpMethods.Connect];
@@ -65,10 +66,12 @@ internal sealed partial class NativeSocket(
     private async Task<(Client Client, Stream Transport)> AdmitAsync(HttpContext context, WebSocketRequest request)
     {
         var headers = context.Request.Headers;
+        var roomId = context.GetRouteValue(RoomParameter) as string;
+        var isForNotifications = roomId == Notifications; // Not a route of its own: routes are matched in whatever case, and `Notifications` is a room.
         var subprotocol = Subprotocol.Choose(headers.GetCommaSeparatedValues(HeaderNames.SecWebSocketProtocol));
         var extensions = door.Sockets.Compression ? DeflateOffer.Answer(headers.GetCommaSeparatedValues(HeaderNames.SecWebSocketExtensions)) : null;
-        var (opening, refusal) = await admission.AdmitAsync(context, context.GetRouteValue(RoomParameter) as string, subprotocol.Refusal, context.RequestAborted);
-        var client = new Client(opening, refusal, extensions is not null);
+        var (opening, refusal) = await admission.AdmitAsync(context, isForNotifications ? null : roomId, subprotocol.Refusal, context.RequestAborted);
+        var client = new Client(opening with { IsForNotifications = isForNotifications }, refusal, extensions is not null);
         try
         {
             return (client, await request.AcceptAsync(subprotocol.Selected, extensions));

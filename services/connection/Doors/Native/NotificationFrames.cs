@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Tertulia.Connections.Users;
+using Tertulia.Connections.Notifying;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Doors.Native;
@@ -7,12 +7,34 @@ namespace Tertulia.Connections.Doors.Native;
 /// <summary>Notifications as frames (PROTOCOL §3).</summary>
 internal static class NotificationFrames
 {
-    /// <summary>One for each kind of event.</summary>
-    public static IReadOnlyList<NativeEncoder> All { get; } =
+    private const int MaxPage = 100;
+    private const int MaxIds = 100;
+    private const int MaxIdChars = 64;
+
+    /// <summary>Client frames.</summary>
+    public static IReadOnlyList<FrameType> Types { get; } =
+    [
+        new("notifications", static (ref FrameFields fields) => new NotificationsCommand
+        {
+            BeforeUseq = fields.Integer("before_useq", 1, FrameFields.MaxSeq),
+            Limit = (int?)fields.Integer(Field.Limit, 0, MaxPage),
+            UnreadOnly = fields.Flag("unread_only"),
+        }),
+        new("notification_read", static (ref FrameFields fields) => new NotificationReadCommand
+        {
+            Ids = fields.Ids("ids", MaxIds, MaxIdChars),
+            UpToUseq = fields.Integer("up_to_useq", 1, FrameFields.MaxSeq),
+            All = fields.Flag("all"),
+        }),
+    ];
+
+    /// <summary>Server frames.</summary>
+    public static IReadOnlyList<NativeEncoder> Encoders { get; } =
     [
         NativeEncoder.Json<NotificationEvent>(Notification),
         NativeEncoder.Json<NotificationCountEvent>(Count),
         NativeEncoder.Json<NotificationReadEvent>(Read),
+        NativeEncoder.Json<NotificationsEvent>(Page),
     ];
 
     /// <summary>The fields of a notification, in an object that is open.</summary>
@@ -38,6 +60,30 @@ internal static class NotificationFrames
         json.WriteBoolean("read"u8, notification.Read);
     }
 
+    /// <summary>The fields of a page, in an object that is open.</summary>
+    public static void WritePage(Utf8JsonWriter json, Inbox page)
+    {
+        json.WriteNumber("unread"u8, page.Unread);
+        json.WriteNumber("last_useq"u8, page.LastUseq);
+        json.WriteStartArray("items"u8);
+        foreach (var notification in page.Notifications)
+        {
+            json.WriteStartObject();
+            WriteFields(json, notification);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteBoolean("has_more"u8, page.HasMore);
+    }
+
+    private static Utf8JsonWriter Page(NotificationsEvent told)
+    {
+        var json = FrameJson.BeginData("notifications"u8, reference: told.Ref);
+        WritePage(json, told.Page);
+        return json;
+    }
+
     private static Utf8JsonWriter Notification(NotificationEvent told)
     {
         var json = FrameJson.BeginData("notification"u8);
@@ -55,14 +101,21 @@ internal static class NotificationFrames
     private static Utf8JsonWriter Read(NotificationReadEvent told)
     {
         var json = FrameJson.BeginData("notification_read"u8, reference: told.Ref);
-        if (told.Read.UpToUseq > 0)
+        WriteRead(json, told.Read);
+        return json;
+    }
+
+    /// <summary>The fields of what was read, in an object that is open.</summary>
+    public static void WriteRead(Utf8JsonWriter json, NotificationsRead read)
+    {
+        if (read.UpToUseq > 0)
         {
-            json.WriteNumber("up_to_useq"u8, told.Read.UpToUseq);
+            json.WriteNumber("up_to_useq"u8, read.UpToUseq);
         }
         else
         {
             json.WriteStartArray("ids"u8);
-            foreach (var id in told.Read.NotificationIds)
+            foreach (var id in read.NotificationIds)
             {
                 json.WriteStringValue(id);
             }
@@ -70,12 +123,10 @@ internal static class NotificationFrames
             json.WriteEndArray();
         }
 
-        json.WriteNumber("unread"u8, told.Read.Unread);
-        if (told.Read.Removed)
+        json.WriteNumber("unread"u8, read.Unread);
+        if (read.Removed)
         {
             json.WriteBoolean("removed"u8, true);
         }
-
-        return json;
     }
 }

@@ -112,7 +112,7 @@ public sealed class NativeSocketTests
     public async Task Who_may_not_come_in_is_told_why(string what, int error, string close)
     {
         await using var host = await SocketHost.StartAsync();
-        using var socket = await host.ConnectAsync(what switch { "room" => "/ws/a%20b", "reserved" => "/ws/notifications", _ => "/ws" }, options =>
+        using var socket = await host.ConnectAsync(what switch { "room" => "/ws/a%20b", "reserved" => "/ws/stats", _ => "/ws" }, options =>
         {
             var token = what switch
             {

@@ -1,7 +1,8 @@
 using Tertulia.Connections.Events;
+using Tertulia.Connections.Users;
 using Tertulia.Contracts;
 
-namespace Tertulia.Connections.Users;
+namespace Tertulia.Connections.Notifying;
 
 /// <summary>The user is told of something.</summary>
 /// <param name="Notification">Of what.</param>
@@ -23,6 +24,39 @@ internal sealed record NotificationReadEvent(NotificationsRead Read, string? Ref
 {
     /// <inheritdoc />
     public override int HeldBytes => 128 + (96 * Read.NotificationIds.Count);
+}
+
+/// <summary>A page of the user's inbox.</summary>
+/// <param name="Page">Newest first: those that fit.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+internal sealed record NotificationsEvent(Inbox Page, string? Ref = null) : ServerEvent(DeliveryClass.Control)
+{
+    private const int RoomForOthers = 4 * 1024;
+
+    /// <inheritdoc />
+    public override int HeldBytes => 128 + (2 * Page.CalculateSize());
+
+    /// <summary>As many as fit into an event: the rest is another page.</summary>
+    public static Inbox Fit(Inbox page)
+    {
+        var bytes = RoomForOthers;
+        for (var taken = 0; taken < page.Notifications.Count; taken++)
+        {
+            bytes += SizeOf(page.Notifications[taken]);
+            if (bytes > MaxBytes && taken > 0)
+            {
+                var fitting = new Inbox { HasMore = true, Unread = page.Unread, LastUseq = page.LastUseq };
+                fitting.Notifications.AddRange(page.Notifications.Take(taken));
+                return fitting;
+            }
+        }
+
+        return page;
+    }
+
+    private static int SizeOf(Notification notification) =>
+        EventSize.Overhead + EventSize.Of(notification.Title) + EventSize.Of(notification.Body) + EventSize.Of(notification.Link) + EventSize.Of(notification.Username)
+        + EventSize.Of(notification.UserId) + EventSize.Of(notification.RoomId);
 }
 
 internal sealed class NotificationView : UserEventView

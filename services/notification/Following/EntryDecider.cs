@@ -1,0 +1,214 @@
+using Tertulia.Contracts;
+using Tertulia.Notifications.Inbox;
+using Tertulia.Notifications.Preferences;
+
+namespace Tertulia.Notifications.Following;
+
+/// <summary>Decides whom an entry concerns. Each user has one reason at most: the strongest.</summary>
+/// <param name="facts">Of the rooms, as they are before the entry.</param>
+/// <param name="options">Limits.</param>
+/// <param name="keywords">Users who want to be told of a word.</param>
+/// <param name="here">Users who are connected; null when that is not known: then all are.</param>
+/// <param name="now">The present.</param>
+internal sealed class EntryDecider(
+    RoomFacts facts, InboxOptions options, ILookup<string, string> keywords, IReadOnlySet<string>? here, DateTimeOffset now)
+{
+    /// <summary>Users who are told of one entry at most.</summary>
+    public const int MaxUsers = 10_000;
+
+    private const int MaxBodyChars = 300;
+    private const string Room = "room";
+    private const string Here = "here";
+
+    /// <summary>Whether the text mentions those who are connected.</summary>
+    public static bool MentionsHere(string content) => content.Contains("@here", StringComparison.OrdinalIgnoreCase) && Words.Mentions(content).Any(name => Words.Fold(name) == Here);
+
+    /// <summary>What a new message says to whom.</summary>
+    public async Task<List<Wanted>> OnMessageAsync(string roomId, RoomEvent entry)
+    {
+        var message = entry.Message;
+        var users = new Reasons(entry.UserId);
+        if (message.ThreadRoot.Length > 0)
+        {
+            users.Add(await facts.InThreadAsync(message.ThreadRoot, MaxUsers), NotificationKinds.Thread);
+            await facts.AddToThreadAsync(roomId, message.ThreadRoot, entry.UserId);
+            if (message.ReplyTo == message.ThreadRoot && message.ReplyToUserId.Length > 0)
+            {
+                await facts.AddToThreadAsync(roomId, message.ThreadRoot, message.ReplyToUserId);
+            }
+        }
+
+        if (!IsRecent(entry))
+        {
+            return [];
+        }
+
+        if (message.ReplyToUserId.Length > 0)
+        {
+            users.Add([message.ReplyToUserId], NotificationKinds.Reply);
+        }
+
+        users.Add(Words.Of(message.Content).SelectMany(word => keywords[word]), NotificationKinds.Keyword);
+        await users.KeepMembersAsync(facts, roomId);
+        await AddMentionedAsync(users, roomId, entry.UserId, message.Content);
+        if (facts.KindOf(roomId) == "direct")
+        {
+            users.Add(await facts.MembersAsync(roomId, MaxUsers), NotificationKinds.Direct);
+        }
+
+        return Make(users, $"m:{message.MessageId}", roomId, entry, message.MessageId, message.Content);
+    }
+
+    /// <summary>Whom an edit mentions who was not mentioned before: who was told of the message is not told again.</summary>
+    public async Task<List<Wanted>> OnEditAsync(string roomId, RoomEvent entry)
+    {
+        if (!IsRecent(entry))
+        {
+            return [];
+        }
+
+        var users = new Reasons(entry.UserId);
+        await AddMentionedAsync(users, roomId, entry.UserId, entry.Edited.Content);
+        return Make(users, $"m:{entry.Edited.MessageId}", roomId, entry, entry.Edited.MessageId, entry.Edited.Content);
+    }
+
+    /// <summary>The author of a message is told that somebody reacted; of the same reaction once.</summary>
+    public async Task<List<Wanted>> OnReactionAsync(string roomId, RoomEvent entry)
+    {
+        var reaction = entry.Reaction;
+        var users = new Reasons(entry.UserId);
+        if (reaction.Removed || !IsRecent(entry))
+        {
+            return [];
+        }
+
+        users.Add([reaction.AuthorId], NotificationKinds.Reaction);
+        await users.KeepMembersAsync(facts, roomId);
+        return Make(users, $"r:{reaction.MessageId}:{entry.UserId}:{reaction.Emoji}", roomId, entry, reaction.MessageId, reaction.Emoji);
+    }
+
+    /// <summary>A user was made a member by somebody else, or asked to become one.</summary>
+    public List<Wanted> OnInvitation(string roomId, RoomEvent entry)
+    {
+        var users = new Reasons(entry.UserId);
+        if (IsRecent(entry))
+        {
+            users.Add([entry.Member.UserId], NotificationKinds.Invitation);
+        }
+
+        return Make(users, $"i:{roomId}:{entry.CreatedAtMs}:{entry.UserId}", roomId, entry, "", "");
+    }
+
+    private bool IsRecent(RoomEvent entry) => now - DateTimeOffset.FromUnixTimeMilliseconds(entry.CreatedAtMs) <= options.MaxAge;
+
+    private async Task AddMentionedAsync(Reasons users, string roomId, string authorId, string content)
+    {
+        if (!content.Contains('@', StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        var names = Words.Mentions(content);
+        if (names.Count == 0)
+        {
+            return;
+        }
+
+        users.Add(await facts.NamedAsync(roomId, names), NotificationKinds.Mention);
+        var (isRoom, isHere) = (names.Any(name => Words.Fold(name) == Room), names.Any(name => Words.Fold(name) == Here));
+        if (isRoom || isHere)
+        {
+            var members = await facts.MembersAsync(roomId, MaxUsers);
+            if (members.Count <= options.RoomMentionMembers || await facts.RoleAsync(roomId, authorId) is "owner" or "moderator")
+            {
+                users.Add(members.Where(_ => isRoom), NotificationKinds.MentionRoom);
+                users.Add(members.Where(member => isHere && here?.Contains(member) != false), NotificationKinds.MentionHere);
+            }
+        }
+    }
+
+    private List<Wanted> Make(Reasons users, string eventId, string roomId, RoomEvent entry, string messageId, string body)
+    {
+        List<Wanted> wanted = [];
+        var isDirect = facts.KindOf(roomId) == "direct";
+        var name = entry.Username.Length > 0 ? entry.Username : entry.UserId;
+        var item = new Notification
+        {
+            Title = isDirect ? name : $"{name} · {facts.NameOf(roomId)}",
+            Body = Cut(body),
+            Link = messageId.Length > 0 ? $"/rooms/{roomId}?message={messageId}" : $"/rooms/{roomId}",
+            CreatedAtMs = entry.CreatedAtMs,
+            RoomId = roomId,
+            MessageId = messageId,
+            Seq = entry.Seq,
+            UserId = entry.UserId,
+            Username = entry.Username,
+        };
+        foreach (var (userId, kind) in users.All)
+        {
+            var own = item.Clone();
+            own.Kind = kind;
+            wanted.Add(new Wanted(userId, eventId, own));
+        }
+
+        return wanted;
+    }
+
+    private static string Cut(string text)
+    {
+        if (text.Length <= MaxBodyChars)
+        {
+            return text;
+        }
+
+        var end = char.IsHighSurrogate(text[MaxBodyChars - 1]) ? MaxBodyChars - 1 : MaxBodyChars;
+        return text[..end] + "…";
+    }
+
+    /// <summary>Why each user is told: the strongest reason.</summary>
+    /// <param name="authorId">Is never told of the own doing.</param>
+    private sealed class Reasons(string authorId)
+    {
+        private readonly Dictionary<string, string> _users = new(StringComparer.Ordinal);
+
+        public IEnumerable<KeyValuePair<string, string>> All => _users;
+
+        public void Add(IEnumerable<string> userIds, string kind)
+        {
+            foreach (var userId in userIds)
+            {
+                if (userId != authorId && userId.Length > 0 && (!_users.TryGetValue(userId, out var known) || Rank(kind) < Rank(known)))
+                {
+                    _users[userId] = kind;
+                }
+            }
+        }
+
+        public async Task KeepMembersAsync(RoomFacts facts, string roomId)
+        {
+            if (_users.Count == 0)
+            {
+                return;
+            }
+
+            var members = await facts.MembersOfAsync(roomId, _users.Keys);
+            foreach (var userId in _users.Keys.Where(userId => !members.Contains(userId)).ToArray())
+            {
+                _users.Remove(userId);
+            }
+        }
+
+        private static int Rank(string kind)
+        {
+            for (var rank = 0; rank < NotificationKinds.All.Count; rank++)
+            {
+                if (NotificationKinds.All[rank] == kind)
+                {
+                    return rank;
+                }
+            }
+
+            return NotificationKinds.All.Count;
+        }
+    }
+}

@@ -1,0 +1,159 @@
+using System.Data.Common;
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+using Tertulia.Bus;
+using Tertulia.Contracts;
+using Tertulia.Feed;
+using Tertulia.Notifications.Inbox;
+using Tertulia.Notifications.Storage;
+
+namespace Tertulia.Notifications.Following;
+
+/// <summary>Turns what is appended to rooms into notifications: what is decided, what is known of the rooms and how far it came are one transaction.</summary>
+internal sealed class NotificationFollower(
+    NotificationStore store, InboxStore inbox, InboxNews news, PresenceService.PresenceServiceClient presence, IOptions<InboxOptions> options, TimeProvider time) : IFeedHandler
+{
+    private const int MaxLocated = 1_000;
+    private static readonly TimeSpan PresencePatience = TimeSpan.FromSeconds(2);
+
+    private readonly FeedMarks _marks = new(store.Dialect, "notification_marks", NotificationServiceSetup.Service);
+
+    /// <inheritdoc />
+    public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) => _marks.ReadAsync(partition, cancellationToken);
+
+    /// <inheritdoc />
+    public async Task<bool> HandleAsync(FeedBatch batch, CancellationToken cancellationToken)
+    {
+        var here = await HereAsync(batch, cancellationToken);
+        var outcome = await store.WriteAsync(command => WriteAsync(command, batch, here), cancellationToken);
+        if (outcome is null)
+        {
+            return false;
+        }
+
+        inbox.OnCommitted();
+        await news.TellAsync(outcome.Made, outcome.Ended, cancellationToken);
+        return true;
+    }
+
+    /// <returns>Null when another follower has the partition.</returns>
+    private async Task<Outcome?> WriteAsync(DbCommand command, FeedBatch batch, IReadOnlySet<string>? here)
+    {
+        if (!await _marks.MoveAsync(command, batch))
+        {
+            return null;
+        }
+
+        var facts = new RoomFacts(store.Dialect, command, batch.Partition);
+        if (batch.From.Epoch.Length > 0 && batch.From.Epoch != batch.To.Epoch)
+        {
+            await facts.ForgetAsync();
+        }
+
+        var outcome = new Outcome([], []);
+        if (batch.Entries.Count == 0)
+        {
+            return outcome;
+        }
+
+        await facts.LoadAsync(batch.Entries.Select(entry => entry.RoomId));
+        var words = batch.Entries.Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Message)
+            .SelectMany(entry => Words.Of(entry.Event.Message.Content)).ToHashSet(StringComparer.Ordinal);
+        var decider = new EntryDecider(facts, options.Value, await facts.KeywordsAsync(words), here, time.GetUtcNow());
+        List<Wanted> wanted = [];
+        foreach (var entry in batch.Entries)
+        {
+            if (entry.Event.BodyCase == RoomEvent.BodyOneofCase.Deleted)
+            {
+                // What this batch has decided of the message does not come into being.
+                wanted.RemoveAll(one => one.Item.MessageId == entry.Event.Deleted.MessageId);
+                outcome.Ended.AddRange(await inbox.RemoveAsync(command, entry.Event.Deleted.MessageId));
+            }
+            else
+            {
+                wanted.AddRange(await DecideAsync(facts, decider, entry.RoomId, entry.Event));
+            }
+        }
+
+        if (wanted.Count > 0)
+        {
+            outcome.Made.AddRange(await inbox.AddAsync(command, wanted));
+        }
+
+        return outcome;
+    }
+
+    private static async Task<List<Wanted>> DecideAsync(RoomFacts facts, EntryDecider decider, string roomId, RoomEvent entry)
+    {
+        switch (entry.BodyCase)
+        {
+            case RoomEvent.BodyOneofCase.Message:
+                return await decider.OnMessageAsync(roomId, entry);
+            case RoomEvent.BodyOneofCase.Edited:
+                return await decider.OnEditAsync(roomId, entry);
+            case RoomEvent.BodyOneofCase.Reaction:
+                return await decider.OnReactionAsync(roomId, entry);
+            case RoomEvent.BodyOneofCase.Room:
+                await facts.SetRoomAsync(roomId, entry.Room.Kind, entry.Room.Settings?.Name);
+                return [];
+            case RoomEvent.BodyOneofCase.RoomUpdated:
+                await facts.SetRoomAsync(roomId, kind: null, entry.RoomUpdated.Settings?.Name);
+                return [];
+            case RoomEvent.BodyOneofCase.RoomDeleted:
+                await facts.RemoveRoomAsync(roomId);
+                return [];
+            case RoomEvent.BodyOneofCase.Member:
+                var member = entry.Member;
+                var isMember = member is { Role.Length: > 0, Banned: false };
+                var isAdded = isMember && member.UserId != entry.UserId && await facts.RoleAsync(roomId, member.UserId) is null;
+                await facts.SetMemberAsync(roomId, member, isMember);
+                return (isAdded || member.Action == MemberAction.Invite) && facts.KindOf(roomId) != "direct" ? decider.OnInvitation(roomId, entry) : [];
+            default:
+                return [];
+        }
+    }
+
+    /// <returns>Members of rooms that are mentioned by <c>@here</c> and are connected; null when none are mentioned so, or presence does not answer.</returns>
+    private async Task<IReadOnlySet<string>?> HereAsync(FeedBatch batch, CancellationToken cancellationToken)
+    {
+        string[] rooms = [.. batch.Entries.Where(entry => ContentOf(entry.Event) is { } content && EntryDecider.MentionsHere(content))
+            .Select(entry => entry.RoomId).Distinct(StringComparer.Ordinal)];
+        if (rooms.Length == 0)
+        {
+            return null;
+        }
+
+        var asked = batch.Entries.Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Member && rooms.Contains(entry.RoomId, StringComparer.Ordinal))
+            .Select(entry => entry.Event.Member.UserId).ToHashSet(StringComparer.Ordinal); // Not in the store yet.
+        foreach (var roomId in rooms)
+        {
+            asked.UnionWith(await store.ReadAsync(command => new RoomFacts(store.Dialect, command, batch.Partition).MembersAsync(roomId, EntryDecider.MaxUsers), cancellationToken));
+        }
+
+        var here = new HashSet<string>(StringComparer.Ordinal);
+        try
+        {
+            foreach (var part in asked.Chunk(MaxLocated))
+            {
+                var reply = await presence.LocateUsersAsync(
+                    new LocateUsersRequest { UserIds = { part } }, deadline: DateTime.UtcNow + PresencePatience, cancellationToken: cancellationToken);
+                here.UnionWith(reply.Users.Select(user => user.UserId));
+            }
+        }
+        catch (RpcException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+
+        return here;
+    }
+
+    private static string? ContentOf(RoomEvent entry) => entry.BodyCase switch
+    {
+        RoomEvent.BodyOneofCase.Message => entry.Message.Content,
+        RoomEvent.BodyOneofCase.Edited => entry.Edited.Content,
+        _ => null,
+    };
+
+    private sealed record Outcome(List<Made> Made, List<Ended> Ended);
+}

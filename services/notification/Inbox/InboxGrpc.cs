@@ -1,0 +1,109 @@
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+using Tertulia.Bus;
+using Tertulia.Contracts;
+using Tertulia.Hosting;
+using Tertulia.Notifications.Preferences;
+using Tertulia.Notifications.Storage;
+
+namespace Tertulia.Notifications.Inbox;
+
+/// <summary>The inbox and the preferences of each user, for the doors.</summary>
+internal sealed class InboxGrpc(
+    NotificationStore store, InboxStore inbox, InboxNews news, PreferenceStore preferences, IOptions<LiveBusOptions> bus, TimeProvider time)
+    : NotificationService.NotificationServiceBase
+{
+    private const int MaxPage = 100;
+    private const int MaxIds = 100;
+    private const int MaxReads = 1_000;
+    private const int MaxUsers = 1_000;
+    private const int MaxIdChars = 128;
+    private const int MaxKeyChars = 64;
+    private const int MaxTitleChars = 200;
+    private const int MaxBodyChars = 2_000;
+    private const int MaxLinkChars = 1_000;
+
+    public override Task<Contracts.Inbox> GetInbox(GetInboxRequest request, ServerCallContext context)
+    {
+        Check(IsId(request.UserId) && request.Limit <= MaxPage && request.BeforeUseq >= 0, $"limit is 0 to {MaxPage}, before_useq not below 0");
+        return inbox.ReadAsync(request, context.CancellationToken);
+    }
+
+    public override async Task<NotificationsRead> MarkRead(MarkReadRequest request, ServerCallContext context)
+    {
+        var ways = (request.NotificationIds.Count > 0 ? 1 : 0) + (request.UpToUseq > 0 ? 1 : 0) + (request.All ? 1 : 0);
+        Check(
+            IsId(request.UserId) && ways == 1 && request.NotificationIds.Count <= MaxIds && request.NotificationIds.All(IsId),
+            $"ids (1 to {MaxIds}), up_to_useq (from 1) or all");
+        var ended = await store.WriteAsync(command => inbox.MarkAsync(command, request), context.CancellationToken);
+        if (ended.Items.Count > 0)
+        {
+            inbox.OnCommitted();
+            await news.TellAsync([], [ended], context.CancellationToken, request.ConnectionId);
+        }
+
+        return ended.What;
+    }
+
+    public override async Task<MarkRoomsReadReply> MarkRoomsRead(MarkRoomsReadRequest request, ServerCallContext context)
+    {
+        Check(
+            request.Rooms.Count is > 0 and <= MaxReads && request.Rooms.All(read => IsId(read.UserId) && IsId(read.RoomId) && read.Seq > 0),
+            $"rooms has 1 to {MaxReads}, each with a user, a room and a seq");
+        var ended = await store.WriteAsync(command => inbox.MarkRoomsAsync(command, request.Rooms, bus.Value.Partitions), context.CancellationToken);
+        inbox.OnCommitted();
+        await news.TellAsync([], ended, context.CancellationToken);
+        return new MarkRoomsReadReply();
+    }
+
+    public override Task<NotificationPreferences> GetPreferences(GetPreferencesRequest request, ServerCallContext context)
+    {
+        Check(IsId(request.UserId), "user_id is missing");
+        return preferences.ReadAsync(request.UserId, context.CancellationToken);
+    }
+
+    public override async Task<NotificationPreferences> SetPreferences(SetPreferencesRequest request, ServerCallContext context)
+    {
+        Check(IsId(request.UserId) && request.Preferences is not null, "user_id and preferences are needed");
+        var wrong = PreferenceRules.Refuse(request.Preferences!);
+        Check(wrong is null, wrong!);
+        await preferences.SaveAsync(request.UserId, request.Preferences!, context.CancellationToken);
+        return request.Preferences!;
+    }
+
+    public override async Task<NotifyReply> Notify(NotifyRequest request, ServerCallContext context)
+    {
+        Check(request.UserIds.Count is > 0 and <= MaxUsers && request.UserIds.All(IsId), $"user_ids has 1 to {MaxUsers}");
+        Check(IsText(request.Key, 1, MaxKeyChars), $"key has 1 to {MaxKeyChars} characters");
+        Check(
+            request.Kind.Length <= MaxKeyChars && request.Kind.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_' or '.'),
+            $"kind has up to {MaxKeyChars} of a-z 0-9 _ .");
+        Check(
+            IsText(request.Title, 1, MaxTitleChars) && IsText(request.Body, 0, MaxBodyChars) && IsText(request.Link, 0, MaxLinkChars) && IsText(request.Sound, 0, MaxKeyChars)
+            && (request.RoomId.Length == 0 || IsId(request.RoomId)),
+            $"title has 1 to {MaxTitleChars} characters, body up to {MaxBodyChars}, link up to {MaxLinkChars}");
+        var item = new Notification
+        {
+            Kind = request.Kind.Length > 0 ? request.Kind : NotificationKinds.Server, Title = request.Title, Body = request.Body, Link = request.Link,
+            RoomId = request.RoomId, CreatedAtMs = time.GetUtcNow().ToUnixTimeMilliseconds(),
+        };
+        var sound = request.HasSound ? request.Sound : null;
+        Wanted[] wanted = [.. request.UserIds.Distinct(StringComparer.Ordinal).Select(userId => new Wanted(userId, $"s:{request.Key}", item, sound))];
+        var made = await store.WriteAsync(command => inbox.AddAsync(command, wanted), context.CancellationToken);
+        inbox.OnCommitted();
+        await news.TellAsync(made, [], context.CancellationToken);
+        return new NotifyReply { Notified = (uint)made.Count };
+    }
+
+    private static bool IsId(string id) => IsText(id, 1, MaxIdChars);
+
+    private static bool IsText(string text, int min, int max) => text.Length >= min && text.Length <= max && !text.Contains('\0', StringComparison.Ordinal);
+
+    private static void Check(bool isRight, string detail)
+    {
+        if (!isRight)
+        {
+            throw RpcErrors.Refuse(ErrorCode.BadRequest, detail);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using Microsoft.Extensions.Options;
+using Tertulia.Bus;
+using Tertulia.Contracts;
+using Tertulia.Feed;
+using Tertulia.Hosting;
+using Tertulia.Notifications.Following;
+using Tertulia.Notifications.Preferences;
+using Tertulia.Notifications.Storage;
+using Tertulia.Sql;
+
+namespace Tertulia.Notifications.Inbox;
+
+/// <summary>Registers the inboxes, and the follower that fills them. The replicas and the clients of other services are those of pushes and webhooks.</summary>
+internal static class InboxSetup
+{
+    public static void AddInbox(this IServiceCollection services)
+    {
+        services.AddSingleton<IValidateOptions<InboxOptions>, InboxOptionsValidator>();
+        services.AddSingleton<IValidateOptions<InboxOptions>, InboxOptionsRules>();
+        services.AddOptions<InboxOptions>().BindConfiguration(InboxOptions.Section).ValidateOnStart();
+        services.AddSingleton<UserEventSender>();
+        services.AddSingleton<PreferenceStore>();
+        services.AddSingleton<InboxStore>();
+        services.AddSingleton<InboxNews>();
+        services.AddSingleton<NotificationFollower>();
+        services.AddSingleton<IHostedService, InboxPruner>();
+        services.AddSingleton<IHostedService>(provider => new FeedFollower(
+            NotificationServiceSetup.Service,
+            provider.GetRequiredService<IOptions<LiveBusOptions>>().Value.Partitions,
+            () => provider.GetRequiredService<StoreStart<NotificationStore>>().Initialized,
+            new GrpcFeedSource(provider.GetRequiredService<FeedService.FeedServiceClient>()),
+            provider.GetRequiredService<NotificationFollower>(),
+            provider.GetRequiredKeyedService<Replicas>(NotificationServiceSetup.Service),
+            provider.GetRequiredService<ILiveBus>(),
+            provider.GetRequiredService<ProcessIdentity>().Id,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<FeedFollower>>()));
+        services.AddGrpc().AddServiceOptions<InboxGrpc>(grpc => grpc.Interceptors.Add<StoreInterceptor>());
+    }
+}

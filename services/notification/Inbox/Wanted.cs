@@ -1,0 +1,44 @@
+using System.Data.Common;
+using Tertulia.Contracts;
+
+namespace Tertulia.Notifications.Inbox;
+
+/// <summary>A notification that somebody should have, before their preferences are asked.</summary>
+/// <param name="UserId">Who.</param>
+/// <param name="EventId">What makes it the same when it is decided again.</param>
+/// <param name="Item">Without what the inbox gives it: id, useq, sound.</param>
+/// <param name="Sound">That its sender chose; null for the kind's.</param>
+internal sealed record Wanted(string UserId, string EventId, Notification Item, string? Sound = null);
+
+/// <summary>A notification that is in the inbox now.</summary>
+/// <param name="UserId">Whose.</param>
+/// <param name="Item">All of it.</param>
+/// <param name="Unread">The user's unread ones.</param>
+/// <param name="Preferences">The user's; null for those of everyone.</param>
+internal sealed record Made(string UserId, Notification Item, uint Unread, NotificationPreferences? Preferences);
+
+/// <summary>A user's notifications that are read or gone.</summary>
+/// <param name="UserId">Whose.</param>
+/// <param name="What">As devices are told.</param>
+/// <param name="Items">Each of them; none when nothing changed.</param>
+internal sealed record Ended(string UserId, NotificationsRead What, IReadOnlyList<EndedItem> Items);
+
+/// <summary>A notification that is read or gone.</summary>
+/// <param name="UserId">Whose.</param>
+/// <param name="Id">Its id.</param>
+/// <param name="RoomId">That it is about; empty when none.</param>
+/// <param name="IsRead">It had been read before.</param>
+internal sealed record EndedItem(string UserId, string Id, string RoomId, bool IsRead);
+
+/// <summary>What else has to be done when inboxes change: pushes.</summary>
+internal interface IInboxListener
+{
+    /// <summary>In the transaction that makes them.</summary>
+    Task OnMadeAsync(DbCommand command, IReadOnlyList<Made> made, DateTimeOffset now);
+
+    /// <summary>In the transaction in which they are read, or are removed because their message was deleted.</summary>
+    Task OnEndedAsync(DbCommand command, IReadOnlyList<Ended> ended, DateTimeOffset now);
+
+    /// <summary>The transaction is committed. Returns quickly.</summary>
+    void OnCommitted();
+}

@@ -1,0 +1,47 @@
+using System.Data.Common;
+using Microsoft.Extensions.Options;
+using Tertulia.Contracts;
+using Tertulia.Notifications.Inbox;
+using Tertulia.Notifications.Jobs;
+using Tertulia.Notifications.Preferences;
+
+namespace Tertulia.Notifications.Push;
+
+/// <summary>What comes into an inbox is pushed, unless its user is not to be disturbed, or it is a reaction.</summary>
+internal sealed class InboxPushes(JobStore jobs, IOptions<PushOptions> options) : IInboxListener
+{
+    /// <inheritdoc />
+    public async Task OnMadeAsync(DbCommand command, IReadOnlyList<Made> made, DateTimeOffset now)
+    {
+        foreach (var one in made)
+        {
+            if (one.Item.Kind != NotificationKinds.Reaction && PreferenceRules.QuietUntil(one.Preferences, now) is null)
+            {
+                await PendingPushes.AddAsync(command, one.UserId, ContentOf(one.Item), options.Value.CollapseWindow, now);
+            }
+        }
+    }
+
+    /// <inheritdoc />
+    public async Task OnEndedAsync(DbCommand command, IReadOnlyList<Ended> ended, DateTimeOffset now)
+    {
+        foreach (var user in ended)
+        {
+            foreach (var item in user.Items)
+            {
+                await (user.What.Removed
+                    ? PendingPushes.RetractAsync(command, user.UserId, TagOf(item.RoomId, item.Id), item.Id, options.Value.CollapseWindow, now)
+                    : PendingPushes.ReadAsync(command, user.UserId, item.Id));
+            }
+        }
+    }
+
+    /// <inheritdoc />
+    public void OnCommitted() => jobs.Ring();
+
+    private static PushContent ContentOf(Notification item) => new(
+        TagOf(item.RoomId, item.NotificationId), item.Kind, item.Title, item.Body, item.Link, item.Sound, item.RoomId, item.NotificationId, item.Useq, Count: 1, item.CreatedAtMs);
+
+    // All of a room are one on the device.
+    private static string TagOf(string roomId, string notificationId) => roomId.Length > 0 ? $"room:{roomId}" : $"notification:{notificationId}";
+}

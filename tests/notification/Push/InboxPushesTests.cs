@@ -1,0 +1,74 @@
+using Tertulia.Contracts;
+using Tertulia.Notifications.Inbox;
+using Tertulia.Notifications.Preferences;
+using Tertulia.Notifications.Push;
+using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Tests.Support;
+
+namespace Tertulia.Notifications.Tests.Push;
+
+/// <summary>What comes into an inbox waits to be pushed, in the same transaction, and no longer when it is read.</summary>
+public sealed class InboxPushesTests : IAsyncLifetime
+{
+    private TestService _service = null!;
+
+    public async Task InitializeAsync()
+    {
+        _service = await TestService.StartAsync(settings: ["Push:CollapseWindow=00:10:00"]);
+        foreach (var user in (string[])["ana", "eva"])
+        {
+            await _service.Get<NotificationStore>().WriteAsync(async command =>
+            {
+                // Already pushed a moment ago: what comes waits for the window.
+                await command.With(
+                    """
+                    insert into notification_subscriptions (user_id, device_id, endpoint, endpoint_hash, p256dh, auth, created_at_ms)
+                    values (@user, 'd', 'https://push.example', @user, 'x', 'x', 1)
+                    """,
+                    ("user", user)).RunAsync();
+                return await command.With(
+                    "insert into notification_push_users (user_id, pushed_at_ms) values (@user, @now)",
+                    ("user", user), ("now", DateTimeOffset.UtcNow.ToUnixTimeMilliseconds())).RunAsync();
+            }, CancellationToken.None);
+        }
+    }
+
+    public async Task DisposeAsync() => await _service.DisposeAsync();
+
+    [Fact]
+    public async Task What_is_new_waits_and_what_is_read_or_removed_does_not()
+    {
+        await AddAsync(Wanted("ana", "m1", "mention", "lobby"), Wanted("ana", "m2", "direct", "dm"), Wanted("ana", "m3", "reaction", "other"), Wanted("bruno", "m1", "mention", "lobby"));
+        Assert.Equal(["ana room:dm", "ana room:lobby"], await WaitingAsync());
+
+        var store = _service.Get<NotificationStore>();
+        await store.WriteAsync(command => _service.Get<InboxStore>().MarkAsync(command, new MarkReadRequest { UserId = "ana", UpToUseq = 1 }), CancellationToken.None);
+        Assert.Equal(["ana room:dm"], await WaitingAsync());
+
+        await store.WriteAsync(command => _service.Get<InboxStore>().RemoveAsync(command, "m2"), CancellationToken.None);
+        Assert.Empty(await WaitingAsync());
+    }
+
+    [Fact]
+    public async Task Nobody_is_pushed_in_quiet_hours()
+    {
+        var now = DateTimeOffset.UtcNow;
+        var quiet = new QuietHours { Start = now.AddHours(-1).ToString("HH:mm", null), End = now.AddHours(1).ToString("HH:mm", null), Zone = "UTC" };
+        await _service.Get<PreferenceStore>().SaveAsync("ana", new NotificationPreferences { QuietHours = quiet }, CancellationToken.None);
+
+        await AddAsync(Wanted("ana", "m1", "mention", "lobby"), Wanted("eva", "m1", "mention", "lobby"));
+
+        Assert.Equal(["eva room:lobby"], await WaitingAsync());
+        Assert.Equal(1U, (await _service.Get<InboxStore>().ReadAsync(new GetInboxRequest { UserId = "ana" }, CancellationToken.None)).Unread);
+    }
+
+    private static Wanted Wanted(string userId, string messageId, string kind, string roomId) => new(
+        userId, $"m:{messageId}", new Notification { Kind = kind, Title = "t", Body = "b", RoomId = roomId, MessageId = messageId, Seq = 1, CreatedAtMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() });
+
+    private Task AddAsync(params Wanted[] wanted) =>
+        _service.Get<NotificationStore>().WriteAsync(command => _service.Get<InboxStore>().AddAsync(command, wanted), CancellationToken.None);
+
+    private Task<List<string>> WaitingAsync() => _service.Get<NotificationStore>().ReadAsync(
+        command => command.With("select user_id, tag from notification_pushes order by user_id, tag").ListAsync(row => $"{row.GetString(0)} {row.GetString(1)}"),
+        CancellationToken.None);
+}
