@@ -57,6 +57,7 @@ public static class MessageServiceSetup
     {
         services.AddSingleton(provider => OpenDialect(provider.GetRequiredService<IOptions<StoreOptions>>().Value));
         services.AddStore<IMessageStore>("store", provider => new SqlMessageStore(provider.GetRequiredService<IMessageDialect>()));
+        services.AddSingleton<IAuditLog>(provider => new SqlAuditLog(provider.GetRequiredService<IMessageDialect>()));
         services.AddSingleton<IRevocationStore>(provider => new SqlRevocationStore(provider.GetRequiredService<IMessageDialect>()));
         services.AddSingleton<IRoomReads>(provider => new SqlRoomReads(provider.GetRequiredService<IMessageDialect>()));
         services.AddSingleton<IReadMarks>(provider => new SqlReadMarks(provider.GetRequiredService<IMessageDialect>()));

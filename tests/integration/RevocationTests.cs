@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text.Json;
 using Tertulia.Testing;
 
 namespace Tertulia.Integration.Tests;
@@ -83,6 +84,29 @@ public sealed class RevocationTests(LimitedCluster fixture)
         Assert.Equal(HttpStatusCode.BadRequest, await RevokeAsync(new { user_id = _user, jti = "x" }));
         Assert.Equal(HttpStatusCode.BadRequest, await RevokeAsync(new { user_id = _user, expires_at = "2020-01-01T00:00:00Z" }));
         Assert.Equal(HttpStatusCode.BadRequest, await RevokeAsync(new { room_id = ".." }));
+    }
+
+    [Fact]
+    public async Task What_was_revoked_is_in_the_audit_log_for_admins_only()
+    {
+        await RevokeAsync(new { user_id = _user, reason = "one" });
+        await RevokeAsync(new { user_id = _user, room_id = _room, reason = "two" });
+
+        using var http = new HttpClient { BaseAddress = Nodes[1] };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Tokens.With("root", "admin"));
+        var first = await http.GetFromJsonAsync<JsonElement>(new Uri($"/api/v1/audit?target_id={_user}&limit=1", UriKind.Relative));
+        var second = await http.GetFromJsonAsync<JsonElement>(new Uri($"/api/v1/audit?target_id={_user}&limit=1&before={first.GetProperty("next").GetString()}", UriKind.Relative));
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Tokens.With("bruno"));
+        using var refused = await http.GetAsync(new Uri("/api/v1/audit", UriKind.Relative));
+
+        Assert.Equal(("member_revoked", "root", "two"), Item(first));
+        Assert.Equal(("user_revoked", "root", "one"), Item(second));
+        Assert.False(second.GetProperty("has_more").GetBoolean());
+        Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+
+        static (string?, string?, string?) Item(JsonElement page) => (
+            page.GetProperty("items")[0].GetProperty("action").GetString(), page.GetProperty("items")[0].GetProperty("actor_id").GetString(),
+            page.GetProperty("items")[0].GetProperty("detail").GetString());
     }
 
     private async Task<ChatClient> InAsync(Uri node, string token)

@@ -6,12 +6,13 @@ using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.Revoking;
 
-/// <summary>The gRPC service of who may not come in any more, answered by any replica from the store.</summary>
-internal sealed class SecurityGrpc(IRevocationStore revocations, IMessageStore store, ReadGate gate, TimeProvider time) : SecurityService.SecurityServiceBase
+/// <summary>The gRPC service of who may not come in any more and who did what, answered by any replica from the store.</summary>
+internal sealed class SecurityGrpc(IRevocationStore revocations, IAuditLog audit, IMessageStore store, ReadGate gate, TimeProvider time) : SecurityService.SecurityServiceBase
 {
     /// <summary>Revocations that have not ended, at most: every node has them in memory.</summary>
     internal const int MaxRevocations = 100_000;
 
+    private const int MaxAuditPage = 100;
     private const int Page = 1_000;
     private const int MaxTokenIdChars = 256;
     private const int MaxIdChars = 128;
@@ -53,6 +54,38 @@ internal sealed class SecurityGrpc(IRevocationStore revocations, IMessageStore s
             () => revocations.ReadAsync(reply.Anew ? 0 : request.After, nowMs, Page + 1, CancellationToken.None), context.CancellationToken);
         reply.HasMore = found.Count > Page;
         reply.Revocations.AddRange(found.Take(Page));
+        return reply;
+    }
+
+    /// <inheritdoc />
+    public override async Task<ListAuditReply> ListAudit(ListAuditRequest request, ServerCallContext context)
+    {
+        if (request.Actor is not { Role: "admin" or "service" })
+        {
+            throw RpcErrors.Refuse(ErrorCode.Forbidden, "only admins and services read the audit log");
+        }
+
+        if (request.Limit is < 1 or > MaxAuditPage || !new[] { request.ActorId, request.Action, request.RoomId, request.TargetId, request.BeforeId }
+            .All(text => IsStorable(text, MaxTokenIdChars)))
+        {
+            throw RpcErrors.Refuse(ErrorCode.BadRequest, $"limit is 1 to {MaxAuditPage}, and what is asked for has at most {MaxTokenIdChars} characters");
+        }
+
+        var filter = new AuditFilter(request.ActorId, request.Action, request.RoomId, request.TargetId);
+        var beforeMs = request.BeforeMs == 0 ? long.MaxValue : request.BeforeMs;
+        var found = await gate.RunAsync(
+            () => audit.ReadAsync(filter, beforeMs, request.BeforeId, request.Limit + 1, CancellationToken.None), context.CancellationToken);
+        var reply = new ListAuditReply { HasMore = found.Count > request.Limit };
+        reply.Entries.AddRange(found.Take(request.Limit).Select(record => new AuditEntry
+        {
+            Id = record.Id,
+            AtMs = record.AtMs,
+            ActorId = record.ActorId,
+            Action = record.Action,
+            RoomId = record.RoomId,
+            TargetId = record.TargetId,
+            Detail = record.Detail,
+        }));
         return reply;
     }
 

@@ -5,7 +5,7 @@ namespace Tertulia.Messages.Storage;
 /// <summary>Tokens that are void before they end.</summary>
 internal interface IRevocationStore
 {
-    /// <summary>Stores one, and forgets those that have ended.</summary>
+    /// <summary>Stores one with its record in the audit log, and forgets those that have ended.</summary>
     /// <param name="revocation">Without its number.</param>
     /// <param name="revokedBy">User id.</param>
     /// <param name="reason">For people.</param>

@@ -24,6 +24,13 @@ internal sealed class PostgresDatabase(PostgresServer server) : IStoreDatabase
         return new SqlReadMarks(dialect);
     }
 
+    IAuditLog IStoreDatabase.OpenAudit()
+    {
+        var dialect = new PostgresMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlAuditLog(dialect);
+    }
+
     IRevocationStore IStoreDatabase.OpenRevocations()
     {
         var dialect = new PostgresMessageDialect(Options);

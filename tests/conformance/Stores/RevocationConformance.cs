@@ -42,6 +42,35 @@ public abstract class RevocationConformance(IStoreDatabase database) : StoreConf
     }
 
     [Fact]
+    public async Task Each_has_its_record_in_the_audit_log_which_is_asked_by_what_and_by_whom_page_by_page()
+    {
+        var (store, audit) = (Database.OpenRevocations(), Database.OpenAudit());
+        var all = (Revocation[])[Of("t1", "", "", Now + 9000), Of("", "ana", "", Now + 9000), Of("", "ana", "lobby", Now + 9000), Of("", "", "lobby", Now + 9000)];
+        for (var i = 0; i < all.Length; i++)
+        {
+            all[i].RevokedAtMs = Now + i;
+            await store.AddAsync(all[i], i < 2 ? "root" : "boss", $"because {i}", Max, Deadline);
+        }
+
+        var records = await audit.ReadAsync(new AuditFilter("", "", "", ""), long.MaxValue, "", 10, Deadline);
+
+        Assert.Equal(
+            [
+                (Now + 3, "boss", "room_revoked", "lobby", "", "because 3"), (Now + 2, "boss", "member_revoked", "lobby", "ana", "because 2"),
+                (Now + 1, "root", "user_revoked", "", "ana", "because 1"), (Now, "root", "token_revoked", "", "t1", "because 0"),
+            ],
+            records.Select(record => (record.AtMs, record.ActorId, record.Action, record.RoomId, record.TargetId, record.Detail)));
+        Assert.Equal((List<long>)[Now + 3, Now + 2], await TimesAsync(new AuditFilter("boss", "", "", "")));
+        Assert.Equal((List<long>)[Now + 2, Now + 1], await TimesAsync(new AuditFilter("", "", "", "ana")));
+        Assert.Equal((List<long>)[Now + 3, Now + 2], await TimesAsync(new AuditFilter("", "", "lobby", "")));
+        Assert.Equal((List<long>)[Now], await TimesAsync(new AuditFilter("", "token_revoked", "", "")));
+        var page = await audit.ReadAsync(new AuditFilter("", "", "", ""), records[1].AtMs, records[1].Id, 1, Deadline);
+        Assert.Equal([records[2]], page);
+
+        async Task<List<long>> TimesAsync(AuditFilter filter) => [.. (await audit.ReadAsync(filter, long.MaxValue, "", 10, Deadline)).Select(record => record.AtMs)];
+    }
+
+    [Fact]
     public async Task Who_reads_on_while_others_add_misses_nothing()
     {
         const int Each = 40;

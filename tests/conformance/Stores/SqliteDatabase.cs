@@ -29,6 +29,13 @@ internal sealed class SqliteDatabase : IStoreDatabase
         return new SqlReadMarks(dialect);
     }
 
+    IAuditLog IStoreDatabase.OpenAudit()
+    {
+        var dialect = new SqliteMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlAuditLog(dialect);
+    }
+
     IRevocationStore IStoreDatabase.OpenRevocations()
     {
         var dialect = new SqliteMessageDialect(Options);

@@ -86,6 +86,8 @@ public interface IStoreDatabase
 
     /// <summary>The reads of rooms of a process of its own. Closed with the database.</summary>
     internal IRoomReads OpenReads();
+    /// <summary>The audit log of a process of its own. Closed with the database.</summary>
+    internal IAuditLog OpenAudit();
 
     /// <summary>Removes it; every store is closed.</summary>
     Task DropAsync();

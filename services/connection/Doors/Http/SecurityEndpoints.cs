@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Doors.Native;
@@ -10,7 +11,7 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Doors.Http;
 
-/// <summary>What admins and services do to tokens.</summary>
+/// <summary>What admins and services do to tokens, and what was done.</summary>
 internal static class SecurityEndpoints
 {
     private const int MaxBodyBytes = 16 * 1024;
@@ -20,12 +21,76 @@ internal static class SecurityEndpoints
         the body must be JSON: jti, or user_id, room_id or both; expires_at, ISO-8601, in the future; reason, at most 256 characters
         """;
 
-    public static void Map(IEndpointRouteBuilder api) => api.MapPost("/auth/revoke", RevokeAsync)
+    private const int DefaultLimit = 50;
+
+    public static void Map(IEndpointRouteBuilder api)
+    {
+        api.MapGet("/audit", ListAuditAsync)
+            .Describe("list_audit", "What admins and services did, newest first. For admins and services.")
+            .Answers<AuditAnswer>(example: """
+                {"items":[{"id":"019aa000-0000-7000-8000-000000000001","at":"2026-11-28T09:00:00.000Z","actor_id":"root","action":"user_revoked","target_id":"42","detail":"left"}],"has_more":false}
+                """)
+            .Refuses(ErrorCode.Forbidden)
+            .WithMetadata(new HttpGuard(Allowance.Free));
+        MapRevoke(api);
+    }
+
+    private static void MapRevoke(IEndpointRouteBuilder api) => api.MapPost("/auth/revoke", RevokeAsync)
         .Describe("revoke", "Voids a token, or the tokens that a user, a room, or a user in a room had until now. For admins and services. Open sockets are closed with 4503 within 2 seconds.")
         .Takes<RevokeBody>(example: """{"user_id":"42","reason":"left the company"}""")
         .Answers<RevokedAnswer>(example: """{"user_id":"42","revoked_at":"2026-11-28T09:00:00.000Z","expires_at":"2026-12-28T09:00:00.000Z"}""")
         .Refuses(ErrorCode.Forbidden, ErrorCode.LimitExceeded)
         .WithMetadata(new HttpGuard(Allowance.Free, MaxBodyBytes));
+
+    /// <param name="actorId">Who did it.</param>
+    /// <param name="action">What was done.</param>
+    /// <param name="roomId">Where.</param>
+    /// <param name="targetId">To whom or what.</param>
+    /// <param name="before">Only what was done before this item, as <c>next</c> of a page says.</param>
+    /// <param name="limit">Items, 1 to 100; default 50.</param>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="security">Has the log, and decides who may read it.</param>
+    /// <param name="cancellationToken">The client went.</param>
+    internal static async Task<IResult> ListAuditAsync(
+        [FromQuery(Name = "actor_id")] string? actorId, string? action, [FromQuery(Name = "room_id")] string? roomId, [FromQuery(Name = "target_id")] string? targetId,
+        string? before, int? limit, Caller caller, SecurityService.SecurityServiceClient security, CancellationToken cancellationToken)
+    {
+        var place = (before ?? "0:").Split(':', 2);
+        if (place.Length != 2 || !long.TryParse(place[0], NumberStyles.None, CultureInfo.InvariantCulture, out var beforeMs))
+        {
+            return new Refused(ErrorCode.BadRequest, "before is the next of a page");
+        }
+
+        var asked = new ListAuditRequest
+        {
+            Actor = caller.ToActor(""), ActorId = actorId ?? "", Action = action ?? "", RoomId = roomId ?? "", TargetId = targetId ?? "", BeforeMs = beforeMs,
+            BeforeId = place[1], Limit = limit ?? DefaultLimit,
+        };
+        var page = await security.ListAuditAsync(asked, deadline: DateTime.UtcNow + HttpDoor.ReadDeadline, cancellationToken: cancellationToken);
+        return HttpJson.Ok(json =>
+        {
+            json.WriteStartArray("items"u8);
+            foreach (var entry in page.Entries)
+            {
+                json.WriteStartObject();
+                json.WriteString("id"u8, entry.Id);
+                FrameJson.WriteTime(json, "at"u8, entry.AtMs);
+                json.WriteString("actor_id"u8, entry.ActorId);
+                json.WriteString("action"u8, entry.Action);
+                FrameJson.WriteOptional(json, "room_id"u8, entry.RoomId);
+                FrameJson.WriteOptional(json, "target_id"u8, entry.TargetId);
+                FrameJson.WriteOptional(json, "detail"u8, entry.Detail);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteBoolean("has_more"u8, page.HasMore);
+            if (page.HasMore)
+            {
+                json.WriteString("next"u8, string.Create(CultureInfo.InvariantCulture, $"{page.Entries[^1].AtMs}:{page.Entries[^1].Id}"));
+            }
+        });
+    }
 
     /// <returns>200, and it is durable.</returns>
     internal static async Task<IResult> RevokeAsync(
@@ -136,3 +201,19 @@ internal sealed record RevokeBody(string? Jti, string? UserId, string? RoomId, D
 /// <param name="RevokedAt">Tokens that were issued until then are void.</param>
 /// <param name="ExpiresAt">When it is forgotten.</param>
 internal sealed record RevokedAnswer(string? Jti, string? UserId, string? RoomId, DateTimeOffset RevokedAt, DateTimeOffset ExpiresAt);
+
+/// <summary>Something that was done.</summary>
+/// <param name="Id">UUIDv7.</param>
+/// <param name="At">When.</param>
+/// <param name="ActorId">Who did it.</param>
+/// <param name="Action"><c>token_revoked</c>, <c>user_revoked</c>, <c>member_revoked</c>, <c>room_revoked</c>.</param>
+/// <param name="RoomId">Where.</param>
+/// <param name="TargetId">To whom or what.</param>
+/// <param name="Detail">What the actor said about it.</param>
+internal sealed record AuditItem(string Id, DateTimeOffset At, string ActorId, string Action, string? RoomId, string? TargetId, string? Detail);
+
+/// <summary>Answer of <c>GET audit</c>.</summary>
+/// <param name="Items">Newest first.</param>
+/// <param name="HasMore">There are older ones.</param>
+/// <param name="Next">Asks for those as <c>before</c>.</param>
+internal sealed record AuditAnswer(IReadOnlyList<AuditItem> Items, bool HasMore, string? Next);

@@ -46,8 +46,22 @@ internal sealed class SqlRevocationStore(ISqlDialect dialect) : IRevocationStore
 
             command.CommandText = Insert;
             await command.ExecuteNonQueryAsync(CancellationToken.None);
+            command.Parameters.Clear();
+            await SqlAuditLog.AddAsync(command, RecordOf(revocation, revokedBy, reason));
             return (long?)number;
         }), cancellationToken);
+
+    private static AuditRecord RecordOf(Revocation revocation, string revokedBy, string reason)
+    {
+        var (action, target) = revocation switch
+        {
+            { TokenId.Length: > 0 } => ("token_revoked", revocation.TokenId),
+            { UserId.Length: > 0, RoomId.Length: > 0 } => ("member_revoked", revocation.UserId),
+            { UserId.Length: > 0 } => ("user_revoked", revocation.UserId),
+            _ => ("room_revoked", ""),
+        };
+        return new AuditRecord(Guid.CreateVersion7().ToString(), revocation.RevokedAtMs, revokedBy, action, revocation.RoomId, target, reason);
+    }
 
     public Task<IReadOnlyList<Revocation>> ReadAsync(long after, long nowMs, int limit, CancellationToken cancellationToken) => dialect.TryAsync(async () =>
     {

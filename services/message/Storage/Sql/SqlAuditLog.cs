@@ -1,0 +1,51 @@
+using System.Data.Common;
+
+namespace Tertulia.Messages.Storage.Sql;
+
+/// <summary>The audit log on SQLite or PostgreSQL.</summary>
+internal sealed class SqlAuditLog(ISqlDialect dialect) : IAuditLog
+{
+    private const string Insert = """
+        insert into audit (id, at_ms, actor_id, action, room_id, target_id, detail)
+        values (@audit_id, @audit_at, @audit_actor, @audit_action, @audit_room, @audit_target, @audit_detail)
+        """;
+
+    private const string Before = """
+        select id, at_ms, actor_id, action, room_id, target_id, detail from audit
+        where (at_ms, id) < (@at, @id) and (@actor = '' or actor_id = @actor) and (@action = '' or action = @action)
+            and (@room = '' or room_id = @room) and (@target = '' or target_id = @target)
+        order by at_ms desc, id desc limit @limit
+        """;
+
+    /// <summary>Writes one in the transaction of a command, whose parameters stay.</summary>
+    public static async Task AddAsync(DbCommand command, AuditRecord record)
+    {
+        command.Parameters.Add(command.Parameter("audit_id", record.Id));
+        command.Parameters.Add(command.Parameter("audit_at", record.AtMs));
+        command.Parameters.Add(command.Parameter("audit_actor", record.ActorId));
+        command.Parameters.Add(command.Parameter("audit_action", record.Action));
+        command.Parameters.Add(command.Parameter("audit_room", record.RoomId));
+        command.Parameters.Add(command.Parameter("audit_target", record.TargetId));
+        command.Parameters.Add(command.Parameter("audit_detail", record.Detail));
+        command.CommandText = Insert;
+        await command.ExecuteNonQueryAsync(CancellationToken.None);
+    }
+
+    public Task<IReadOnlyList<AuditRecord>> ReadAsync(
+        AuditFilter filter, long beforeMs, string beforeId, int limit, CancellationToken cancellationToken) => dialect.TryAsync(async () =>
+    {
+        await using var connection = await dialect.OpenAsync();
+        await using var command = connection.CreateCommand(
+            Before, ("at", beforeMs), ("id", beforeId), ("actor", filter.ActorId), ("action", filter.Action), ("room", filter.RoomId), ("target", filter.TargetId),
+            ("limit", limit));
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        var found = new List<AuditRecord>();
+        while (await reader.ReadAsync(CancellationToken.None))
+        {
+            found.Add(new AuditRecord(
+                reader.GetString(0), reader.GetInt64(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetString(5), reader.GetString(6)));
+        }
+
+        return (IReadOnlyList<AuditRecord>)found;
+    }, cancellationToken);
+}
