@@ -1,5 +1,7 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Tertulia.Bus;
+using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Following;
@@ -88,6 +90,8 @@ public static class MessageServiceSetup
 
     private static void AddReading(this IServiceCollection services)
     {
+        services.AddServiceClient<PresenceService.PresenceServiceClient>("presence");
+        services.TryAddSingleton<UserEventSender>();
         services.AddSingleton<UnreadCounts>();
         services.AddSingleton<MarkWriter>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<MarkWriter>());

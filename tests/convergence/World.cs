@@ -131,7 +131,8 @@ internal sealed class World : ICluster
     {
         var builder = NewBuilder("message",
         [
-            $"--urls={place.Http}", $"--Listen:Http2={place.Http2}", "--Store:Kind=Sqlite", $"--Store:Path={Path.Combine(_folder, "tertulia.db")}", "--Store:Synchronous=Normal",
+            $"--urls={place.Http}", $"--Listen:Http2={place.Http2}", $"--Services:presence={_presence}", "--Store:Kind=Sqlite",
+            $"--Store:Path={Path.Combine(_folder, "tertulia.db")}", "--Store:Synchronous=Normal",
         ]);
         builder.Services.AddMessageService();
         ShareBus(builder);

@@ -158,9 +158,6 @@ internal sealed partial class NodeInbox(
             case Ephemeral.BodyOneofCase.ReadReceipt:
                 room.OnReadReceipt(ephemeral.UserId, ephemeral.ReadReceipt.Seq);
                 break;
-            case Ephemeral.BodyOneofCase.Unread:
-                room.OnUnread(ephemeral.UserId, ephemeral.Unread);
-                break;
         }
     }
 

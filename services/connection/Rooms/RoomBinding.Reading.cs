@@ -1,5 +1,4 @@
 using Tertulia.Connections.Events;
-using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Rooms;
 
@@ -12,22 +11,6 @@ internal sealed partial class RoomBinding
         lock (Gate)
         {
             OfferPassing(new ReadReceiptEvent(RoomId, userId, seq), userId);
-        }
-    }
-
-    /// <summary>A user's mark was moved: the user's own members are told.</summary>
-    public void OnUnread(string userId, Marked mark)
-    {
-        var unread = new UnreadEvent(RoomId, mark);
-        lock (Gate)
-        {
-            foreach (var member in _members.Span)
-            {
-                if (member.UserId == userId)
-                {
-                    member.OfferPassing(unread);
-                }
-            }
         }
     }
 }

@@ -11,7 +11,8 @@ internal static class UserEventSetup
         .AddSingleton<UserEvents>()
         .AddUserEvent<NotificationView>()
         .AddUserEvent<NotificationCountView>()
-        .AddUserEvent<NotificationReadView>();
+        .AddUserEvent<NotificationReadView>()
+        .AddUserEvent<UnreadView>();
 
     /// <summary>A kind of event.</summary>
     public static IServiceCollection AddUserEvent<THandler>(this IServiceCollection services)

@@ -10,7 +10,8 @@ namespace Tertulia.Messages.Reading;
 /// <summary>Writes the marks of all flush loops, the newest of each user and room together in one transaction, and then answers the nodes.</summary>
 /// <remarks>What is not written when the process ends is not answered: the nodes send it again to the partition's next owner.</remarks>
 internal sealed partial class MarkWriter(
-    IReadMarks marks, IMessageStore store, ILiveBus bus, ProcessIdentity identity, TimeProvider time, ILogger<MarkWriter> logger) : BackgroundService
+    IReadMarks marks, IMessageStore store, ILiveBus bus, UserEventSender users, ProcessIdentity identity, TimeProvider time, ILogger<MarkWriter> logger)
+    : BackgroundService
 {
     /// <summary>Time that marks gather before they are written: at most 20 transactions a second, however many users read.</summary>
     public static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(50);
@@ -20,9 +21,14 @@ internal sealed partial class MarkWriter(
 
     private const int MaxMarks = 5_000; // Of a transaction.
     private const int MaxSends = 5; // Of one message to a node: then the client is told `unavailable` by its node.
+    private const int MaxUntold = 64;
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
 
     private readonly Channel<PendingMark> _waiting = Channel.CreateUnbounded<PendingMark>(new UnboundedChannelOptions { SingleReader = true });
+
+    // Presence may be slow to say where users are: what is told waits here, and the oldest is given up. Devices learn of it when they come back.
+    private readonly Channel<List<UserEvent>> _untold = Channel.CreateBounded<List<UserEvent>>(
+        new BoundedChannelOptions(MaxUntold) { SingleReader = true, FullMode = BoundedChannelFullMode.DropOldest });
     private long _waitingBytes;
 
     /// <summary>As much waits as may.</summary>
@@ -54,20 +60,55 @@ internal sealed partial class MarkWriter(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var batch = new List<PendingMark>();
+        var telling = TellAsync(stoppingToken);
         try
         {
-            while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
-            {
-                await Task.Delay(Gather, stoppingToken); // The machine's clock, not a test's: it is about the disk.
-                while (batch.Count < MaxMarks && _waiting.Reader.TryRead(out var mark))
-                {
-                    batch.Add(mark);
-                    Interlocked.Add(ref _waitingBytes, -mark.Bytes);
-                }
+            await WriteAllAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            LogStopped();
+        }
+        finally
+        {
+            _untold.Writer.TryComplete();
+            await telling;
+        }
+    }
 
-                await WriteAsync(batch, stoppingToken);
-                batch.Clear();
+    private async Task WriteAllAsync(CancellationToken stoppingToken)
+    {
+        var batch = new List<PendingMark>();
+
+        while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
+        {
+            await Task.Delay(Gather, stoppingToken); // The machine's clock, not a test's: it is about the disk.
+            while (batch.Count < MaxMarks && _waiting.Reader.TryRead(out var mark))
+            {
+                batch.Add(mark);
+                Interlocked.Add(ref _waitingBytes, -mark.Bytes);
+            }
+
+            await WriteAsync(batch, stoppingToken);
+            batch.Clear();
+        }
+    }
+
+    // One after the other, so that every device hears of the marks in the order in which they were written.
+    private async Task TellAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await foreach (var told in _untold.Reader.ReadAllAsync(stoppingToken))
+            {
+                try
+                {
+                    await users.SendAsync(told, stoppingToken);
+                }
+                catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+                {
+                    LogNotSent(exception);
+                }
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -80,6 +121,7 @@ internal sealed partial class MarkWriter(
     {
         var changes = new ReadChanges(batch);
         var reads = new NodeReads(identity.Id);
+        List<UserEvent> unread = [];
         try
         {
             if (changes.Marks.Count > 0)
@@ -89,7 +131,7 @@ internal sealed partial class MarkWriter(
 
             Dictionary<MemberKey, ReadState> states = [];
             await TryAsync(async () => states = await marks.ReadAsync(changes.Readers, CancellationToken.None), cancellationToken);
-            changes.Tell(reads, states, store.Epoch);
+            unread = changes.Tell(reads, states, store.Epoch);
         }
         catch (StoreRejectedException exception)
         {
@@ -100,6 +142,11 @@ internal sealed partial class MarkWriter(
         foreach (var round in reads.Rounds)
         {
             await SendAsync(round, cancellationToken);
+        }
+
+        if (unread.Count > 0)
+        {
+            _untold.Writer.TryWrite(unread);
         }
     }
 

@@ -32,9 +32,11 @@ internal sealed class ReadChanges
     /// <summary>Whose state is to be read for the answers.</summary>
     public IReadOnlyCollection<MemberKey> Readers => _changes.Keys;
 
-    /// <summary>The marks are durable: answers their commands, and tells the users' other devices and the other users of small rooms.</summary>
-    public void Tell(NodeReads nodes, Dictionary<MemberKey, ReadState> states, string epoch)
+    /// <summary>The marks are durable: answers their commands, and tells the other users of small rooms.</summary>
+    /// <returns>What the users' devices are told.</returns>
+    public List<UserEvent> Tell(NodeReads nodes, Dictionary<MemberKey, ReadState> states, string epoch)
     {
+        var unread = new List<UserEvent>();
         foreach (var pending in _batch)
         {
             nodes.Reply(pending.Submitted, states.TryGetValue(pending.Mark.Reader, out var state)
@@ -49,19 +51,20 @@ internal sealed class ReadChanges
                 continue;
             }
 
-            var unread = new Ephemeral { RoomId = reader.RoomId, UserId = reader.UserId, Unread = MarkedOf(state, epoch) };
-            var receipt = change.IsReceipt
-                ? new Ephemeral { RoomId = reader.RoomId, UserId = reader.UserId, ReadReceipt = new ReadReceipt { Seq = state.Seq } }
-                : null;
+            unread.Add(new UserEvent { UserId = reader.UserId, Unread = new RoomUnread { RoomId = reader.RoomId, Mark = MarkedOf(state, epoch) } });
+            if (!change.IsReceipt)
+            {
+                continue;
+            }
+
+            var receipt = new Ephemeral { RoomId = reader.RoomId, UserId = reader.UserId, ReadReceipt = new ReadReceipt { Seq = state.Seq } };
             foreach (var nodeId in change.Subscribers)
             {
-                nodes.Tell(nodeId, unread);
-                if (receipt is not null)
-                {
-                    nodes.Tell(nodeId, receipt);
-                }
+                nodes.Tell(nodeId, receipt);
             }
         }
+
+        return unread;
     }
 
     /// <summary>None of it was written.</summary>

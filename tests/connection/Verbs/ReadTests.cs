@@ -43,14 +43,14 @@ public sealed class ReadTests : IAsyncLifetime
     public async Task All_devices_of_the_user_hear_of_the_mark_and_all_others_of_the_receipt()
     {
         var phone = await _node.JoinedAsync("ana", "lobby", seq: 12);
-        var laptop = await _node.JoinedAsync("ana", "lobby", seq: 12);
+        var laptop = await _node.ConnectAsync("ana"); // Shows a list of rooms.
         var bruno = await _node.JoinedAsync("bruno", "lobby", seq: 12);
 
         await _node.TellAsync(new NodeBatch
         {
+            UserEvents = { new UserEvent { UserId = "ana", Unread = new RoomUnread { RoomId = "lobby", Mark = Marked(7, unread: 3, lastSeq: 12) } } },
             Ephemerals =
             {
-                new Ephemeral { RoomId = "lobby", UserId = "ana", Unread = Marked(7, unread: 3, lastSeq: 12) },
                 new Ephemeral { RoomId = "lobby", UserId = "ana", ReadReceipt = new ReadReceipt { Seq = 7 } },
             },
         });

@@ -49,8 +49,8 @@ public sealed class ReadVerbTests : IAsyncLifetime
         var marked = new Marked { Epoch = _replica.Store.Epoch, ReadSeq = 6, Unread = 2, LastSeq = 9 };
         Assert.Equal(marked, reply.Marked);
         Assert.Equal(6, (await StateAsync("bruno")).Seq);
-        var unread = await other.EphemeralAsync(Ephemeral.BodyOneofCase.Unread);
-        Assert.Equal(("lobby", "bruno", marked), (unread.RoomId, unread.UserId, unread.Unread));
+        var unread = await other.UserEventAsync(UserEvent.BodyOneofCase.Unread);
+        Assert.Equal(("bruno", new RoomUnread { RoomId = "lobby", Mark = marked }), (unread.UserId, unread.Unread));
         var receipt = await other.EphemeralAsync(Ephemeral.BodyOneofCase.ReadReceipt);
         Assert.Equal(("lobby", "bruno", 6L), (receipt.RoomId, receipt.UserId, receipt.ReadReceipt.Seq));
     }

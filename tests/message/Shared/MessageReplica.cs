@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Tertulia.Bus;
+using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Storage;
 
@@ -72,6 +73,7 @@ internal sealed class MessageReplica : IAsyncDisposable
         builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Services.AddLiveBus().AddMessageService();
         builder.Services.AddSingleton(bus is null ? backbone.Bus : bus(backbone.Bus));
+        builder.Services.AddSingleton(new PresenceService.PresenceServiceClient(new NoPresence()));
         services?.Invoke(builder.Services);
         builder.Services.AddSingleton(backbone.Queue);
         if (store is not null)

@@ -16,6 +16,7 @@ internal sealed class TestNode : IAsyncDisposable
     private readonly List<RoomTopology> _topologies = [];
     private readonly List<PartitionOwner> _owners = [];
     private readonly List<Ephemeral> _ephemerals = [];
+    private readonly List<UserEvent> _userEvents = [];
     private readonly Dictionary<int, (string ReplicaId, long Epoch)> _routes = [];
     private readonly List<Command> _underWay = [];
     private IAsyncDisposable? _reception;
@@ -110,6 +111,15 @@ internal sealed class TestNode : IAsyncDisposable
         return found;
     }
 
+    /// <summary>The next event for a user's devices that was not taken yet.</summary>
+    public async Task<UserEvent> UserEventAsync(UserEvent.BodyOneofCase body)
+    {
+        await ReceiveUntilAsync(() => _userEvents.Exists(told => told.BodyCase == body), $"an event {body} for a user");
+        var found = _userEvents.Find(told => told.BodyCase == body)!;
+        _userEvents.Remove(found);
+        return found;
+    }
+
     /// <summary>Ephemerals that came and were not taken.</summary>
     public IReadOnlyList<Ephemeral> Ephemerals => _ephemerals;
 
@@ -173,6 +183,7 @@ internal sealed class TestNode : IAsyncDisposable
         _topologies.AddRange(batch.Topologies);
         _owners.AddRange(batch.Owners);
         _ephemerals.AddRange(batch.Ephemerals);
+        _userEvents.AddRange(batch.UserEvents);
         foreach (var room in batch.Rooms)
         {
             if (!_events.TryGetValue(room.RoomId, out var events) || EpochOf(room.RoomId) != room.Epoch)

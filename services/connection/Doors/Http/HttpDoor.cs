@@ -34,6 +34,7 @@ internal static class HttpDoor
         MessageChangeEndpoints.Map(api);
         RoomEndpoints.Map(api);
         NotificationEndpoints.Map(api);
+        SearchEndpoints.Map(api);
         TrailEndpoints.Map(api);
         CommandEndpoints.Map(api);
         PresenceEndpoints.Map(api);

@@ -81,13 +81,15 @@ internal static class MessageEndpoints
     /// <param name="roomId">The room.</param>
     /// <param name="beforeSeq">Exclusive upper bound, from 1.</param>
     /// <param name="afterSeq">Exclusive lower bound, from 0; not with the other one.</param>
+    /// <param name="around">Id of the message that the page is around; without bounds.</param>
     /// <param name="limit">Messages, 1 to 100; default 50.</param>
     /// <param name="caller">Who asks.</param>
     /// <param name="messages">Decides who may read.</param>
     /// <param name="reads">Tries again while the service is late.</param>
     /// <param name="cancellationToken">The client went.</param>
     internal static async Task<IResult> ListAsync(
-        string roomId, [FromQuery(Name = "before_seq")] long? beforeSeq, [FromQuery(Name = "after_seq")] long? afterSeq, int? limit,
+        string roomId, [FromQuery(Name = "before_seq")] long? beforeSeq, [FromQuery(Name = "after_seq")] long? afterSeq,
+        [FromQuery(Name = "around_message_id")] string? around, int? limit,
         Caller caller, MessageService.MessageServiceClient messages, PatientReads reads, CancellationToken cancellationToken)
     {
         if (limit is < 1 or > LimitOptions.MaxHistoryPage || beforeSeq is < 1 || afterSeq is < 0 || (beforeSeq is not null && afterSeq is not null))
@@ -106,14 +108,21 @@ internal static class MessageEndpoints
             asked.AfterSeq = after;
         }
 
+        asked.AroundMessageId = around ?? "";
         var page = await reads.BeginHistory().ReadAsync(options => messages.GetHistoryAsync(asked, options), cancellationToken);
-        var items = EventSize.Fit(page.Messages, HttpJson.MaxPageBytes, fromEnd: afterSeq is null);
+        var shown = around is { Length: > 0 } ? HistoryEvent.FitAround(roomId, null, page, HttpJson.MaxPageBytes) : null;
+        var items = shown?.Items ?? EventSize.Fit(page.Messages, HttpJson.MaxPageBytes, fromEnd: afterSeq is null);
         return HttpJson.Ok(json =>
         {
             json.WriteString("room_id"u8, roomId);
             FrameJson.WriteOptional(json, "epoch"u8, page.Epoch);
             FrameJson.WriteMessages(json, "items"u8, items);
             json.WriteBoolean("has_more"u8, page.HasMore || items.Count < page.Messages.Count);
+            if (shown is { Around: { } ends })
+            {
+                json.WriteBoolean("has_more_before"u8, ends.HasMoreBefore);
+                json.WriteBoolean("has_more_after"u8, ends.HasMoreAfter);
+            }
         });
     }
 
@@ -220,7 +229,10 @@ internal sealed record ReactionItem(string Emoji, long Count, IReadOnlyList<stri
 /// <param name="Epoch">Of the seqs.</param>
 /// <param name="Items">Ascending by seq.</param>
 /// <param name="HasMore">There are more in the direction of the page.</param>
-internal sealed record MessagesAnswer(string RoomId, string? Epoch, IReadOnlyList<MessageItem> Items, bool HasMore);
+/// <param name="HasMoreBefore">Of a page around a message: there are older ones.</param>
+/// <param name="HasMoreAfter">Of a page around a message: there are newer ones.</param>
+internal sealed record MessagesAnswer(
+    string RoomId, string? Epoch, IReadOnlyList<MessageItem> Items, bool HasMore, bool? HasMoreBefore, bool? HasMoreAfter);
 
 /// <summary>Answer of <c>GET messages/{id}</c>.</summary>
 /// <param name="Message">Its fields stand beside the room's.</param>

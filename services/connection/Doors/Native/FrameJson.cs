@@ -157,6 +157,14 @@ internal static class FrameJson
         json.WriteEndArray();
     }
 
+    /// <summary><c>read_seq, unread, last_seq</c>.</summary>
+    public static void WriteMark(Utf8JsonWriter json, Marked mark)
+    {
+        json.WriteNumber("read_seq"u8, mark.ReadSeq);
+        json.WriteNumber("unread"u8, mark.Unread);
+        json.WriteNumber("last_seq"u8, mark.LastSeq);
+    }
+
     /// <summary><c>items:[{room_id, id, seq, …}], has_more, cursor</c>.</summary>
     public static void WriteSearch(Utf8JsonWriter json, SearchEvent found)
     {

@@ -257,7 +257,7 @@ internal static class NativeEncoders
     {
         var json = FrameJson.BeginData("unread"u8, unread.RoomId, epoch: unread.Mark.Epoch, reference: unread.Ref);
         json.WriteString("room_id"u8, unread.RoomId);
-        WriteMark(json, unread.Mark);
+        FrameJson.WriteMark(json, unread.Mark);
         return json;
     }
 
@@ -355,17 +355,10 @@ internal static class NativeEncoders
         json.WriteNumber("count"u8, room.Online);
         if (room.Snapshot.Mark is { } mark)
         {
-            WriteMark(json, mark);
+            FrameJson.WriteMark(json, mark);
         }
 
         FrameJson.WriteUsers(json, "active_users"u8, room.ActiveUsers);
-    }
-
-    private static void WriteMark(Utf8JsonWriter json, Marked mark)
-    {
-        json.WriteNumber("read_seq"u8, mark.ReadSeq);
-        json.WriteNumber("unread"u8, mark.Unread);
-        json.WriteNumber("last_seq"u8, mark.LastSeq);
     }
 
     private static void WriteLimits(Utf8JsonWriter json, LimitOptions limits)
