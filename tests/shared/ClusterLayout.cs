@@ -18,6 +18,9 @@ public sealed record ClusterLayout
     /// <summary>Replicas of the notification service; default 1.</summary>
     public int Notifications { get; init; } = 1;
 
+    /// <summary>Programs that run in the place of a service's own, by the service's name, which is their first argument.</summary>
+    public IReadOnlyDictionary<string, string> Hosts { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Port of the first gateway; default a free one. The others always take free ones.</summary>
     public int? GatewayPort { get; init; }
 

@@ -182,9 +182,10 @@ public sealed class ClusterProcesses : IAsyncDisposable
             ? await PrivatePostgres.StartAsync(Path.Combine(_directory, "postgres"), Path.Combine(LogDirectory, "postgres.log"), cancellationToken)
             : null;
 
-    private static Plan[] Plans(string service, string project, string assembly, int count) =>
+    private Plan[] Plans(string service, string project, string assembly, int count) =>
         count == 0 ? [] : [.. Enumerable.Range(1, count).Select(number =>
-            new Plan($"{service}-{number}", Repository.Program(project, assembly), FreePorts.Next(), FreePorts.Next()))];
+            new Plan(
+                $"{service}-{number}", _layout.Hosts.TryGetValue(service, out var host) ? [host, service] : [Repository.Program(project, assembly)], FreePorts.Next(), FreePorts.Next()))];
 
     private static string Addresses(Plan[] plans) => string.Join(';', plans.Select(plan => Local(plan.Http2Port)));
 
@@ -209,12 +210,12 @@ public sealed class ClusterProcesses : IAsyncDisposable
             ["Listen__Http2"] = Local(plan.Http2Port),
         };
         return new ServerStart(
-            plan.Name, "dotnet", [plan.Program], Path.Combine(LogDirectory, plan.Name + ".log"), Ready.Answers(new Uri(Local(plan.Port) + "/health/ready")))
+            plan.Name, "dotnet", plan.Arguments, Path.Combine(LogDirectory, plan.Name + ".log"), Ready.Answers(new Uri(Local(plan.Port) + "/health/ready")))
         {
             Environment = own,
             Url = new Uri(Local(plan.Port)),
         };
     }
 
-    private sealed record Plan(string Name, string Program, int Port, int Http2Port);
+    private sealed record Plan(string Name, IReadOnlyList<string> Arguments, int Port, int Http2Port);
 }
