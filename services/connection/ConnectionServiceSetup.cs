@@ -57,6 +57,7 @@ public static class ConnectionServiceSetup
 
     // Services stop in the opposite order of these: the inbox is the last to go.
     private static IServiceCollection AddAnnouncing(this IServiceCollection services) => services
+        .AddSingleton<ServerOrders>()
         .AddRunning<NodeInbox>()
         .AddReadinessCheck<NodeInbox>("inbox")
         .AddRunning<PresenceReporter>()

@@ -39,6 +39,11 @@ public sealed class AuthOptions
     /// <summary>File that holds the public keys instead.</summary>
     public string? PublicKeysFile { get; set; }
 
+    /// <summary>Keys of backends that use the server API, as <c>name:hash</c>: the name under which the service acts, and the SHA-256 of its key in hexadecimal
+    /// (<c>printf %s "$KEY" | sha256sum</c>). A key is sent as <c>X-Api-Key</c>; make it of 32 random bytes or more.</summary>
+    /// <value>Default none.</value>
+    public IList<string> ServiceKeys { get; } = [];
+
     /// <summary>Where the issuer publishes its keys (RFC 7517). Fetched when first needed, again when a token names an unknown key, and after <see cref="JwksMaxAge"/>.</summary>
     public string? JwksUrl { get; set; }
 

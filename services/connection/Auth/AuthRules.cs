@@ -18,6 +18,11 @@ internal sealed class AuthRules(IHostEnvironment environment) : IValidateOptions
             return ValidateOptionsResult.Fail("Auth:JwksUrl is not an http(s) URL.");
         }
 
+        if (options.ServiceKeys.Any(entry => ServiceKeys.Parse(entry) is null) || options.ServiceKeys.Select(ServiceKeys.Parse).DistinctBy(key => key?.Hash).Count() != options.ServiceKeys.Count)
+        {
+            return ValidateOptionsResult.Fail("Auth:ServiceKeys: an entry is not name:hash, with the SHA-256 of a key as 64 hexadecimal digits, or a key is there twice.");
+        }
+
         try
         {
             StaticKeys.Load(options);

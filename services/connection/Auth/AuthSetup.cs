@@ -22,6 +22,7 @@ internal static class AuthSetup
         services.AddSingleton<SigningKeys>();
         services.AddSingleton<Revocations>();
         services.AddSingleton<TokenValidator>();
+        services.AddSingleton<ServiceKeys>();
         services.AddSingleton<RequestIdentity>();
         services.AddHostedService<AuthNotice>();
         return services;

@@ -8,7 +8,7 @@ namespace Tertulia.Connections.Auth;
 
 /// <summary>Who sends a request, by its token: <c>Authorization</c>, then <c>Sec-WebSocket-Protocol</c>, then the query's <c>token</c>; in mode Development at last
 /// by <c>?user_id=&amp;username=</c> (PROTOCOL §8).</summary>
-internal sealed class RequestIdentity(TokenValidator tokens, Revocations revocations, IOptions<AuthOptions> options, TimeProvider time)
+internal sealed class RequestIdentity(TokenValidator tokens, ServiceKeys keys, Revocations revocations, IOptions<AuthOptions> options, TimeProvider time)
 {
     private const string Bearer = "Bearer ";
     private const string SubprotocolBearer = "bearer.";
@@ -17,6 +17,11 @@ internal sealed class RequestIdentity(TokenValidator tokens, Revocations revocat
     /// <returns>The caller; or why the first token found is refused; or neither when there is none (<see cref="ErrorCode.Unspecified"/>).</returns>
     public async ValueTask<(Caller? Caller, ErrorCode Error)> OfAsync(HttpRequest request, CancellationToken cancellationToken)
     {
+        if (request.Headers[ServiceKeys.Header].ToString() is { Length: > 0 } key)
+        {
+            return keys.Find(key) is { } service ? (service, ErrorCode.Unspecified) : (null, ErrorCode.InvalidToken);
+        }
+
         if (TokenOf(request) is { } token)
         {
             return await tokens.ValidateAsync(token, cancellationToken);

@@ -15,7 +15,7 @@ namespace Tertulia.Connections.Rooms;
 internal sealed partial class NodeInbox(
     ILiveBus bus, ProcessIdentity node, RoomHub hub, PendingAcks pending, GapRepair repair, Subscriptions subscriptions, SubmitBatcher batcher, TypingTracker typing,
     PresenceReporter reporter, PresenceFlow presence, WatchList watches, RoomCounts counts, RateExchange rates, SharedUsers shared, UserEvents users, Trails trails,
-    TimeProvider time, ILogger<NodeInbox> logger)
+    ServerOrders orders, TimeProvider time, ILogger<NodeInbox> logger)
     : BackgroundService, IHealthCheck
 {
     private volatile bool _receiving;
@@ -123,6 +123,7 @@ internal sealed partial class NodeInbox(
 
         shared.OnBatch(batch);
         trails.OnBatch(batch);
+        orders.OnBatch(batch);
         foreach (var chosen in batch.Chosen)
         {
             presence.OnChosen(chosen);

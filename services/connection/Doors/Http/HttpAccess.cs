@@ -14,8 +14,9 @@ namespace Tertulia.Connections.Doors.Http;
 
 /// <summary>How an endpoint of the HTTP API is guarded; of several the last one counts.</summary>
 /// <param name="Allowance">From which allowance a request is taken: <see cref="Allowance.Event"/> or <see cref="Allowance.Free"/>.</param>
+/// <param name="ServicesOnly">For services and admins, whose requests are not counted.</param>
 /// <param name="MaxBodyBytes">Bytes of a request's body at most; null: as many as a frame of a socket may have.</param>
-internal sealed record HttpGuard(Allowance Allowance = Allowance.Event, int? MaxBodyBytes = null);
+internal sealed record HttpGuard(Allowance Allowance = Allowance.Event, int? MaxBodyBytes = null, bool ServicesOnly = false);
 
 /// <summary>What every request of the HTTP API passes before its endpoint: the token, the allowance of its user, the size of its body, the form of the ids in its
 /// path. And the one place where a failed call or a bug becomes a problem.</summary>
@@ -72,6 +73,12 @@ internal sealed partial class HttpAccess(
             }
 
             return new Refused(error);
+        }
+
+        if (guard.ServicesOnly)
+        {
+            context.Features.Set(caller);
+            return caller.IsPrivileged ? null : new Refused(ErrorCode.Forbidden);
         }
 
         var allowed = guard.Allowance == Allowance.Free

@@ -40,6 +40,7 @@ internal static class HttpDoor
         PresenceEndpoints.Map(api);
         SyncEndpoints.Map(api);
         EventStreams.Map(api);
+        ServerEndpoints.Map(api);
         SecurityEndpoints.Map(api);
         app.MapOpenApiDocuments();
         DevelopmentTokens.Map(app)?

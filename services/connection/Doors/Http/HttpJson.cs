@@ -31,6 +31,10 @@ internal sealed class HttpJson : IResult
     /// <param name="write">Writes the fields of the answer's object.</param>
     public static HttpJson Created(string location, Action<Utf8JsonWriter> write) => Make(StatusCodes.Status201Created, location, write);
 
+    /// <summary>202: it is on its way.</summary>
+    /// <param name="write">Writes the fields of the answer's object.</param>
+    public static HttpJson Accepted(Action<Utf8JsonWriter> write) => Make(StatusCodes.Status202Accepted, null, write);
+
     /// <inheritdoc />
     public async Task ExecuteAsync(HttpContext httpContext)
     {

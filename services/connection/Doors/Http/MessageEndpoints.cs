@@ -44,7 +44,15 @@ internal static class MessageEndpoints
     internal static async Task<IResult> SendAsync(
         string roomId, HttpRequest request, Caller caller, HttpCommands commands, MessageService.MessageServiceClient messages, CancellationToken cancellationToken)
     {
-        var (command, refused) = await commands.ReadAsync<MessageCommand>(request, "message", roomId, cancellationToken);
+        var (body, refused) = await HttpCommands.ReadBodyAsync(request, cancellationToken);
+        return refused ?? await SendBodyAsync(roomId, request, body, caller, commands, messages, cancellationToken);
+    }
+
+    /// <summary>As the endpoint, of a body that was read already.</summary>
+    internal static async Task<IResult> SendBodyAsync(
+        string roomId, HttpRequest request, byte[] body, Caller caller, HttpCommands commands, MessageService.MessageServiceClient messages, CancellationToken cancellationToken)
+    {
+        var (command, refused) = commands.Read<MessageCommand>(request, body, "message", roomId);
         if (command is null)
         {
             return refused!;
