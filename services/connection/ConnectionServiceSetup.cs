@@ -53,6 +53,7 @@ public static class ConnectionServiceSetup
         .AddServiceClient<MessageService.MessageServiceClient>("message")
         .AddServiceClient<SecurityService.SecurityServiceClient>("message")
         .AddServiceClient<PresenceService.PresenceServiceClient>("presence")
+        .AddServiceClient<PushService.PushServiceClient>("notification")
         .AddServiceClient<NotificationService.NotificationServiceClient>("notification");
 
     // Services stop in the opposite order of these: the inbox is the last to go.

@@ -31,6 +31,7 @@ public static class NotificationServiceSetup
     /// <summary>Maps the gRPC services, and the commands for operators.</summary>
     public static WebApplication MapNotificationService(this WebApplication app)
     {
+        app.MapGrpcService<PushGrpc>();
         var admin = app.MapAdmin();
         FailedJobEndpoints.Map(admin);
         WebhookEndpoints.Map(admin);

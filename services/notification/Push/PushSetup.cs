@@ -4,6 +4,7 @@ using Tertulia.Hosting;
 using Tertulia.Notifications.Egress;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Jobs;
+using Tertulia.Sql;
 
 namespace Tertulia.Notifications.Push;
 
@@ -23,6 +24,7 @@ internal static class PushSetup
         services.AddSingleton<IInboxListener, InboxPushes>();
         services.AddSingleton<PresenceFocus>();
         services.AddSingleton<FocusedRooms>(provider => provider.GetRequiredService<PresenceFocus>().OfAsync);
+        services.AddGrpc().AddServiceOptions<PushGrpc>(grpc => grpc.Interceptors.Add<StoreInterceptor>());
         services.AddSingleton<IJobHandler, PushUserHandler>();
         services.AddSingleton<IJobHandler, PushHandler>();
     }

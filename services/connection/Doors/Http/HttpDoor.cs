@@ -38,6 +38,7 @@ internal static class HttpDoor
         TrailEndpoints.Map(api);
         CommandEndpoints.Map(api);
         PresenceEndpoints.Map(api);
+        PushEndpoints.Map(api);
         SyncEndpoints.Map(api);
         EventStreams.Map(api);
         ServerEndpoints.Map(api);

@@ -69,6 +69,7 @@ internal sealed class HttpHost : IAsyncDisposable
         builder.Services.AddSingleton(new SecurityService.SecurityServiceClient(calls));
         builder.Services.AddSingleton(new PresenceService.PresenceServiceClient(calls));
         builder.Services.AddSingleton(new NotificationService.NotificationServiceClient(calls));
+        builder.Services.AddSingleton(new PushService.PushServiceClient(calls));
         builder.Services.AddSingleton<TimeProvider>(time);
         var app = builder.Build();
         app.MapDefaults();
