@@ -70,7 +70,7 @@ public abstract class InboxConformance : IAsyncLifetime
         ]);
 
         Assert.Equal(["1 mention id-ana-a ANA · lobby: hola @bruno y @CARLA, no `@eva` ni eva@x.org"], await InboxAsync("bruno"));
-        Assert.Equal(1, (await InboxAsync("carla")).Count);
+        Assert.Single(await InboxAsync("carla"));
         Assert.Equal(["1 mention id-bruno-c BRUNO · lobby: @<eva>: mira"], await InboxAsync("eva"));
         Assert.Empty(await InboxAsync("ana"));
         Assert.Empty(await InboxAsync("zoe"));
