@@ -133,7 +133,9 @@ internal static class NotificationEndpoints
         }
     });
 
-    private static async Task<(TBody? Body, Refused? Refused)> BodyAsync<TBody>(HttpRequest request, CancellationToken cancellationToken)
+    /// <summary>A body as an object of its type.</summary>
+    /// <returns>The body, or why it is refused: the field that is wrong where one is.</returns>
+    internal static async Task<(TBody? Body, Refused? Refused)> BodyAsync<TBody>(HttpRequest request, CancellationToken cancellationToken)
         where TBody : class
     {
         if (!request.HasJsonContentType())

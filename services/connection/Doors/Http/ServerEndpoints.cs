@@ -27,6 +27,7 @@ internal static class ServerEndpoints
                 """)
             .TakesKey()
             .Refuses(ErrorCode.InvalidJson, ErrorCode.InvalidMessage, ErrorCode.TooLarge, ErrorCode.Forbidden, ErrorCode.RoomNotFound, ErrorCode.Overloaded);
+        ServerNotificationEndpoint.Map(api);
         api.MapPost("/broadcast", BroadcastAsync)
             .Describe("server_broadcast", "Tells those who are connected now an event of the application: a user, who is in a room, or all. Not stored.")
             .Takes<ServerBroadcastBody>("""{"user_id":"ana","event":"order_changed","payload":{"id":7}}""")
