@@ -2,6 +2,8 @@ using Grpc.Core;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.History;
+using Tertulia.Messages.Members;
+using Tertulia.Messages.Moderation;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
 using Tertulia.Messages.Searching;
@@ -13,7 +15,7 @@ namespace Tertulia.Messages;
 /// <summary>The gRPC service: reads of room state, answered by any replica from the store.</summary>
 internal sealed class MessageGrpc(
     ReadGate gate, Snapshots snapshots, HistoryPages pages, ThreadPages threads, PinPages pins, OneMessage one, UnreadCounts unread, MessageSearch search,
-    IMessageStore store) : MessageService.MessageServiceBase
+    MemberPages members, ReportPages reports, IMessageStore store) : MessageService.MessageServiceBase
 {
     private const int MaxEvents = 1_000;
     private const int MaxRooms = 1_000; // About 150 bytes each.
@@ -33,6 +35,12 @@ internal sealed class MessageGrpc(
 
     public override Task<PinsPage> GetPins(GetPinsRequest request, ServerCallContext context) =>
         gate.RunAsync(() => pins.GetAsync(request, CancellationToken.None), context.CancellationToken);
+
+    public override Task<MembersPage> ListMembers(ListMembersRequest request, ServerCallContext context) =>
+        gate.RunAsync(() => members.GetAsync(request, CancellationToken.None), context.CancellationToken);
+
+    public override Task<ReportsPage> ListReports(ListReportsRequest request, ServerCallContext context) =>
+        gate.RunAsync(() => reports.GetAsync(request, CancellationToken.None), context.CancellationToken);
 
     public override Task<SearchReply> Search(SearchRequest request, ServerCallContext context) =>
         gate.RunAsync(() => search.FindAsync(request, CancellationToken.None), context.CancellationToken);

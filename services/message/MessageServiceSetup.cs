@@ -7,6 +7,8 @@ using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Following;
 using Tertulia.Messages.History;
 using Tertulia.Messages.Joining;
+using Tertulia.Messages.Members;
+using Tertulia.Messages.Moderation;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
@@ -85,6 +87,9 @@ public static class MessageServiceSetup
         services.AddSingleton<HistoryPages>();
         services.AddSingleton<ThreadPages>();
         services.AddSingleton<PinPages>();
+        services.AddSingleton<RoomAccess>();
+        services.AddSingleton<MemberPages>();
+        services.AddSingleton<ReportPages>();
         services.AddGrpc().AddServiceOptions<MessageGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
     }
 

@@ -92,6 +92,13 @@ internal static class EventSize
         while (start < users.Count);
     }
 
+    /// <summary>A member in a list.</summary>
+    public static int Of(ListedMember member) => MessageOverhead + Of(member.UserId) + Of(member.Username) + Of(member.Role) + Of(member.InvitedBy);
+
+    /// <summary>A report in a list.</summary>
+    public static int OfReport(RoomEvent entry) => MessageOverhead + Of(entry.UserId) + Of(entry.Username) + Of(entry.Reported.MessageId)
+        + Of(entry.Reported.AuthorId) + Of(entry.Reported.Reason);
+
     /// <summary>A room in a list.</summary>
     public static int Of(RoomSummary room) => RoomOverhead + Of(room.RoomId) + Of(room.Epoch) + Of(room.Role);
 
@@ -114,6 +121,18 @@ internal static class EventSize
         }
 
         return count == messages.Count ? messages : [.. fromEnd ? messages.Skip(messages.Count - count) : messages.Take(count)];
+    }
+
+    /// <summary>The first things of a list that fit; the first of all is taken whatever its size.</summary>
+    public static IReadOnlyList<T> Fit<T>(IReadOnlyList<T> items, Func<T, int> sizeOf, int maxBytes)
+    {
+        var (count, bytes) = (0, 0);
+        while (count < items.Count && ((bytes += sizeOf(items[count])) <= maxBytes || count == 0))
+        {
+            count++;
+        }
+
+        return count == items.Count ? items : [.. items.Take(count)];
     }
 
     /// <summary>The rooms from one on that fit.</summary>

@@ -42,3 +42,33 @@ internal sealed record RoomDeletedEvent(string RoomId, string? Ref) : ServerEven
 /// <param name="MessageId">The message.</param>
 /// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
 internal sealed record ReportedEvent(string RoomId, string MessageId, string? Ref) : ServerEvent(DeliveryClass.Control);
+
+/// <summary>A page of a room's members, by user id.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+/// <param name="Items">The page.</param>
+/// <param name="HasMore">There are more after the last one.</param>
+internal sealed record MembersEvent(string RoomId, string? Ref, IReadOnlyList<ListedMember> Items, bool HasMore) : ServerEvent(DeliveryClass.Control)
+{
+    /// <summary>As much of a page as fits.</summary>
+    public static MembersEvent Fit(string roomId, string? reference, MembersPage page, int maxBytes = MaxBytes - EventSize.Overhead)
+    {
+        var items = EventSize.Fit(page.Members, EventSize.Of, maxBytes);
+        return new MembersEvent(roomId, reference, items, page.HasMore || items.Count < page.Members.Count);
+    }
+}
+
+/// <summary>A page of what was reported in a room, the newest first.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
+/// <param name="Items">Entries whose body is a reported message.</param>
+/// <param name="HasMore">There are older ones.</param>
+internal sealed record ReportsEvent(string RoomId, string? Ref, IReadOnlyList<RoomEvent> Items, bool HasMore) : ServerEvent(DeliveryClass.Control)
+{
+    /// <summary>As much of a page as fits.</summary>
+    public static ReportsEvent Fit(string roomId, string? reference, ReportsPage page, int maxBytes = MaxBytes - EventSize.Overhead)
+    {
+        var items = EventSize.Fit(page.Reports, EventSize.OfReport, maxBytes);
+        return new ReportsEvent(roomId, reference, items, page.HasMore || items.Count < page.Reports.Count);
+    }
+}

@@ -78,6 +78,26 @@ internal sealed record ReportCommand : RoomCommand
     public string? Reason { get; init; }
 }
 
+/// <summary>The client wants a page of a room's members.</summary>
+internal sealed record MembersCommand : RoomCommand
+{
+    /// <summary>Only users whose id is larger; null: from the first one.</summary>
+    public string? After { get; init; }
+
+    /// <summary>1 to 200; null when absent.</summary>
+    public int? Limit { get; init; }
+}
+
+/// <summary>The client wants a page of what was reported in a room.</summary>
+internal sealed record ReportsCommand : RoomCommand
+{
+    /// <summary>Exclusive bound; null when absent.</summary>
+    public long? BeforeSeq { get; init; }
+
+    /// <summary>1 to 100; null when absent.</summary>
+    public int? Limit { get; init; }
+}
+
 /// <summary>The client deletes a room.</summary>
 internal sealed record DeleteRoomCommand : RoomCommand;
 

@@ -19,6 +19,8 @@ internal static class VerbSetup
         .AddHandler<HistoryHandler>()
         .AddHandler<ThreadHandler>()
         .AddHandler<PinsHandler>()
+        .AddHandler<MembersHandler>()
+        .AddHandler<ReportsHandler>()
         .AddHandler<SearchHandler>()
         .AddHandler<TypingHandler>()
         .AddVerb<MessageVerb>()

@@ -1,3 +1,5 @@
+using Tertulia.Contracts;
+
 namespace Tertulia.Messages.Storage;
 
 /// <summary>What is read of rooms beside <see cref="IMessageStore"/>, with its promises about failures and callers.</summary>
@@ -8,4 +10,32 @@ internal interface IRoomReads
     /// <param name="sinceMs">Only what came after it is looked at, from the room's end on.</param>
     /// <param name="cancellationToken">Ends the caller's waiting.</param>
     Task<Dictionary<string, long>> LastSentAsync(string roomId, long sinceMs, CancellationToken cancellationToken);
+
+    /// <summary>Users who have a place in a room, by user id.</summary>
+    /// <param name="roomId">The room.</param>
+    /// <param name="afterUserId">Only users whose id is larger, compared byte by byte; empty: from the first one.</param>
+    /// <param name="withOthers">Also who is banned, muted or invited and no member.</param>
+    /// <param name="nowMs">Bans and mutes that have ended by then do not count, but are returned as they are stored. Unix milliseconds.</param>
+    /// <param name="limit">Users at most.</param>
+    /// <param name="cancellationToken">Ends the caller's waiting.</param>
+    Task<Listed<RoomUser>> ListMembersAsync(
+        string roomId, string afterUserId, bool withOthers, long nowMs, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Entries that report a message of a room, the newest first.</summary>
+    /// <param name="roomId">The room.</param>
+    /// <param name="beforeSeq">Exclusive.</param>
+    /// <param name="limit">Entries at most.</param>
+    /// <param name="cancellationToken">Ends the caller's waiting.</param>
+    Task<Listed<RoomEvent>> ListReportsAsync(string roomId, long beforeSeq, int limit, CancellationToken cancellationToken);
 }
+
+/// <summary>A page of a list.</summary>
+/// <param name="Items">In the list's order.</param>
+/// <param name="HasMore">There are more after the last one.</param>
+internal sealed record Listed<T>(List<T> Items, bool HasMore);
+
+/// <summary>A user who has a place in a room.</summary>
+/// <param name="UserId">The user.</param>
+/// <param name="Username">How it is shown.</param>
+/// <param name="Membership">The place.</param>
+internal readonly record struct RoomUser(string UserId, string Username, Membership Membership);

@@ -1,3 +1,4 @@
+using Tertulia.Contracts;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Conformance.Stores;
@@ -23,6 +24,53 @@ public abstract class RoomReadConformance(IStoreDatabase database) : StoreConfor
         Assert.Equal([("ana", TimeOf(first + 1)), ("bruno", TimeOf(first + 3))], all.OrderBy(time => time.Key, StringComparer.Ordinal).Select(time => (time.Key, time.Value)));
         Assert.Equal([("bruno", TimeOf(first + 3))], late.Select(time => (time.Key, time.Value)));
         Assert.Empty(await Reads.LastSentAsync("nowhere", sinceMs: 0, Deadline));
+    }
+
+    [Fact]
+    public async Task Members_are_listed_by_user_id_and_who_has_another_place_only_when_asked()
+    {
+        var lobby = new RoomScript("lobby");
+        await AppendedAsync(
+        [
+            .. lobby.Opening(messages: 1), lobby.Joined("bruno"), lobby.Joined("Zoe"),
+            lobby.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = "dora", Username = "Dora", Banned = true, BannedUntilMs = 5_000, Members = 3 } }),
+            lobby.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = "eva", Username = "Eva", InvitedBy = "ana", Members = 3 } }),
+            lobby.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = "gil", Username = "Gil", Muted = true, Members = 3 } }),
+            lobby.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = "hal", Username = "Hal", Members = 3 } }),
+        ]);
+        await AppendedAsync([.. new RoomScript("other").Opening(messages: 0)]);
+
+        var first = await Reads.ListMembersAsync("lobby", "", withOthers: false, nowMs: 1_000, limit: 2, Deadline);
+        var second = await Reads.ListMembersAsync("lobby", "ana", withOthers: false, nowMs: 1_000, limit: 2, Deadline);
+        var all = await Reads.ListMembersAsync("lobby", "ana", withOthers: true, nowMs: 1_000, limit: 10, Deadline);
+        var later = await Reads.ListMembersAsync("lobby", "ana", withOthers: true, nowMs: 5_000, limit: 10, Deadline);
+
+        Assert.Equal([new("Zoe", "ZOE", new Membership("member", Banned: false)), new RoomUser("ana", "ANA", new Membership("owner", Banned: false))], first.Items);
+        Assert.True(first.HasMore);
+        Assert.Equal(["bruno"], second.Items.Select(user => user.UserId));
+        Assert.False(second.HasMore);
+        Assert.Equal(["bruno", "dora", "eva", "gil"], all.Items.Select(user => user.UserId));
+        Assert.Equal(
+            [new Membership("", Banned: true, BannedUntilMs: 5_000), new Membership("", Banned: false, InvitedBy: "ana"), new Membership("", Banned: false, Muted: true)],
+            all.Items.Skip(1).Select(user => user.Membership));
+        Assert.Equal(["bruno", "eva", "gil"], later.Items.Select(user => user.UserId));
+    }
+
+    [Fact]
+    public async Task Reports_of_a_room_are_listed_the_newest_first()
+    {
+        var lobby = new RoomScript("lobby");
+        await AppendedAsync([.. lobby.Opening(messages: 1), Report("bruno"), lobby.Said("ana", "m2"), Report("carla"), Report("dora")]);
+
+        var first = await Reads.ListReportsAsync("lobby", long.MaxValue, limit: 2, Deadline);
+        var second = await Reads.ListReportsAsync("lobby", first.Items[^1].Seq, limit: 2, Deadline);
+
+        Assert.Equal([("dora", 7L), ("carla", 6L)], first.Items.Select(entry => (entry.UserId, entry.Seq)));
+        Assert.Equal((true, "spam"), (first.HasMore, first.Items[0].Reported.Reason));
+        Assert.Equal(["bruno"], second.Items.Select(entry => entry.UserId));
+        Assert.False(second.HasMore);
+
+        RoomEntry Report(string userId) => lobby.Wrote(userId, new RoomEvent { Reported = new MessageReported { MessageId = "id-ana-m1", MessageSeq = 3, AuthorId = "ana", Reason = "spam" } });
     }
 
     private static long TimeOf(long seq) => 1_700_000_000_000 + seq;

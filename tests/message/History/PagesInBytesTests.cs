@@ -3,8 +3,11 @@ using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Messages.History;
+using Tertulia.Messages.Members;
+using Tertulia.Messages.Moderation;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
+using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Searching;
 using Tertulia.Messages.Searching.Sql;
 using Tertulia.Messages.Storage;
@@ -41,10 +44,11 @@ public sealed class PagesInBytesTests : IAsyncLifetime
 
         var ownerEpoch = await _store.TakePartitionAsync(partition: 0, nowMs: 1, CancellationToken.None);
         await _store.AppendAsync([new RoomAppend(0, "lobby", ownerEpoch, entries)], CancellationToken.None);
+        var (access, reads) = (new RoomAccess(_store, TimeProvider.System), new SqlRoomReads(dialect));
         _service = new MessageGrpc(
             _gate, new Snapshots(_store, TimeProvider.System), new HistoryPages(_store, TimeProvider.System), new ThreadPages(_store, TimeProvider.System),
             new PinPages(_store, TimeProvider.System), new OneMessage(_store, TimeProvider.System), new UnreadCounts(new SqlReadMarks(dialect)),
-            new MessageSearch(new SqliteSearchIndex(dialect), _store, TimeProvider.System), _store);
+            new MessageSearch(new SqliteSearchIndex(dialect), _store, TimeProvider.System), new MemberPages(access, reads), new ReportPages(access, reads, _store), _store);
     }
 
     public async Task DisposeAsync()

@@ -33,6 +33,7 @@ internal static class HttpDoor
         MessageEndpoints.Map(api);
         MessageChangeEndpoints.Map(api);
         RoomEndpoints.Map(api);
+        MemberEndpoints.Map(api);
         NotificationEndpoints.Map(api);
         SearchEndpoints.Map(api);
         TrailEndpoints.Map(api);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Doors.Native;
 
@@ -13,6 +14,9 @@ internal static class RoomFrames
     private const int MaxTopicChars = 1_024;
     private const int MaxReasonChars = 512;
     private const int MaxKeyChars = 64;
+
+    /// <summary>Members of a page.</summary>
+    public const int MaxMembers = 200;
 
     /// <summary>What clients send.</summary>
     public static IReadOnlyList<FrameType> Types { get; } =
@@ -52,6 +56,16 @@ internal static class RoomFrames
             MessageId = fields.Required("message_id", fields.Id("message_id", MaxKeyChars))!,
             Reason = fields.TextOrEmpty("reason", MaxReasonChars),
         }),
+        new("members", static (ref FrameFields fields) => new MembersCommand
+        {
+            RoomId = fields.RoomId(), After = fields.Id("after", MaxUserIdChars), Limit = (int?)fields.Integer(Field.Limit, 1, MaxMembers),
+        }),
+        new("reports", static (ref FrameFields fields) => new ReportsCommand
+        {
+            RoomId = fields.RoomId(),
+            BeforeSeq = fields.Integer(Field.BeforeSeq, 1, FrameFields.MaxSeq),
+            Limit = (int?)fields.Integer(Field.Limit, 1, LimitOptions.MaxHistoryPage),
+        }),
         new("room_delete", static (ref FrameFields fields) => new DeleteRoomCommand { RoomId = fields.RoomId() }),
         Other("member_add", MemberAction.Add),
         Other("member_remove", MemberAction.Remove),
@@ -75,6 +89,8 @@ internal static class RoomFrames
         NativeEncoder.Json<RoomCreatedEvent>(Created),
         NativeEncoder.Json<RoomDeletedEvent>(Deleted),
         NativeEncoder.Json<ReportedEvent>(Reported),
+        NativeEncoder.Json<MembersEvent>(Members),
+        NativeEncoder.Json<ReportsEvent>(Reports),
     ];
 
     /// <summary>The kind of a room as clients know it.</summary>
@@ -90,6 +106,49 @@ internal static class RoomFrames
         json.WriteNumber("slow_mode"u8, settings.SlowModeSeconds);
         json.WriteBoolean("archived"u8, settings.Archived);
         json.WriteNumber("retention_days"u8, settings.RetentionDays);
+    }
+
+    /// <summary><c>items:[{user_id, username, role, …}], has_more</c>.</summary>
+    public static void WriteMembers(Utf8JsonWriter json, MembersEvent members)
+    {
+        json.WriteStartArray("items"u8);
+        foreach (var member in members.Items)
+        {
+            json.WriteStartObject();
+            json.WriteString("user_id"u8, member.UserId);
+            json.WriteString("username"u8, member.Username.Length > 0 ? member.Username : member.UserId);
+            json.WriteString("role"u8, member.Role);
+            json.WriteBoolean("banned"u8, member.Banned);
+            WriteOptionalTime(json, "banned_until"u8, member.BannedUntilMs);
+            json.WriteBoolean("muted"u8, member.Muted);
+            WriteOptionalTime(json, "muted_until"u8, member.MutedUntilMs);
+            FrameJson.WriteOptional(json, "invited_by"u8, member.InvitedBy);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteBoolean("has_more"u8, members.HasMore);
+    }
+
+    /// <summary><c>items:[{message_id, message_seq, author_id, reason, user_id, username, created_at, seq}], has_more</c>.</summary>
+    public static void WriteReports(Utf8JsonWriter json, ReportsEvent reports)
+    {
+        json.WriteStartArray("items"u8);
+        foreach (var entry in reports.Items)
+        {
+            json.WriteStartObject();
+            json.WriteString("message_id"u8, entry.Reported.MessageId);
+            json.WriteNumber("message_seq"u8, entry.Reported.MessageSeq);
+            json.WriteString("author_id"u8, entry.Reported.AuthorId);
+            FrameJson.WriteOptional(json, "reason"u8, entry.Reported.Reason);
+            json.WriteString("user_id"u8, entry.UserId);
+            FrameJson.WriteOptional(json, "username"u8, entry.Username);
+            WriteChange(json, entry);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteBoolean("has_more"u8, reports.HasMore);
     }
 
     /// <summary>As the protocol calls it.</summary>
@@ -198,6 +257,20 @@ internal static class RoomFrames
     {
         var json = FrameJson.BeginData("reported"u8, reported.RoomId, reference: reported.Ref);
         json.WriteString("message_id"u8, reported.MessageId);
+        return json;
+    }
+
+    private static Utf8JsonWriter Members(MembersEvent members)
+    {
+        var json = FrameJson.BeginData("members"u8, members.RoomId, reference: members.Ref);
+        WriteMembers(json, members);
+        return json;
+    }
+
+    private static Utf8JsonWriter Reports(ReportsEvent reports)
+    {
+        var json = FrameJson.BeginData("reports"u8, reports.RoomId, reference: reports.Ref);
+        WriteReports(json, reports);
         return json;
     }
 

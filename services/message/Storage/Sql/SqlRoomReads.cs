@@ -1,3 +1,6 @@
+using System.Data.Common;
+using Tertulia.Contracts;
+
 namespace Tertulia.Messages.Storage.Sql;
 
 /// <summary>Reads of rooms on SQLite or PostgreSQL, in the message store's own database.</summary>
@@ -10,6 +13,15 @@ internal sealed class SqlRoomReads(ISqlDialect dialect) : IRoomReads
             (select l.seq from room_log l where l.room_id = @room and l.created_at_ms <= @since order by l.seq desc limit 1), 0)
         group by sender_id
         """;
+
+    private const string Banned = "(banned and not banned_until_ms between 1 and @now)";
+
+    private static readonly string Members = ListUsers($"role <> '' and not {Banned}");
+
+    private static readonly string AllUsers = ListUsers($"(role <> '' or invited_by <> '' or {Banned} or (muted and not muted_until_ms between 1 and @now))");
+
+    // 41 is the field number of RoomEvent.reported.
+    private const string Reports = "select body from room_log where room_id = @room and kind = 41 and seq < @before order by seq desc limit @count + 1";
 
     public Task<Dictionary<string, long>> LastSentAsync(string roomId, long sinceMs, CancellationToken cancellationToken) => dialect.TryAsync(async () =>
     {
@@ -24,4 +36,41 @@ internal sealed class SqlRoomReads(ISqlDialect dialect) : IRoomReads
 
         return times;
     }, cancellationToken);
+
+    public Task<Listed<RoomUser>> ListMembersAsync(
+        string roomId, string afterUserId, bool withOthers, long nowMs, int limit, CancellationToken cancellationToken) => ListAsync(
+        withOthers ? AllUsers : Members, limit,
+        reader => new RoomUser(reader.GetString(0), reader.GetString(1), new Membership(
+            reader.GetString(2), reader.GetBoolean(3), reader.GetBoolean(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetString(7))),
+        cancellationToken, ("room", roomId), ("after", afterUserId), ("now", nowMs));
+
+    public Task<Listed<RoomEvent>> ListReportsAsync(string roomId, long beforeSeq, int limit, CancellationToken cancellationToken) =>
+        ListAsync(Reports, limit, reader => reader.GetEvent(0), cancellationToken, ("room", roomId), ("before", beforeSeq));
+
+    private Task<Listed<T>> ListAsync<T>(
+        string sql, int limit, Func<DbDataReader, T> read, CancellationToken cancellationToken, params (string, object)[] parameters) => dialect.TryAsync(async () =>
+    {
+        await using var connection = await dialect.OpenAsync();
+        await using var command = connection.CreateCommand(sql, [.. parameters, ("count", limit)]);
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        var items = new List<T>();
+        while (await reader.ReadAsync(CancellationToken.None))
+        {
+            if (items.Count == limit)
+            {
+                return new Listed<T>(items, HasMore: true);
+            }
+
+            items.Add(read(reader));
+        }
+
+        return new Listed<T>(items, HasMore: false);
+    }, cancellationToken);
+
+    private static string ListUsers(string which) => $"""
+        select user_id, username, role, banned, muted, banned_until_ms, muted_until_ms, invited_by
+        from members
+        where room_id = @room and user_id > @after and {which}
+        order by user_id limit @count + 1
+        """;
 }
