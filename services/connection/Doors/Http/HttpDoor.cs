@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using Tertulia.Connections.Auth;
 
 namespace Tertulia.Connections.Doors.Http;
@@ -14,6 +15,8 @@ internal static class HttpDoor
     public static IServiceCollection AddHttpDoor(this IServiceCollection services)
     {
         services.AddCors();
+        services.AddSingleton<IValidateOptions<SyncRoomOptions>, SyncRoomOptionsRules>();
+        services.AddOptions<SyncRoomOptions>().BindConfiguration(SyncRoomOptions.Section).ValidateOnStart();
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true); // HttpAccess answers with a problem.
         return services
             .AddOpenApiDocuments()
@@ -44,6 +47,7 @@ internal static class HttpDoor
         EventStreams.Map(api);
         ServerEndpoints.Map(api);
         SecurityEndpoints.Map(api);
+        SyncRoomEndpoints.Map(app);
         app.MapOpenApiDocuments();
         DevelopmentTokens.Map(app)?
             .Describe("issue_token", "A token for anybody: in mode Development only.")
