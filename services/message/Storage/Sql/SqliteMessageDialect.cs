@@ -5,11 +5,12 @@ namespace Tertulia.Messages.Storage.Sql;
 /// <summary>SQLite: appends are the jobs of the one connection that writes.</summary>
 internal sealed class SqliteMessageDialect : SqliteDialect, IMessageDialect
 {
+    private const int CacheKiB = 64 * 1024; // The ends of some thousand rooms: an append reads nothing from the file.
     private readonly SqliteMark _mark;
 
     /// <param name="options">Where the file is.</param>
     public SqliteMessageDialect(StoreOptions options)
-        : base(options) => _mark = new SqliteMark(Path.GetFullPath(options.Path), OpenAsync);
+        : base(options, CacheKiB) => _mark = new SqliteMark(Path.GetFullPath(options.Path), OpenAsync);
 
     // Flushes of all partitions lie in one order: a partition's are looked for between the reader's position and the partition's last one.
     public string OnlyPartition =>

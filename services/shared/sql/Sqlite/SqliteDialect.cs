@@ -8,12 +8,14 @@ namespace Tertulia.Sql;
 /// <summary>SQLite: a write-ahead log, one connection that writes, any number that read.</summary>
 public class SqliteDialect : ISqlDialect
 {
+    private const int SmallCacheKiB = 8 * 1024;
     private static readonly TimeSpan BusyGrace = TimeSpan.FromSeconds(5);
 
     private readonly string _connectionString;
 
     /// <param name="options">Where the file is.</param>
-    public SqliteDialect(StoreOptions options)
+    /// <param name="writerCacheKiB">Pages that the writing connection keeps in memory at most; default 8 MiB.</param>
+    public SqliteDialect(StoreOptions options, int writerCacheKiB = SmallCacheKiB)
     {
         // The database's own busy time-out comes first, and says what it waited for.
         CommandTimeout = options.CommandTimeout + BusyGrace;
@@ -26,7 +28,7 @@ public class SqliteDialect : ISqlDialect
             Mode = SqliteOpenMode.ReadWriteCreate,
             DefaultTimeout = (int)options.CommandTimeout.TotalSeconds,
         }.ConnectionString;
-        Writer = new SqliteWriter(_connectionString, options);
+        Writer = new SqliteWriter(_connectionString, options, writerCacheKiB);
     }
 
     /// <inheritdoc />

@@ -5,10 +5,9 @@ namespace Tertulia.Sql;
 /// <summary>The one connection that writes, on a thread of its own: SQLite blocks while the disk syncs, and a pool thread must not.</summary>
 public sealed class SqliteWriter : IDisposable
 {
-    private const int CacheKiB = 64 * 1024; // The ends of some thousand rooms: an append reads nothing from the file.
-
     private readonly string _connectionString;
     private readonly StoreOptions _options;
+    private readonly int _cacheKiB;
     private readonly Queue<Job> _jobs = []; // Its own monitor's: a BlockingCollection spins before it sleeps, most of the time in vain.
     private readonly Thread _thread;
     private bool _disposed;
@@ -16,9 +15,10 @@ public sealed class SqliteWriter : IDisposable
 
     /// <param name="connectionString">Of the database.</param>
     /// <param name="options">How it is opened.</param>
-    internal SqliteWriter(string connectionString, StoreOptions options)
+    /// <param name="cacheKiB">Pages that it keeps in memory at most.</param>
+    internal SqliteWriter(string connectionString, StoreOptions options, int cacheKiB)
     {
-        (_connectionString, _options) = (connectionString, options);
+        (_connectionString, _options, _cacheKiB) = (connectionString, options, cacheKiB);
         _thread = new Thread(Run) { IsBackground = true, Name = "SQLite writer" };
         _thread.Start();
     }
@@ -121,7 +121,7 @@ public sealed class SqliteWriter : IDisposable
             pragma.ExecuteNonQuery();
             pragma.CommandText = "pragma wal_autocheckpoint = 0"; // See SqliteCheckpoints.
             pragma.ExecuteNonQuery();
-            pragma.CommandText = $"pragma cache_size = -{CacheKiB}"; // Negative: KiB instead of pages.
+            pragma.CommandText = $"pragma cache_size = -{_cacheKiB}"; // Negative: KiB instead of pages.
             pragma.ExecuteNonQuery();
             pragma.CommandText = $"pragma busy_timeout = {(int)_options.CommandTimeout.TotalMilliseconds}";
             pragma.ExecuteNonQuery();
