@@ -23,7 +23,7 @@ public sealed class JoinVerbTests
         Decide(Commands.Join("lobby", "ana").By(room, role: ""));
 
         Assert.Equal([RoomEvent.BodyOneofCase.Room, RoomEvent.BodyOneofCase.Member], room.Entries!.Select(entry => entry.Event.BodyCase));
-        Assert.Equal(new Joined { Epoch = "epoch", Seq = 2, OwnerEpoch = 77, Members = 1, Role = "owner" }, Assert.Single(_flush.Replies).Reply.Joined);
+        Assert.Equal(new Joined { Epoch = "epoch", Seq = 2, OwnerEpoch = 77, Members = 1, Role = "owner", Kind = RoomKinds.Open }, Assert.Single(_flush.Replies).Reply.Joined);
         Assert.Equal(["node-1"], room.Subscribers);
     }
 
