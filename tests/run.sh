@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly RESULTS=$PWD/.dev/test-results
-readonly SUITE_SECONDS=${TERTULIA_SUITE_SECONDS:-600}
+readonly SUITE_SECONDS=${TERTULIA_SUITE_SECONDS:-1500}
 readonly AT_ONCE=${TERTULIA_SUITES_AT_ONCE:-$(($(nproc) < 2 ? 1 : 2))}
 readonly MISSING=$(tests/needs.sh)
 passed=0 failed=0

@@ -137,6 +137,15 @@ internal sealed class TestPresence : IAsyncDisposable
         }
     }
 
+    /// <summary>A second passes, and its tick has been handled: none is left over that could count for a later one.</summary>
+    public async Task PassSecondAsync()
+    {
+        _time.Advance(TimeSpan.FromSeconds(1));
+        var now = _time.GetTimestamp();
+        await Eventually.HoldsAsync(() => Loop.LastTick == now, "the tick of the second is handled");
+        await ToldAsync();
+    }
+
     public Task<Stats> StatsAsync() => Loop.AskAsync(map => StatsReply.From(map, 10_000), CancellationToken.None);
 
     /// <summary>What a node is answered that asks who is in a room.</summary>

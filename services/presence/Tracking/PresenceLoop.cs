@@ -64,6 +64,9 @@ internal sealed partial class PresenceLoop(
         }
     }
 
+    /// <summary>Time stamp of the last tick that was handled.</summary>
+    internal long LastTick => Volatile.Read(ref _lastTick);
+
     /// <summary>Waits a moment for the bus, so that a node in the same process does not speak before it is heard. Without a broker the start goes on.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -217,7 +220,7 @@ internal sealed partial class PresenceLoop(
             return; // Left over from the quicker ticks of the start.
         }
 
-        _lastTick = time.GetTimestamp();
+        Volatile.Write(ref _lastTick, time.GetTimestamp());
         _countsDue = true;
         if (bus.IsConnected)
         {
