@@ -3,7 +3,7 @@ using Tertulia.Testing;
 namespace Tertulia.Integration.Tests;
 
 /// <summary>Every action of docs/permissions.md, as every role, in every kind of room, through the socket: what the document says is what happens.</summary>
-/// <remarks>That the document says what the code enforces is tested where the table is. <c>type</c> is not stored and asks the token only.</remarks>
+/// <remarks>That the document says what the code enforces is tested where the table is.</remarks>
 public sealed class PermissionMatrixTests : IAsyncLifetime
 {
     private const int Forbidden = 40301;
@@ -12,7 +12,6 @@ public sealed class PermissionMatrixTests : IAsyncLifetime
     private const int Banned = 40304;
 
     private static readonly string[] Roles = ["none", "guest", "member", "moderator", "owner"];
-    private static readonly string[] NotOnTheSocket = ["type"];
 
     private readonly List<ChatClient> _clients = [];
     private AllInOneProcess _product = null!;
@@ -52,7 +51,7 @@ public sealed class PermissionMatrixTests : IAsyncLifetime
         foreach (var role in Roles)
         {
             var (client, room, own) = await SetUpAsync(kind, role);
-            foreach (var (action, allowed) in document.Where(row => !NotOnTheSocket.Contains(row.Key)).Select(row => (row.Key, row.Value[Array.IndexOf(Roles, role)])))
+            foreach (var (action, allowed) in document.Select(row => (row.Key, row.Value[Array.IndexOf(Roles, role)])))
             {
                 var expected = allowed ? 0 : role == "none" && action != "enter" ? NotMember : Forbidden;
                 var code = (await client.AskAsync(await FrameAsync(action, room, own, client))).Code;
@@ -82,7 +81,7 @@ public sealed class PermissionMatrixTests : IAsyncLifetime
     {
         var (client, room, own) = await SetUpAsync("public", "moderator");
         await _root.AskAsync($"\"type\":\"mute\",\"room_id\":\"{room}\",\"user_id\":\"{own.UserId}\"");
-        foreach (var action in new[] { "write", "reply", "edit own", "react", "pin", "broadcast" })
+        foreach (var action in new[] { "write", "reply", "edit own", "react", "pin", "broadcast", "type" })
         {
             Assert.Equal((action, Muted), (action, (await client.AskAsync(await FrameAsync(action, room, own, client))).Code));
         }
@@ -166,6 +165,7 @@ public sealed class PermissionMatrixTests : IAsyncLifetime
             "delete any" => $"\"type\":\"message_delete\",\"message_id\":\"{own.OthersDeleted}\"",
             "react" => $"\"type\":\"reaction_add\",\"emoji\":\":ok:\",\"message_id\":\"{own.Others}\"",
             "pin" => $"\"type\":\"pin\",\"message_id\":\"{own.Others}\"",
+            "type" => "\"type\":\"typing\",\"is_typing\":true",
             "broadcast" => "\"type\":\"broadcast\",\"event\":\"wave\"",
             "see members" => "\"type\":\"members\"",
             "read reports" => "\"type\":\"reports\"",

@@ -22,6 +22,9 @@ internal sealed record Caller(
     /// <summary>Admins and services may do everything in every room.</summary>
     public bool IsPrivileged => Role is "admin" or "service";
 
+    /// <summary>Whether the token lets its bearer read a room that the user may read.</summary>
+    public bool MayRead(string roomId) => IsPrivileged || GrantIn(roomId) is null or { Read: true };
+
     /// <summary>The caller of an HTTP request, as a parameter of an endpoint: authenticated before the endpoint runs (<c>Doors/Http/HttpAccess.cs</c>).</summary>
     public static ValueTask<Caller?> BindAsync(HttpContext context) => ValueTask.FromResult(context.Features.Get<Caller>());
 

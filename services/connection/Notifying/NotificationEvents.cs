@@ -1,4 +1,5 @@
 using Tertulia.Connections.Events;
+using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Users;
 using Tertulia.Contracts;
 
@@ -59,11 +60,22 @@ internal sealed record NotificationsEvent(Inbox Page, string? Ref = null) : Serv
         + EventSize.Of(notification.UserId) + EventSize.Of(notification.RoomId);
 }
 
-internal sealed class NotificationView : UserEventView
+internal sealed class NotificationView : IUserEventHandler
 {
-    public override UserEvent.BodyOneofCase Kind => UserEvent.BodyOneofCase.Notification;
+    public UserEvent.BodyOneofCase Kind => UserEvent.BodyOneofCase.Notification;
 
-    protected override ServerEvent Show(UserEvent told) => new NotificationEvent(told.Notification);
+    public void Handle(UserEvent told, ReadOnlySpan<Session> sessions)
+    {
+        var shown = new NotificationEvent(told.Notification); // Once for all that may see it.
+        foreach (var session in sessions)
+        {
+            if (session.Caller is { } caller)
+            {
+                var seen = ShownNotifications.To(caller, told.Notification);
+                session.Send(ReferenceEquals(seen, told.Notification) ? shown : new NotificationEvent(seen));
+            }
+        }
+    }
 }
 
 internal sealed class NotificationCountView : UserEventView

@@ -27,7 +27,7 @@ internal sealed partial class NotificationFlow(
             await SeenAsync(caller.UserId, session.Ended);
             var request = new GetInboxRequest { UserId = caller.UserId, Limit = DefaultLimit };
             var page = await reads.Begin().ReadAsync(options => notifications.GetInboxAsync(request, options), session.Ended);
-            session.Send(greeting.Connected(session, caller, NotificationsEvent.Fit(page)));
+            session.Send(greeting.Connected(session, caller, NotificationsEvent.Fit(ShownNotifications.To(caller, page))));
         }
         catch (RpcException exception) when (!session.Ended.IsCancellationRequested)
         {
@@ -55,7 +55,7 @@ internal sealed partial class NotificationFlow(
         };
         using var making = await session.MakeAnswerAsync(session.Ended);
         var page = await reads.BeginHistory().ReadAsync(options => notifications.GetInboxAsync(request, options), session.Ended);
-        await session.AnswerAsync(new NotificationsEvent(NotificationsEvent.Fit(page), command.Ref), session.Ended);
+        await session.AnswerAsync(new NotificationsEvent(NotificationsEvent.Fit(ShownNotifications.To(caller, page)), command.Ref), session.Ended);
     });
 
     /// <summary>Starts to mark notifications as read; the answer comes through the outbox when it is durable.</summary>

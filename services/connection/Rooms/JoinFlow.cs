@@ -145,6 +145,11 @@ internal sealed partial class JoinFlow(
             return outcome.Refused;
         }
 
+        lock (member.Room.Gate)
+        {
+            member.Place = new Place(joined.Seq, joined.Role, joined.Muted, joined.MutedUntilMs);
+        }
+
         if (!TryAnnounce(member))
         {
             return Left();

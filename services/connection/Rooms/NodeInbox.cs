@@ -74,6 +74,11 @@ internal sealed partial class NodeInbox(
                 // Before the events: the first answer says from where on they count.
                 var room = hub.Find(reply.RoomId);
                 room?.SetBase(joined.Epoch, joined.Seq, joined.Members, joined.OwnerEpoch);
+                if (room is not null)
+                {
+                    room.IsArchived = joined.Archived;
+                }
+
                 if (room?.SetAuditorium(joined.Kind == RoomBinding.Auditorium) == true)
                 {
                     reporter.SetAuditorium(reply.RoomId, room.IsAuditorium);

@@ -186,10 +186,12 @@ internal sealed partial class RoomBinding
         {
             MemberCount = entry.Member?.Members ?? 0;
             PutOut(entry);
+            OnPlace(entry);
         }
 
         if (entry.RoomUpdated?.Settings is { } settings)
         {
+            IsArchived = settings.Archived;
             OnSettings(settings.Kind);
         }
 

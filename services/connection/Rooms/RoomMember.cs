@@ -49,6 +49,7 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     private long _missedFrom; // 0 when nothing was missed.
     private long _missedTo;
     private CancellationTokenSource? _attempt;
+    private Place _place = Place.Unknown;
 
     public Session Session { get; } = session;
 
@@ -73,6 +74,19 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
 
     /// <summary>Why the member may not be in the room any more; null when it may.</summary>
     public Refusal? PutOut { get; set; }
+
+    /// <summary>The user's place in the room. Set under the lock, read without it.</summary>
+    public Place Place
+    {
+        get => Volatile.Read(ref _place);
+        set
+        {
+            if (value.Seq >= _place.Seq)
+            {
+                Volatile.Write(ref _place, value);
+            }
+        }
+    }
 
     /// <summary>Ends the attempt to enter that is under way, when the member leaves; null when there is none.</summary>
     public CancellationTokenSource? Attempt

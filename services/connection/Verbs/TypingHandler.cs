@@ -7,18 +7,19 @@ using Tertulia.Contracts;
 namespace Tertulia.Connections.Verbs;
 
 /// <summary><c>typing</c>.</summary>
-internal sealed class TypingHandler(TypingTracker typing) : MemberHandler<TypingCommand>
+internal sealed class TypingHandler(TypingTracker typing, TimeProvider time) : MemberHandler<TypingCommand>
 {
     /// <inheritdoc />
     protected override void Handle(RoomMember member, Caller caller, TypingCommand command)
     {
-        if (caller.Grants?.For(member.Room.RoomId) is { Write: false } && caller.Role == "user")
+        var isLive = member.State == MemberState.Live; // Who enters has no place yet, and is not told to the others.
+        if (isLive && command.IsTyping && member.Place.MayType(caller, member.Room, time.GetUtcNow().ToUnixTimeMilliseconds()) is not ErrorCode.Unspecified and var refusal)
         {
-            Refuse(member.Session, command, ErrorCode.Forbidden, roomId: member.Room.RoomId);
+            Refuse(member.Session, command, refusal, roomId: member.Room.RoomId);
             return;
         }
 
-        if (member.State == MemberState.Live)
+        if (isLive)
         {
             typing.OnMember(member, command.IsTyping);
         }

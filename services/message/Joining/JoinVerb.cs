@@ -71,7 +71,11 @@ internal sealed class JoinVerb(IOptions<RoomOptions> options, IOptions<LimitOpti
         flush.Subscribe(submitted);
         flush.Reply(submitted, new CommandReply
         {
-            Joined = new Joined { Epoch = flush.Epoch, Seq = room.LastSeq, OwnerEpoch = submitted.OwnerEpoch, Members = room.Members, Role = member.Membership.Role, Kind = room.Kind },
+            Joined = new Joined
+            {
+                Epoch = flush.Epoch, Seq = room.LastSeq, OwnerEpoch = submitted.OwnerEpoch, Members = room.Members, Role = member.Membership.Role, Kind = room.Kind,
+                Archived = room.Settings.Archived, Muted = member.Membership.Muted, MutedUntilMs = member.Membership.MutedUntilMs,
+            },
         });
     }
 

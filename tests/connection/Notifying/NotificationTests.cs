@@ -108,6 +108,27 @@ public sealed class NotificationTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_device_with_a_narrowed_token_is_told_without_what_is_said_elsewhere()
+    {
+        var secret = new Notification { NotificationId = "n1", Useq = 1, Kind = "mention", Body = "secret", RoomId = "other" };
+        _node.Calls.On<GetInboxRequest, Inbox>("GetInbox", _ => new Inbox { Notifications = { secret } });
+        var grants = Connections.Auth.RoomGrants.Parse(System.Text.Json.JsonDocument.Parse("""{"lobby":["read"]}""").RootElement);
+        await using var narrow = _node.NewClient(new SessionOpening(TestClient.User("ana") with { Grants = grants }, null, null, null, null) { IsForNotifications = true });
+        await using var ana = await _node.ConnectAsync("ana");
+        await narrow.OpenAsync();
+        var greeting = await narrow.NextAsync("connected", "the greeting");
+        await _node.TellAsync(new NodeBatch { UserEvents = { new UserEvent { UserId = "ana", Notification = secret } } });
+        await narrow.SendAsync(Read("""{"type":"notifications","ref":"p"}"""));
+
+        var told = await narrow.NextAsync("notification", "the notification");
+        var page = await narrow.NextAsync("notifications", "the page");
+        Assert.Equal((1, ""), (told.Number("useq"), told.Text("body")));
+        Assert.Equal("", page.Data.GetProperty("items")[0].GetProperty("body").GetString());
+        Assert.Equal("", greeting.Data.GetProperty("notifications").GetProperty("items")[0].GetProperty("body").GetString());
+        Assert.Equal("secret", (await ana.NextAsync("notification", "the notification")).Text("body"));
+    }
+
+    [Fact]
     public async Task A_page_that_is_larger_than_a_frame_is_cut()
     {
         _node.Calls.On<GetInboxRequest, Inbox>("GetInbox", _ => new Inbox

@@ -80,6 +80,45 @@ public sealed class TypingTests : IAsyncLifetime
         await EndsAsync();
     }
 
+    [Theory]
+    [InlineData(0, ErrorCode.Muted)]
+    [InlineData(1, ErrorCode.Unspecified)] // Over since 1970.
+    public async Task Who_is_muted_is_not_shown_typing(long untilMs, ErrorCode refusal)
+    {
+        await ChangeAsync(6, new MemberChanged { UserId = "ana", Role = "member", Action = MemberAction.Mute, Muted = true, MutedUntilMs = untilMs });
+        await TypesAsync(refusal);
+        await ChangeAsync(7, new MemberChanged { UserId = "ana", Role = "member", Action = MemberAction.Unmute });
+        await TypesAsync(ErrorCode.Unspecified);
+    }
+
+    [Fact]
+    public async Task In_an_auditorium_only_who_moderates_is_shown_typing_and_in_an_archived_room_nobody()
+    {
+        await ChangeAsync(6, new RoomSettings { Kind = "auditorium" });
+        await TypesAsync(ErrorCode.Forbidden);
+        await ChangeAsync(7, new MemberChanged { UserId = "ana", Role = "moderator", Action = MemberAction.SetRole });
+        await TypesAsync(ErrorCode.Unspecified);
+        await ChangeAsync(8, new RoomSettings { Kind = "open", Archived = true });
+        await TypesAsync(ErrorCode.Forbidden);
+        await ChangeAsync(9, new RoomSettings { Kind = "open" });
+        await TypesAsync(ErrorCode.Unspecified);
+    }
+
+    [Fact]
+    public async Task Who_enters_muted_is_not_shown_typing()
+    {
+        var zoe = await _node.ConnectAsync("zoe");
+        await zoe.JoinAsync("lobby");
+        await _node.ReplyAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), reply =>
+            reply.Joined = new Joined { Epoch = TestNode.Epoch, Seq = 5, OwnerEpoch = 1, Members = 3, Role = "member", Muted = true });
+        await zoe.NextAsync("joined", "the join");
+
+        await zoe.SendAsync(new TypingCommand { RoomId = "lobby", IsTyping = true, Ref = "t" });
+
+        Assert.Equal((int)ErrorCode.Muted, (await zoe.NextAsync("error", "the refusal")).Code);
+        await _bruno.HasNothingMoreAsync();
+    }
+
     [Fact]
     public async Task It_ends_when_the_user_goes()
     {
@@ -195,6 +234,35 @@ public sealed class TypingTests : IAsyncLifetime
         From = nodeId,
         Ephemerals = { new Ephemeral { RoomId = "lobby", UserId = "ana", Username = "ana", Typing = new Typing { IsTyping = isTyping } } },
     });
+
+    private Task ChangeAsync(long seq, MemberChanged member) => ChangeAsync(new RoomEvent { Seq = seq, UserId = "zoe", Member = member });
+
+    private Task ChangeAsync(long seq, RoomSettings settings) =>
+        ChangeAsync(new RoomEvent { Seq = seq, UserId = "zoe", RoomUpdated = new RoomUpdated { Settings = settings, Changed = { "kind" } } });
+
+    private async Task ChangeAsync(RoomEvent entry)
+    {
+        await _node.TellAsync(new NodeBatch { Rooms = { TestNode.Entries("lobby", entry) } });
+        await _ana.NextAsync("the change");
+        await _bruno.NextAsync("the change");
+    }
+
+    private async Task TypesAsync(ErrorCode refusal)
+    {
+        _node.Time.Advance(RoomTyping.Interval);
+        await _ana.SendAsync(new TypingCommand { RoomId = "lobby", IsTyping = true, Ref = "t" });
+        if (refusal != ErrorCode.Unspecified)
+        {
+            Assert.Equal((int)refusal, (await _ana.NextAsync("error", "the refusal")).Code);
+            await _bruno.HasNothingMoreAsync();
+            return;
+        }
+
+        await _ana.NextAsync("typing", "the answer");
+        Assert.True(await TypingAsync());
+        await _ana.TypeAsync("lobby", false);
+        Assert.False(await TypingAsync());
+    }
 
     private async Task<bool> TypingAsync()
     {

@@ -1,3 +1,4 @@
+using Grpc.Core;
 using Microsoft.AspNetCore.Mvc;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Doors.Native;
@@ -15,7 +16,7 @@ internal static class MessageChangeEndpoints
     private const int DefaultLimit = 50;
 
     private static readonly ErrorCode[] Refusals =
-        [ErrorCode.MessageNotFound, ErrorCode.RoomNotFound, ErrorCode.Forbidden, ErrorCode.NotMember, ErrorCode.Muted, ErrorCode.Banned, ErrorCode.Overloaded];
+        [ErrorCode.MessageNotFound, ErrorCode.Forbidden, ErrorCode.Muted, ErrorCode.Overloaded];
 
     public static void Map(IEndpointRouteBuilder api)
     {
@@ -52,7 +53,7 @@ internal static class MessageChangeEndpoints
         api.MapGet("/messages/{messageId}/thread", GetThreadAsync)
             .Describe("get_thread", "The message that a thread began with, named by its id or that of a reply, and a page of the replies, ascending by seq.")
             .Answers<ThreadAnswer>(example: $$"""{"room_id":"lobby","epoch":"k3v9x2ab","root":{{Item}},"items":[],"has_more":false}""")
-            .Refuses(ErrorCode.MessageNotFound, ErrorCode.Forbidden, ErrorCode.NotMember, ErrorCode.Banned);
+            .Refuses(ErrorCode.MessageNotFound);
         api.MapGet("/rooms/{roomId}/pins", GetPinsAsync)
             .Describe("list_pins", "A page of a room's pinned messages, those first that were pinned last.")
             .Answers<MessagesAnswer>(example: $$"""{"room_id":"lobby","epoch":"k3v9x2ab","items":[{{Item}}],"has_more":false}""")
@@ -66,9 +67,9 @@ internal static class MessageChangeEndpoints
         string messageId, HttpRequest request, Caller caller, HttpCommands commands, MessageService.MessageServiceClient messages, PatientReads reads,
         CancellationToken cancellationToken)
     {
-        var roomId = await MessageEndpoints.RoomOfAsync(messageId, messages, reads, cancellationToken);
-        var (command, refused) = await commands.ReadAsync<EditCommand>(request, "message_edit", roomId, cancellationToken, ("message_id", messageId));
-        return command is null ? refused! : await RunAsync(caller, command, commands, cancellationToken);
+        // The body first: a bad one is told so whether or not there is such a message.
+        var (command, refused) = await commands.ReadAsync<EditCommand>(request, "message_edit", roomId: null, cancellationToken, ("message_id", messageId));
+        return command is null ? refused! : await RunAsync(caller, command, commands, messages, reads, cancellationToken);
     }
 
     internal static async Task<IResult> DeleteAsync(
@@ -122,7 +123,16 @@ internal static class MessageChangeEndpoints
             asked.AfterSeq = after;
         }
 
-        var page = await reads.BeginHistory().ReadAsync(options => messages.GetThreadAsync(asked, options), cancellationToken);
+        ThreadPage page;
+        try
+        {
+            page = await reads.BeginHistory().ReadAsync(options => messages.GetThreadAsync(asked, options), cancellationToken);
+        }
+        catch (RpcException exception) when (Hides(RpcErrors.ToRefusal(exception).Code, caller, roomId))
+        {
+            return new Refused(ErrorCode.MessageNotFound);
+        }
+
         var items = EventSize.Fit(page.Messages, HttpJson.MaxPageBytes, fromEnd: afterSeq is null);
         return HttpJson.Ok(json =>
         {
@@ -169,12 +179,12 @@ internal static class MessageChangeEndpoints
         CancellationToken cancellationToken)
     {
         var roomId = await MessageEndpoints.RoomOfAsync(command.MessageId!, messages, reads, cancellationToken);
-        return await RunAsync(caller, command with { RoomId = roomId }, commands, cancellationToken);
-    }
+        var outcome = await commands.RunAsync(caller, command with { RoomId = roomId }, cancellationToken);
+        if (outcome is ErrorEvent { Code: var code } && Hides(code, caller, roomId))
+        {
+            return new Refused(ErrorCode.MessageNotFound);
+        }
 
-    private static async Task<IResult> RunAsync(Caller caller, MessageChangeCommand command, HttpCommands commands, CancellationToken cancellationToken)
-    {
-        var outcome = await commands.RunAsync(caller, command, cancellationToken);
         return outcome is not EntryEvent changed ? Refused.Of(outcome) : HttpJson.Ok(json =>
         {
             json.WriteString("room_id"u8, changed.RoomId);
@@ -182,6 +192,10 @@ internal static class MessageChangeEndpoints
             EntryJson.WriteFields(json, changed);
         });
     }
+
+    // The path names no room: who may not read the message is not told that it exists, as by GET messages/{id}.
+    private static bool Hides(ErrorCode refusal, Caller caller, string roomId) =>
+        refusal is ErrorCode.NotMember or ErrorCode.Banned or ErrorCode.RoomNotFound || (refusal == ErrorCode.Forbidden && !caller.MayRead(roomId));
 }
 
 /// <summary>Body of <c>PATCH messages/{id}</c>: the fields of a <c>message_edit</c> frame.</summary>

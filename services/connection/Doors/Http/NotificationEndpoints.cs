@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Doors.Native;
+using Tertulia.Connections.Notifying;
 using Tertulia.Connections.Rooms;
 using Tertulia.Contracts;
 
@@ -76,7 +77,7 @@ internal static class NotificationEndpoints
             UserId = caller.UserId, BeforeUseq = beforeUseq ?? 0, Limit = (uint)(limit ?? DefaultLimit), UnreadOnly = unreadOnly ?? false,
         };
         var page = await reads.BeginHistory().ReadAsync(options => notifications.GetInboxAsync(asked, options), cancellationToken);
-        return HttpJson.Ok(json => NotificationFrames.WritePage(json, page));
+        return HttpJson.Ok(json => NotificationFrames.WritePage(json, ShownNotifications.To(caller, page)));
     }
 
     internal static async Task<IResult> CountAsync(
@@ -98,6 +99,11 @@ internal static class NotificationEndpoints
         if (body is null)
         {
             return refused!;
+        }
+
+        if (body.Ids?.Contains(null) == true)
+        {
+            return new Refused(ErrorCode.BadRequest, "ids are strings");
         }
 
         var asked = new MarkReadRequest { UserId = caller.UserId, UpToUseq = body.UpToUseq ?? 0, All = body.All ?? false, NotificationIds = { body.Ids ?? [] } };
@@ -194,7 +200,7 @@ internal sealed record NotificationCountAnswer(uint Unread, long LastUseq);
 /// <param name="Ids">1 to 100.</param>
 /// <param name="UpToUseq">Inclusive.</param>
 /// <param name="All">Every one.</param>
-internal sealed record ReadNotificationsBody(IReadOnlyList<string>? Ids, long? UpToUseq, bool? All);
+internal sealed record ReadNotificationsBody(IReadOnlyList<string?>? Ids, long? UpToUseq, bool? All);
 
 /// <summary>Answer of <c>POST notifications/read</c>.</summary>
 /// <param name="Ids">Those that were not read before.</param>

@@ -171,6 +171,11 @@ internal sealed class RoomSync(
             var left = wait - time.GetElapsedTime(begun);
             await watch.WhenChangedAsync().WaitAsync(left > LeastWait ? left : LeastWait, time, over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellationToken.ThrowIfCancellationRequested();
+            if (caller.Revocations?.Revokes(caller) == true)
+            {
+                throw RpcErrors.Refuse(ErrorCode.TokenRevoked); // While it waited: nothing that happened since is told.
+            }
+
             rooms = await ReadAsync(caller, positions, maxBytes, history, cancellationToken);
         }
 

@@ -1,5 +1,7 @@
+using System.Text;
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Tests.Doors.Http;
 
@@ -127,6 +129,42 @@ public sealed class MessageChangeEndpointsTests : IAsyncLifetime
         Assert.Equal(("m1", "m2"), (thread.GetProperty("root").GetProperty("id").GetString(), thread.GetProperty("items")[0].GetProperty("id").GetString()));
         Assert.Equal((8, true), (pins.GetProperty("items")[0].GetProperty("pinned_seq").GetInt32(), pins.GetProperty("has_more").GetBoolean()));
         Assert.Equal(400, refused.Status);
+    }
+
+    [Theory]
+    [InlineData(ErrorCode.NotMember, null, 404)]
+    [InlineData(ErrorCode.Banned, null, 404)]
+    [InlineData(ErrorCode.RoomNotFound, null, 404)]
+    [InlineData(ErrorCode.Forbidden, "write", 404)]
+    [InlineData(ErrorCode.Forbidden, null, 403)]
+    [InlineData(ErrorCode.Forbidden, "read", 403)]
+    [InlineData(ErrorCode.Muted, null, 403)]
+    public async Task Who_may_not_read_a_message_is_not_told_that_it_exists(ErrorCode refusal, string? right, int status)
+    {
+        var token = _host.Token("ana", rooms: right is null ? null : new Dictionary<string, string[]> { ["lobby"] = [right] });
+        _host.Calls.On<GetThreadRequest, ThreadPage>("GetThread", ThreadPage (_) => throw RpcErrors.Refuse(refusal));
+        (HttpMethod, string, string?, Command.BodyOneofCase)[] changes =
+        [
+            (HttpMethod.Patch, Path, """{"content":"x"}""", Command.BodyOneofCase.Edit), (HttpMethod.Delete, Path, null, Command.BodyOneofCase.Delete),
+            (HttpMethod.Put, $"{Path}/reactions/:x:", null, Command.BodyOneofCase.React), (HttpMethod.Put, $"{Path}/pin", null, Command.BodyOneofCase.Pin),
+        ];
+        foreach (var (method, path, body, kind) in changes)
+        {
+            var asked = _host.SendRawAsync(method, path, token, body is null ? null : Encoding.UTF8.GetBytes(body));
+            await _host.ReplyAsync(await _host.CommandAsync(kind), reply => reply.Refused = new Refusal { Code = refusal });
+            Assert.Equal((path, status, (int)(status == 404 ? ErrorCode.MessageNotFound : refusal)), (path, (await asked).Problem.Status, (await asked).Problem.Code));
+        }
+
+        Assert.Equal(status, (await _host.SendRawAsync(HttpMethod.Get, $"{Path}/thread", token)).Problem.Status);
+    }
+
+    [Fact]
+    public async Task A_bad_body_is_refused_before_the_message_is_looked_for()
+    {
+        _host.Calls.On<GetMessageRequest, GetMessageReply>("GetMessage", GetMessageReply (_) => throw RpcErrors.Refuse(ErrorCode.MessageNotFound));
+
+        Assert.Equal(400, (await _host.SendAsync(HttpMethod.Patch, Path, "ana", "{}")).Problem.Status);
+        Assert.Equal(404, (await _host.SendAsync(HttpMethod.Patch, Path, "ana", """{"content":"x"}""")).Problem.Status);
     }
 
     private Task StoredAsync(Command command, RoomEvent entry)

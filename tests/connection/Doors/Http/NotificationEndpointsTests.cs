@@ -74,11 +74,37 @@ public sealed class NotificationEndpointsTests : IAsyncLifetime
         Assert.Equal(DateTimeOffset.Parse("2026-11-28T09:00:00Z", null).ToUnixTimeMilliseconds(), kept.MuteUntilMs);
     }
 
+    [Fact]
+    public async Task A_token_does_not_see_what_is_said_in_rooms_that_it_may_not_read()
+    {
+        _host.Calls.On<GetInboxRequest, Inbox>("GetInbox", _ => new Inbox
+        {
+            Unread = 3, LastUseq = 7,
+            Notifications =
+            {
+                new Notification
+                {
+                    NotificationId = "n3", Useq = 7, Kind = "mention", Title = "Zoe · other", Body = "secret", Link = "/rooms/other", Sound = "s", RoomId = "other",
+                    MessageId = "m", Seq = 3, UserId = "zoe", Username = "Zoe",
+                },
+                new Notification { NotificationId = "n2", Useq = 6, Kind = "mention", Title = "t", Body = "seen", RoomId = "lobby" },
+                new Notification { NotificationId = "n1", Useq = 5, Kind = "billing", Title = "t", Body = "server" },
+            },
+        });
+        var token = _host.Token("ana", rooms: new Dictionary<string, string[]> { ["lobby"] = ["read"], ["other"] = ["write"] });
+
+        var items = (await _host.SendRawAsync(HttpMethod.Get, Path, token)).Json.GetProperty("items");
+
+        Assert.Equal("""{"id":"n3","useq":7,"kind":"mention","title":"","body":"","created_at":"1970-01-01T00:00:00.000Z","read":false}""", items[0].GetRawText());
+        Assert.Equal(("seen", "server"), (items[1].GetProperty("body").GetString(), items[2].GetProperty("body").GetString()));
+    }
+
     [Theory]
     [InlineData("GET", "?limit=101", null, 40001)]
     [InlineData("GET", "?before_useq=0", null, 40001)]
     [InlineData("POST", "/read", "{", 40002)]
     [InlineData("POST", "/read", """{"ids":7}""", 40001)]
+    [InlineData("POST", "/read", """{"ids":[null]}""", 40001)]
     [InlineData("PUT", "/preferences", "null", 40001)]
     [InlineData("PUT", "/preferences", """{"level":"some"}""", 40001)]
     public async Task What_makes_no_sense_is_refused(string method, string path, string? body, int code)

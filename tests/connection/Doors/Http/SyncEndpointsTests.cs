@@ -87,6 +87,21 @@ public sealed class SyncEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Whose_token_is_revoked_while_it_waits_is_told_nothing_more()
+    {
+        var waiting = _host.SendAsync(HttpMethod.Get, "/api/v1/sync?rooms=a:5@e1&wait=25", "ana");
+        var subscribe = await _host.CommandAsync(Command.BodyOneofCase.Subscribe);
+        await _host.ReplyAsync(subscribe, reply => reply.Subscribed = new Subscribed { Epoch = "e1", Seq = 5, OwnerEpoch = 1 });
+        await Eventually.HoldsAsync(() => _asked.Count >= 2, "the room is read again after it is subscribed");
+
+        _host.Of<Connections.Auth.Revocations>().Add(new Revocation { UserId = "ana", RevokedAtMs = long.MaxValue, ExpiresAtMs = long.MaxValue });
+        _snapshot = _ => new Snapshot { Epoch = "e1", Seq = 6, Recovered = true, Messages = { Message(6) } };
+        await _host.TellAsync(new NodeBatch { Rooms = { TestNode.Entries("a", TestNode.Message(6)) } });
+
+        Assert.Equal((401, 40104, "token_revoked"), (await waiting).Problem);
+    }
+
+    [Fact]
     public async Task Waiting_ends_when_its_time_is_over_with_nothing_new()
     {
         var waiting = _host.SendAsync(HttpMethod.Get, "/api/v1/sync?rooms=a:5@e1&wait=3", "ana");
