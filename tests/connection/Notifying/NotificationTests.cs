@@ -118,9 +118,9 @@ public sealed class NotificationTests : IAsyncLifetime
         await narrow.OpenAsync();
         var greeting = await narrow.NextAsync("connected", "the greeting");
         await _node.TellAsync(new NodeBatch { UserEvents = { new UserEvent { UserId = "ana", Notification = secret } } });
+        var told = await narrow.NextAsync("notification", "the notification");
         await narrow.SendAsync(Read("""{"type":"notifications","ref":"p"}"""));
 
-        var told = await narrow.NextAsync("notification", "the notification");
         var page = await narrow.NextAsync("notifications", "the page");
         Assert.Equal((1, ""), (told.Number("useq"), told.Text("body")));
         Assert.Equal("", page.Data.GetProperty("items")[0].GetProperty("body").GetString());
