@@ -36,7 +36,7 @@ internal sealed class SoakClient(IReadOnlyList<Uri> doors, int user, IReadOnlyLi
         _reading = ReadAsync(_socket);
         foreach (var room in rooms)
         {
-            await SendAsync($"\"type\":\"join\"{_memories[room].Since()}", room);
+            await EnterAsync(room);
         }
     }
 
@@ -54,7 +54,7 @@ internal sealed class SoakClient(IReadOnlyList<Uri> doors, int user, IReadOnlyLi
                 break;
             case SoakDeed.Leave:
                 await SendAsync("\"type\":\"leave\"", room);
-                await SendAsync($"\"type\":\"join\"{memory.Since()}", room);
+                await EnterAsync(room);
                 break;
             case SoakDeed.Message:
                 var id = string.Create(CultureInfo.InvariantCulture, $"{user}-{++_number}");
@@ -87,6 +87,15 @@ internal sealed class SoakClient(IReadOnlyList<Uri> doors, int user, IReadOnlyLi
         await CloseAsync();
         await _stop.CancelAsync();
         _stop.Dispose();
+    }
+
+    // What is done in a room waits until it was entered.
+    private async Task EnterAsync(string room)
+    {
+        var memory = _memories[room];
+        memory.Entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await SendAsync($"\"type\":\"join\"{memory.Since()}", room);
+        await Task.WhenAny(memory.Entered.Task, _reading).WaitAsync(Deadline);
     }
 
     private async Task CloseAsync()
@@ -168,7 +177,11 @@ internal sealed class SoakClient(IReadOnlyList<Uri> doors, int user, IReadOnlyLi
         {
             var seq = root.TryGetProperty("seq", out var number) ? number.GetInt64() : 0;
             memory.Advance(seq, root.TryGetProperty("epoch", out var epoch) ? epoch.GetString() ?? "" : "");
-            if (type == "message")
+            if (type == "joined")
+            {
+                memory.Entered.TrySetResult();
+            }
+            else if (type == "message")
             {
                 var data = root.GetProperty("data");
                 memory.Add(data.GetProperty("id").GetString()!, data.GetProperty("user_id").ToString() == $"soak-{user}");
@@ -184,6 +197,9 @@ internal sealed class SoakClient(IReadOnlyList<Uri> doors, int user, IReadOnlyLi
         private long _seq;
 
         public long Seq => Interlocked.Read(ref _seq);
+
+        /// <summary>Completes when the room is entered.</summary>
+        public TaskCompletionSource Entered { get; set; } = new();
 
         /// <summary>The last message of its own.</summary>
         public string? Own { get; set; }
