@@ -24,12 +24,12 @@ internal static class WebhookRules
             return $"the secret has {MinSecretChars} to {MaxSecretChars} characters";
         }
 
-        if (endpoint.Events.FirstOrDefault(type => !WebhookEvents.Types.Contains(type)) is { } unknown)
+        if (endpoint.Events.Where(type => type is null || !WebhookEvents.Types.Contains(type)).Select(type => type ?? "null").FirstOrDefault() is { } unknown)
         {
             return $"there is no event {unknown}; there are: {string.Join(", ", WebhookEvents.Types.Order(StringComparer.Ordinal))}";
         }
 
-        if (endpoint.Rooms.Count > MaxRooms || endpoint.Rooms.Any(room => room.Length is 0 or > MaxRoomChars || room.Any(character => character is ' ' or '\0' or '\n')))
+        if (endpoint.Rooms.Count > MaxRooms || endpoint.Rooms.Any(room => room is not { Length: > 0 and <= MaxRoomChars } || room.Any(character => character is ' ' or '\0' or '\n')))
         {
             return $"rooms are at most {MaxRooms} ids, or beginnings of ids that end with *";
         }

@@ -271,12 +271,14 @@ public sealed class WebhookTests : IAsyncLifetime
         using var mine = await service.Admin.PutAsJsonAsync("/admin/webhooks/mine", request);
         using var fixedOne = await service.Admin.PutAsJsonAsync("/admin/webhooks/fixed", request);
         using var unknown = await service.Admin.PutAsJsonAsync("/admin/webhooks/x", request with { Events = ["nothing"] });
+        using var noEvent = await service.Admin.PutAsJsonAsync("/admin/webhooks/x", request with { Events = [null!] });
+        using var noRoom = await service.Admin.PutAsJsonAsync("/admin/webhooks/x", request with { Rooms = [null!] });
         using var weak = await service.Admin.PutAsJsonAsync("/admin/webhooks/x", request with { Secret = "short" });
         using var stranger = await service.Http.GetAsync(new Uri("/admin/webhooks", UriKind.Relative));
 
         Assert.Equal(
-            [HttpStatusCode.NoContent, HttpStatusCode.BadRequest, HttpStatusCode.BadRequest, HttpStatusCode.BadRequest, HttpStatusCode.Unauthorized],
-            new[] { mine, fixedOne, unknown, weak, stranger }.Select(answer => answer.StatusCode));
+            [HttpStatusCode.NoContent, .. Enumerable.Repeat(HttpStatusCode.BadRequest, 5), HttpStatusCode.Unauthorized],
+            new[] { mine, fixedOne, unknown, noEvent, noRoom, weak, stranger }.Select(answer => answer.StatusCode));
         var listed = await service.Admin.GetStringAsync("/admin/webhooks");
         Assert.DoesNotContain(WebhookReceiver.Secret, listed, StringComparison.Ordinal);
         Assert.Equal(["fixed", "mine"], JsonDocument.Parse(listed).RootElement.EnumerateArray().Select(one => one.GetProperty("id").GetString()));
