@@ -12,7 +12,7 @@ namespace Tertulia.Integration.Tests;
 public sealed class HttpTests(FaultCluster fixture) : IDisposable
 {
     private readonly string _room = $"http-{Guid.NewGuid():N}";
-    private int _last;
+    private int _last; // 0 until the last message is known.
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(30) };
 
     private ClusterProcesses Cluster => fixture.Cluster;
@@ -88,7 +88,7 @@ public sealed class HttpTests(FaultCluster fixture) : IDisposable
         // As a browser does: opens the stream again, with the last id, until it has seen the last message.
         async Task ReadAsync()
         {
-            while (!seen.Exists(one => one.Content == $"m{Volatile.Read(ref _last)}") || !done.IsCancellationRequested)
+            while (!seen.Exists(one => IsLast(one.Content)))
             {
                 try
                 {
@@ -108,7 +108,7 @@ public sealed class HttpTests(FaultCluster fixture) : IDisposable
                             seen.Add((frame.Seq, frame.Text("content")));
                         }
 
-                        if (done.IsCancellationRequested && seen.Exists(one => one.Content == $"m{Volatile.Read(ref _last)}"))
+                        if (seen.Exists(one => IsLast(one.Content)))
                         {
                             return;
                         }
@@ -143,7 +143,7 @@ public sealed class HttpTests(FaultCluster fixture) : IDisposable
 
         async Task PollAsync()
         {
-            while (!done.IsCancellationRequested || seen.Count == 0 || seen[^1] != $"m{Volatile.Read(ref _last)}")
+            while (!seen.Exists(IsLast))
             {
                 try
                 {
@@ -169,6 +169,11 @@ public sealed class HttpTests(FaultCluster fixture) : IDisposable
     {
         for (var number = 1; ; number++)
         {
+            if (enough.IsCancellationRequested)
+            {
+                Volatile.Write(ref _last, number); // Before it is sent: whoever sees it knows that nothing comes after it.
+            }
+
             await Eventually.EqualsAsync(
                 HttpStatusCode.Created,
                 async () =>
@@ -183,13 +188,14 @@ public sealed class HttpTests(FaultCluster fixture) : IDisposable
                     }
                 },
                 TimeSpan.FromMinutes(1));
-            Volatile.Write(ref _last, number);
-            if (enough.IsCancellationRequested)
+            if (number == Volatile.Read(ref _last))
             {
                 return number;
             }
         }
     }
+
+    private bool IsLast(string content) => Volatile.Read(ref _last) is > 0 and var last && content == $"m{last}";
 
     private async Task<(HttpStatusCode Status, JsonElement Json, string? Location)> PostAsync(Uri server, string content, string? key = null)
     {
