@@ -172,8 +172,10 @@ public sealed class HostileInputTests(LimitedCluster fixture) : IAsyncLifetime
 
         // Entering rooms has an allowance of its own; a thousand frames in one go are a flood all the same.
         Assert.Equal(4007, await mallory.WaitForCloseAsync());
-        var refused = mallory.Frames.First(frame => frame.Type == "error");
-        Assert.Equal((42902, "limit_exceeded"), (refused.Code, refused.Text("name")));
+        // Which limit comes first depends on who is faster: that of rooms on a socket, or that of new rooms in an hour.
+        var refusals = mallory.Frames.Where(frame => frame.Type == "error").Select(frame => frame.Text("name")).Distinct().ToList();
+        Assert.NotEmpty(refusals);
+        Assert.Subset(new HashSet<string> { "limit_exceeded", "rate_limited" }, refusals.ToHashSet());
         Assert.InRange(mallory.Frames.Count(frame => frame.Type == "joined"), 0, 128);
     }
 
