@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Tertulia.Hosting;
 using Tertulia.Presence.Emitting;
+using Tertulia.Presence.Existence;
 using Tertulia.Presence.LastSeen;
 using Tertulia.Presence.Querying;
 using Tertulia.Presence.Status;
@@ -33,6 +34,7 @@ public static class PresenceServiceSetup
         services.AddSingleton<PresenceReplicas>();
         services.AddSingleton<ChangeSender>();
         services.AddSingleton<TakeOver>();
+        services.AddSingleton<ExistenceStream>();
         services.AddSingleton<PresenceLoop>();
         services.AddHostedService(provider => provider.GetRequiredService<PresenceLoop>());
         services.AddHostedService<StatusFollower>();

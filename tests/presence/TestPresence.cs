@@ -6,6 +6,7 @@ using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Presence.Emitting;
+using Tertulia.Presence.Existence;
 using Tertulia.Presence.Querying;
 using Tertulia.Presence.Status;
 using Tertulia.Presence.Storage;
@@ -46,6 +47,8 @@ internal sealed class TestPresence : IAsyncDisposable
     public bool Owns(string roomId) => _services.GetRequiredService<PresenceReplicas>().Owns(roomId);
 
     public IPresenceStore Store => _services.GetRequiredService<IPresenceStore>();
+
+    public ExistenceStream Existence => _services.GetRequiredService<ExistenceStream>();
 
     public PresenceLoop Loop => _services.GetRequiredService<PresenceLoop>();
 

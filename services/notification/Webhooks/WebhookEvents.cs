@@ -10,18 +10,29 @@ namespace Tertulia.Notifications.Webhooks;
 /// <summary>Something that webhooks are told.</summary>
 /// <param name="Id">The same whenever it is told again.</param>
 /// <param name="Type">As in <see cref="WebhookEvents.Types"/>.</param>
-/// <param name="RoomId">Where.</param>
+/// <param name="RoomId">Where; empty when it is of a user.</param>
 /// <param name="Body">The JSON that is posted.</param>
 /// <param name="CreatedAtMs">When, Unix milliseconds.</param>
-internal sealed record WebhookEvent(string Id, string Type, string RoomId, string Body, long CreatedAtMs);
+/// <param name="UserId">Whose, when it is of a user and no room.</param>
+internal sealed record WebhookEvent(string Id, string Type, string RoomId, string Body, long CreatedAtMs, string UserId = "")
+{
+    /// <summary>What is told in order: all of a room, all of a user. No room's id begins with <c>@</c>.</summary>
+    public string Lane => UserId.Length > 0 ? $"@{UserId}" : RoomId;
+}
 
-/// <summary>The events of the feed, as they are posted.</summary>
+/// <summary>Events as they are posted: those of the feed, and those of presence.</summary>
 internal static class WebhookEvents
 {
+    public const string RoomOccupied = "room.occupied";
+    public const string RoomVacated = "room.vacated";
+    public const string UserOnline = "user.online";
+    public const string UserOffline = "user.offline";
+
     /// <summary>All types.</summary>
     public static readonly IReadOnlySet<string> Types = new HashSet<string>(StringComparer.Ordinal)
     {
         "message.created", "message.changed", "message.deleted", "member.added", "member.removed", "member.changed",
+        RoomOccupied, RoomVacated, UserOnline, UserOffline,
     };
 
     private static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -51,6 +62,30 @@ internal static class WebhookEvents
         }
 
         return new WebhookEvent(id, type, roomId, Encoding.UTF8.GetString(buffer.WrittenSpan), entry.CreatedAtMs);
+    }
+
+    /// <summary>A room has users or none, a user is online or not.</summary>
+    /// <param name="id">The same whenever it is told again.</param>
+    /// <param name="one">Who, or which room.</param>
+    /// <param name="isPresent">Occupied, or online.</param>
+    /// <param name="atMs">Since when, Unix milliseconds.</param>
+    public static WebhookEvent OfPresence(string id, PresenceSubject one, bool isPresent, long atMs)
+    {
+        var type = one.IsRoom ? (isPresent ? RoomOccupied : RoomVacated) : isPresent ? UserOnline : UserOffline;
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, Json))
+        {
+            json.WriteStartObject();
+            json.WriteString("id"u8, id);
+            json.WriteString("type"u8, type);
+            json.WriteString("timestamp"u8, Time(atMs));
+            json.WriteStartObject("data"u8);
+            json.WriteString(one.IsRoom ? "room_id"u8 : "user_id"u8, one.Id);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        return new WebhookEvent(id, type, one.IsRoom ? one.Id : "", Encoding.UTF8.GetString(buffer.WrittenSpan), atMs, one.IsRoom ? "" : one.Id);
     }
 
     private static string? TypeOf(RoomEvent entry) => entry.BodyCase switch

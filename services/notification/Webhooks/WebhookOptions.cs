@@ -26,6 +26,11 @@ public sealed class WebhookOptions
     /// <value>100 to 10,000,000; default 100,000.</value>
     [Range(100, 10_000_000)]
     public int MaxWaiting { get; set; } = 100_000;
+
+    /// <summary>How long a room must have been empty, or a user offline, until webhooks are told: who comes back within this time has not gone.</summary>
+    /// <value>0 to 10 minutes; default 5 seconds.</value>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
+    public TimeSpan PresenceDelay { get; set; } = TimeSpan.FromSeconds(5);
 }
 
 /// <summary>Who is told what.</summary>

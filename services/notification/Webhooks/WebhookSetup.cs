@@ -21,6 +21,15 @@ internal static class WebhookSetup
         services.AddSingleton<WebhookClient>();
         services.AddSingleton<WebhookFollower>();
         services.AddSingleton<IJobHandler, WebhookHandler>();
+        services.AddSingleton<PresenceWebhooks>();
+        services.AddSingleton<IHostedService>(provider => new PresenceFollower(
+            () => provider.GetRequiredService<StoreStart<NotificationStore>>().Initialized,
+            provider.GetRequiredService<PresenceService.PresenceServiceClient>(),
+            provider.GetRequiredService<PresenceWebhooks>(),
+            provider.GetRequiredKeyedService<Replicas>(NotificationServiceSetup.Service),
+            provider.GetRequiredService<ProcessIdentity>().Id,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<PresenceFollower>>()));
         services.AddServiceClient<FeedService.FeedServiceClient>("message");
         services.AddKeyedSingleton(NotificationServiceSetup.Service, (provider, _) => new Replicas(
             provider.GetRequiredService<ILiveBus>(), NotificationServiceSetup.Service, provider.GetRequiredService<ProcessIdentity>().Id,

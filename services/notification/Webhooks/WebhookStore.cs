@@ -12,11 +12,23 @@ internal sealed record Webhook(
     string Id, string Url, string Secret, IReadOnlyList<string> Events, IReadOnlyList<string> Rooms, bool IsConfigured, DateTimeOffset CreatedAt,
     DateTimeOffset? SucceededAt, DateTimeOffset? FailingSince, DateTimeOffset? DisabledAt, string Error)
 {
-    /// <summary>Whether it is told of an event.</summary>
-    public bool Wants(WebhookEvent one) =>
-        (Events.Count == 0 || Events.Contains(one.Type, StringComparer.Ordinal))
-        && (Rooms.Count == 0 || Rooms.Any(room => room is [.. var beginning, '*'] ? one.RoomId.StartsWith(beginning, StringComparison.Ordinal) : one.RoomId == room))
-        && one.CreatedAtMs >= CreatedAt.ToUnixTimeMilliseconds();
+    /// <summary>Whether it is told of rooms that become occupied or empty, or of users who come and go.</summary>
+    public bool WantsPresence => Events.Count == 0 || Events.Any(type => type.StartsWith("room.", StringComparison.Ordinal) || type.StartsWith("user.", StringComparison.Ordinal));
+
+    /// <summary>What it is told of presence by: when this changes, it is looked anew what it has to be told.</summary>
+    public string PresenceWish => string.Join('\n', [Id, .. Events, "in", .. Rooms]);
+
+    /// <summary>Whether it is told anything of a room or a user coming or going.</summary>
+    public bool WantsAnyOf(PresenceSubject one) => one.IsRoom
+        ? Wants(WebhookEvents.RoomOccupied, one.Id) || Wants(WebhookEvents.RoomVacated, one.Id)
+        : Wants(WebhookEvents.UserOnline, "") || Wants(WebhookEvents.UserOffline, "");
+
+    /// <summary>Whether it is told of an event. A user's are of no room: who wants certain rooms only does not want them.</summary>
+    public bool Wants(WebhookEvent one) => Wants(one.Type, one.RoomId) && one.CreatedAtMs >= CreatedAt.ToUnixTimeMilliseconds();
+
+    private bool Wants(string type, string roomId) =>
+        (Events.Count == 0 || Events.Contains(type, StringComparer.Ordinal))
+        && (Rooms.Count == 0 || Rooms.Any(room => room is [.. var beginning, '*'] ? roomId.Length > 0 && roomId.StartsWith(beginning, StringComparison.Ordinal) : roomId == room));
 
     /// <inheritdoc />
     public override string ToString() => Id; // A record would show its secret.
@@ -105,23 +117,52 @@ internal sealed class WebhookStore(NotificationStore store, IOptions<WebhookOpti
         foreach (var webhook in (await ListAsync(command)).Where(webhook => webhook.DisabledAt is null))
         {
             var wanted = events.Where(webhook.Wants).ToArray();
-            if (wanted.Length == 0 || (webhook.FailingSince is not null && await IsFullAsync(command, webhook, now)))
+            if (wanted.Length > 0 && !await IsFullAsync(command, webhook, now))
+            {
+                await AddAsync(command, webhook, wanted, now);
+            }
+        }
+    }
+
+    /// <summary>Tells each webhook that was not told yet that rooms are occupied or empty, and users online or offline. What a webhook is told is remembered with
+    /// the event, so that it is told once, and its next event is the opposite.</summary>
+    /// <param name="command">Of the transaction.</param>
+    /// <param name="subjects">Rooms and users, each once.</param>
+    /// <param name="isPresent">They are occupied and online now.</param>
+    public async Task AddPresenceAsync(DbCommand command, IReadOnlyCollection<PresenceSubject> subjects, bool isPresent)
+    {
+        var now = time.GetUtcNow();
+        foreach (var webhook in (await ListAsync(command)).Where(webhook => webhook is { DisabledAt: null, WantsPresence: true }))
+        {
+            var wanted = isPresent ? subjects.Where(webhook.WantsAnyOf).ToArray() : [.. subjects];
+            if (wanted.Length == 0 || await IsFullAsync(command, webhook, now))
             {
                 continue;
             }
 
-            foreach (var one in wanted)
-            {
-                await command.With(
-                    AddEvent, ("id", webhook.Id), ("lane", one.RoomId), ("event", one.Id), ("body", one.Body), ("created", now.ToUnixTimeMilliseconds())).RunAsync();
-            }
-
-            foreach (var lane in wanted.Select(one => one.RoomId).Distinct(StringComparer.Ordinal))
-            {
-                await WakeAsync(command, webhook.Id, lane, now);
-            }
+            var rows = store.Dialect.RowsTable("rows", "subject");
+            command.With(
+                isPresent
+                    ? $"""
+                      insert into notification_webhook_presence (webhook_id, subject) select @id, subject from {rows} r where true
+                      on conflict do nothing returning subject
+                      """
+                    : $"delete from notification_webhook_presence where webhook_id = @id and subject in (select subject from {rows} r) returning subject",
+                ("id", webhook.Id));
+            store.Dialect.AddRows(command, "rows", [.. wanted.Select(one => one.Key)]);
+            var changed = await command.ListAsync(row => PresenceSubject.Parse(row.GetString(0)));
+            var events = changed.OrderBy(one => one.Key, StringComparer.Ordinal)
+                .Select(one => WebhookEvents.OfPresence(Guid.CreateVersion7(now).ToString(), one, isPresent, now.ToUnixTimeMilliseconds())).Where(webhook.Wants).ToArray();
+            await AddAsync(command, webhook, events, now);
         }
     }
+
+    /// <summary>Rooms and users of which some webhook was last told that they are there, in order.</summary>
+    public Task<List<PresenceSubject>> ToldPresentAsync(string after, int limit, CancellationToken cancellationToken) => store.ReadAsync(
+        command => command.With(
+            "select distinct subject from notification_webhook_presence where subject > @after order by subject limit @limit", ("after", after), ("limit", limit))
+            .ListAsync(row => PresenceSubject.Parse(row.GetString(0))),
+        cancellationToken);
 
     /// <summary>The events of a lane that wait, in order.</summary>
     public Task<List<WaitingEvent>> WaitingAsync(string id, string lane, int limit, CancellationToken cancellationToken) => store.ReadAsync(
@@ -190,11 +231,26 @@ internal sealed class WebhookStore(NotificationStore store, IOptions<WebhookOpti
     private static async Task<bool> RemoveAsync(DbCommand command, string id)
     {
         await command.With("delete from notification_webhook_events where webhook_id = @id", ("id", id)).RunAsync();
+        await command.With("delete from notification_webhook_presence where webhook_id = @id", ("id", id)).RunAsync();
         return await command.With("delete from notification_webhooks where webhook_id = @id", ("id", id)).RunAsync() > 0;
     }
 
     private static Task WakeAsync(DbCommand command, string id, string lane, DateTimeOffset now) => JobStore.PutAsync(
         command, $"webhook:{id}:{lane}", WebhookHandler.KindName, JsonSerializer.Serialize(new WebhookJob(id, lane)), now, now);
+
+    private static async Task AddAsync(DbCommand command, Webhook webhook, IReadOnlyCollection<WebhookEvent> wanted, DateTimeOffset now)
+    {
+        foreach (var one in wanted)
+        {
+            await command.With(
+                AddEvent, ("id", webhook.Id), ("lane", one.Lane), ("event", one.Id), ("body", one.Body), ("created", now.ToUnixTimeMilliseconds())).RunAsync();
+        }
+
+        foreach (var lane in wanted.Select(one => one.Lane).Distinct(StringComparer.Ordinal))
+        {
+            await WakeAsync(command, webhook.Id, lane, now);
+        }
+    }
 
     private static Webhook Read(DbDataReader row) => new(
         row.GetString(0), row.GetString(1), row.GetString(2), List(row.GetString(3)), List(row.GetString(4)), row.GetBoolean(5), Time(row.GetInt64(6)),
@@ -234,8 +290,14 @@ internal sealed class WebhookStore(NotificationStore store, IOptions<WebhookOpti
     private Task<int> DisableAsync(DbCommand command, string id, string error) => command.With(
         "update notification_webhooks set disabled_at_ms = @now, error = @error where webhook_id = @id", ("now", Now()), ("error", error), ("id", id)).RunAsync();
 
+    // While it is told all is well, whatever waits.
     private async Task<bool> IsFullAsync(DbCommand command, Webhook webhook, DateTimeOffset now)
     {
+        if (webhook.FailingSince is null)
+        {
+            return false;
+        }
+
         var waiting = Convert.ToInt64(
             await command.With("select count(*) from notification_webhook_events where webhook_id = @id", ("id", webhook.Id)).ExecuteScalarAsync(CancellationToken.None),
             CultureInfo.InvariantCulture);

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Tertulia.Presence.Existence;
 using Tertulia.Presence.Status;
 using Tertulia.Presence.Tracking;
 
@@ -20,6 +21,9 @@ internal sealed class PendingChanges(int largeRoomUsers)
 
     /// <summary>Changes are taken as what was always there: a node is met for the first time, its rooms know its users already.</summary>
     public bool Muted { get; set; }
+
+    /// <summary>Who wants to know of rooms that become empty, and of users who go.</summary>
+    public ExistenceWatches Existence { get; } = new();
 
     /// <summary>Rooms that are large now or were, and whose count changed; emptied once a second by <see cref="RoomCounts"/>.</summary>
     public HashSet<string> LargeRooms { get; } = new(StringComparer.Ordinal);
@@ -65,6 +69,7 @@ internal sealed class PendingChanges(int largeRoomUsers)
     public void TouchRoom(RoomEntry room, UserEntry user)
     {
         var look = room.Users.Times(user) > 0 ? user.Look : null;
+        Existence.TouchRoom(room, isIn: look is not null);
         _recent.Rooms.Add(room.RoomId);
         if (IsLarge(room) || (room.Online == LargeRoomUsers && look is null))
         {
@@ -84,6 +89,7 @@ internal sealed class PendingChanges(int largeRoomUsers)
     /// <summary>The user is about to get or to lose a node, to choose a status, to get another name, or to be shown otherwise.</summary>
     public void TouchUser(UserEntry user)
     {
+        Existence.TouchUser(user);
         _recent.Users.Add(user.UserId);
         if (!_users.ContainsKey(user.UserId))
         {

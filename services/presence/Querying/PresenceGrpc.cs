@@ -2,6 +2,7 @@ using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Presence.Existence;
 using Tertulia.Presence.Status;
 using Tertulia.Presence.Tracking;
 
@@ -9,7 +10,9 @@ namespace Tertulia.Presence.Querying;
 
 /// <summary>Answers from this replica's memory.</summary>
 /// <remarks>Refuses with <c>unavailable</c> until the picture is complete, so that the caller's next attempt goes to another replica.</remarks>
-internal sealed class PresenceGrpc(PresenceLoop loop, StatusSetter setter, UserQuery users, IOptions<PresenceOptions> options) : PresenceService.PresenceServiceBase
+internal sealed class PresenceGrpc(
+    PresenceLoop loop, StatusSetter setter, UserQuery users, ExistenceStream existence, IHostApplicationLifetime lifetime, IOptions<PresenceOptions> options)
+    : PresenceService.PresenceServiceBase
 {
     private const int MaxLocated = 1_000;
     private const int MaxUsers = 500; // PROTOCOL §3: of one watch.
@@ -41,6 +44,13 @@ internal sealed class PresenceGrpc(PresenceLoop loop, StatusSetter setter, UserQ
 
     public override Task<Stats> GetStats(GetStatsRequest request, ServerCallContext context) =>
         AskAsync(map => StatsReply.From(map, options.Value.StatsRooms), context);
+
+    public override async Task FollowExistence(FollowExistenceRequest request, IServerStreamWriter<ExistencePart> responseStream, ServerCallContext context)
+    {
+        RequireSettled();
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        await existence.WriteAsync(responseStream.WriteAsync, ending.Token);
+    }
 
     private Task<UsersPresence> ShownAsync(IReadOnlyList<string> userIds, CancellationToken cancellationToken)
     {

@@ -50,3 +50,9 @@ public sealed class SqliteWebhookTests() : WebhookConformance(new SqliteNotifica
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PostgresWebhookTests(PostgresServer server) : WebhookConformance(new PostgresNotifications(server));
+
+public sealed class SqlitePresenceWebhookTests() : PresenceWebhookConformance(new SqliteNotifications());
+
+[Collection(PostgresGroup.Name)]
+[Trait(Needs.Trait, Needs.Postgres)]
+public sealed class PostgresPresenceWebhookTests(PostgresServer server) : PresenceWebhookConformance(new PostgresNotifications(server));
