@@ -1,3 +1,4 @@
+using Tertulia.Contracts;
 using Tertulia.Hosting;
 
 namespace Tertulia.Notifications.Admin;
@@ -11,8 +12,12 @@ internal static class AdminEndpoints
         var group = app.MapGroup("/admin");
         group.AddEndpointFilter(async (context, next) =>
             InternalPeer.Sent(context.HttpContext) || context.HttpContext.RequestServices.GetRequiredService<InternalAuth>().Accepts(context.HttpContext.Request)
-                ? await next(context)
+                ? HasNul(context.HttpContext.Request) ? Problems.From(ErrorCode.BadRequest, "a parameter holds U+0000") : await next(context)
                 : Results.Unauthorized());
         return group;
     }
+
+    // No database takes it, and nothing has it.
+    private static bool HasNul(HttpRequest request) =>
+        request.Path.Value!.Contains('\0', StringComparison.Ordinal) || request.Query.Any(one => one.Value.Any(value => value?.Contains('\0', StringComparison.Ordinal) == true));
 }

@@ -25,7 +25,7 @@ internal sealed class EgressRules(IOptions<EgressOptions> options)
     public string? Refusal(string url, out Uri? parsed)
     {
         parsed = null;
-        if (url.Length > MaxUrlChars || !Uri.TryCreate(url, UriKind.Absolute, out var uri))
+        if (url.Length > MaxUrlChars || url.Any(char.IsControl) || !Uri.TryCreate(url, UriKind.Absolute, out var uri))
         {
             return $"the address is not a URL of at most {MaxUrlChars} characters";
         }

@@ -18,7 +18,7 @@ internal sealed class QuietTime
     public static QuietTime? Parse(QuietHours hours) =>
         TimeOnly.TryParseExact(hours.Start, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var start)
         && TimeOnly.TryParseExact(hours.End, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var end)
-        && start != end && TimeZoneInfo.TryFindSystemTimeZoneById(hours.Zone, out var zone)
+        && start != end && Zones.TryFind(hours.Zone, out var zone)
             ? new QuietTime(start, end, zone)
             : null;
 

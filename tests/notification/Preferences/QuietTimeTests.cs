@@ -50,6 +50,9 @@ public sealed class QuietTimeTests
     [InlineData("22:00", "24:00", Madrid)]
     [InlineData("22:00", "07:00", "Europe/Nowhere")]
     [InlineData("22:00", "07:00", "")]
+    [InlineData("22:00", "07:00", "../zoneinfo/Europe/Madrid")]
+    [InlineData("22:00", "07:00", "/usr/share/zoneinfo/Europe/Madrid")]
+    [InlineData("22:00", "07:00", "Europe/Madrid\0")]
     public void What_is_no_time_or_no_zone_is_refused(string start, string end, string zone) =>
         Assert.NotNull(PreferenceRules.Refuse(new NotificationPreferences { QuietHours = new QuietHours { Start = start, End = end, Zone = zone } }));
 
