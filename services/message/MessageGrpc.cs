@@ -6,6 +6,7 @@ using Tertulia.Messages.Members;
 using Tertulia.Messages.Moderation;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
+using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Searching;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Threads;
@@ -15,10 +16,9 @@ namespace Tertulia.Messages;
 /// <summary>The gRPC service: reads of room state, answered by any replica from the store.</summary>
 internal sealed class MessageGrpc(
     ReadGate gate, Snapshots snapshots, HistoryPages pages, ThreadPages threads, PinPages pins, OneMessage one, UnreadCounts unread, MessageSearch search,
-    MemberPages members, ReportPages reports, IMessageStore store) : MessageService.MessageServiceBase
+    MemberPages members, ReportPages reports, RoomPages rooms, IMessageStore store) : MessageService.MessageServiceBase
 {
     private const int MaxEvents = 1_000;
-    private const int MaxRooms = 1_000; // About 150 bytes each.
 
     // The caller's token ends its waiting, never a command of the store.
     public override Task<Snapshot> GetSnapshot(GetSnapshotRequest request, ServerCallContext context) =>
@@ -67,24 +67,6 @@ internal sealed class MessageGrpc(
         return reply;
     }
 
-    public override async Task<ListRoomsReply> ListRooms(ListRoomsRequest request, ServerCallContext context)
-    {
-        if (request is not { Actor: { UserId.Length: > 0 } actor, Limit: >= 0 and <= MaxRooms })
-        {
-            throw RpcErrors.Refuse(ErrorCode.BadRequest, $"actor is needed, limit is 0 (as many as go) to {MaxRooms}");
-        }
-
-        var limit = request.Limit == 0 ? MaxRooms : request.Limit;
-        return await gate.RunAsync(async () =>
-        {
-            var page = await store.ListRoomsAsync(actor.UserId, request.AfterRoomId, limit, CancellationToken.None);
-            var reply = new ListRoomsReply { HasMore = page.HasMore };
-            foreach (var room in page.Rooms)
-            {
-                reply.Rooms.Add(new RoomSummary { RoomId = room.RoomId, Epoch = page.Epoch, Seq = room.LastSeq, Role = room.Role });
-            }
-
-            return await unread.AddToAsync(reply, page, request);
-        }, context.CancellationToken);
-    }
+    public override Task<ListRoomsReply> ListRooms(ListRoomsRequest request, ServerCallContext context) =>
+        gate.RunAsync(() => rooms.GetAsync(request, CancellationToken.None), context.CancellationToken);
 }

@@ -88,6 +88,7 @@ public static class MessageServiceSetup
         services.AddSingleton<ThreadPages>();
         services.AddSingleton<PinPages>();
         services.AddSingleton<RoomAccess>();
+        services.AddSingleton<RoomPages>();
         services.AddSingleton<MemberPages>();
         services.AddSingleton<ReportPages>();
         services.AddGrpc().AddServiceOptions<MessageGrpc>(options => options.Interceptors.Add<StoreInterceptor>());

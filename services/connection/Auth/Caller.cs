@@ -25,6 +25,13 @@ internal sealed record Caller(
     /// <summary>Whether the token lets its bearer read a room that the user may read.</summary>
     public bool MayRead(string roomId) => IsPrivileged || GrantIn(roomId) is null or { Read: true };
 
+    /// <summary>The rooms of the user that the token lets its bearer read, for lists of rooms; null when it leaves none out.</summary>
+    public RoomScope? ToScope()
+    {
+        string[] except = IsPrivileged ? [] : [.. Revocations?.RoomsOf(this) ?? []];
+        return IsPrivileged || (Grants is null && except.Length == 0) ? null : new RoomScope { Patterns = { Grants?.Readable ?? [RoomPattern.All] }, Except = { except } };
+    }
+
     /// <summary>The caller of an HTTP request, as a parameter of an endpoint: authenticated before the endpoint runs (<c>Doors/Http/HttpAccess.cs</c>).</summary>
     public static ValueTask<Caller?> BindAsync(HttpContext context) => ValueTask.FromResult(context.Features.Get<Caller>());
 

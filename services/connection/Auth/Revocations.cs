@@ -52,6 +52,12 @@ internal sealed class Revocations(TimeProvider time)
     public bool Revokes(Caller caller, string roomId) =>
         _anyOfRooms && (Holds(("", "", roomId), caller.IssuedAt) || Holds(("", caller.UserId, roomId), caller.IssuedAt));
 
+    /// <summary>The rooms in which the caller's token is void.</summary>
+    public IEnumerable<string> RoomsOf(Caller caller) => _anyOfRooms
+        ? _all.Keys.Where(key => key.RoomId.Length > 0 && (key.UserId.Length == 0 || key.UserId == caller.UserId) && Holds(key, caller.IssuedAt))
+            .Select(key => key.RoomId).Distinct(StringComparer.Ordinal)
+        : [];
+
     private bool Holds((string TokenId, string UserId, string RoomId) key, DateTimeOffset? issuedAt) =>
         _all.TryGetValue(key, out var revocation)
         && (issuedAt is null || issuedAt.Value.ToUnixTimeMilliseconds() <= revocation.RevokedAtMs)

@@ -20,7 +20,7 @@ internal sealed class RoomGrants
 
         foreach (var (pattern, grant) in _patterns)
         {
-            if (Matches(pattern, roomId))
+            if (RoomPattern.Matches(pattern, roomId))
             {
                 Add(sum, grant);
             }
@@ -28,6 +28,10 @@ internal sealed class RoomGrants
 
         return sum;
     }
+
+    /// <summary>Ids and patterns of the rooms that may be read.</summary>
+    public IEnumerable<string> Readable =>
+        [.. _exact.Where(entry => entry.Value.Read).Select(entry => entry.Key), .. _patterns.Where(entry => entry.Grant.Read).Select(entry => entry.Pattern)];
 
     /// <summary>Reads the claim.</summary>
     /// <returns>Null when it is not an object of arrays of strings. Permissions that are not known grant nothing.</returns>
@@ -46,7 +50,7 @@ internal sealed class RoomGrants
                 return null;
             }
 
-            if (entry.Name.Contains('*', StringComparison.Ordinal))
+            if (RoomPattern.HasStar(entry.Name))
             {
                 grants._patterns.Add((entry.Name, grant));
             }
@@ -57,34 +61,6 @@ internal sealed class RoomGrants
         }
 
         return grants;
-    }
-
-    /// <summary>Glob with <c>*</c> only. Linear: the last <c>*</c> takes one more character whenever what follows does not match.</summary>
-    internal static bool Matches(ReadOnlySpan<char> pattern, ReadOnlySpan<char> text)
-    {
-        var (p, t, star, resume) = (0, 0, -1, 0);
-        while (t < text.Length)
-        {
-            if (p < pattern.Length && pattern[p] == '*')
-            {
-                (star, resume) = (p++, t);
-            }
-            else if (p < pattern.Length && pattern[p] == text[t])
-            {
-                p++;
-                t++;
-            }
-            else if (star >= 0)
-            {
-                (p, t) = (star + 1, ++resume);
-            }
-            else
-            {
-                return false;
-            }
-        }
-
-        return pattern[p..].Trim('*').IsEmpty;
     }
 
     private static Grant? ParseGrant(JsonElement permissions)

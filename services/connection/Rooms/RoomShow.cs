@@ -22,6 +22,7 @@ internal sealed partial class RoomShow(
         RoomMember member, Caller caller, Entrance entrance, Joined joined, Patience patience, CancellationToken cancellationToken)
     {
         using var place = await member.Session.MakeAnswerAsync(cancellationToken); // A client that enters many rooms and does not read has few of them in memory.
+        using var marks = member.Session.Marks.Begin();
         var roomId = member.Room.RoomId;
         var question = present.Ask(member.Room);
         var request = new GetSnapshotRequest { RoomId = roomId, Actor = caller.ToActor(roomId), Since = entrance.Since, History = entrance.History };
@@ -54,8 +55,13 @@ internal sealed partial class RoomShow(
             GoLiveWithGap(progress);
         }
 
-        return progress.IsAnswered ? null
-            : member.State == MemberState.Left ? JoinFlow.Left()
+        if (progress.IsAnswered)
+        {
+            marks.Sent(shown => shown == roomId ? snapshot.Mark?.ReadSeq ?? 0 : null);
+            return null;
+        }
+
+        return member.State == MemberState.Left ? JoinFlow.Left()
             : new Refusal { Code = ErrorCode.Unavailable, Detail = "the room has another epoch" };
     }
 

@@ -7,7 +7,7 @@ using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Rooms;
 
-/// <summary>Answers <c>search</c> commands. The message service decides in which rooms; what a token does not let its bearer read is left out here.</summary>
+/// <summary>Answers <c>search</c> commands. The message service decides in which rooms.</summary>
 internal sealed partial class SearchFlow(MessageService.MessageServiceClient messages, PatientReads reads, ILogger<SearchFlow> logger)
 {
     private const int DefaultLimit = 20;
@@ -41,17 +41,10 @@ internal sealed partial class SearchFlow(MessageService.MessageServiceClient mes
         };
         if (command.RoomId is null)
         {
-            request.Actor.Grant = null; // Of no room: what the token grants is looked at below, room by room.
+            (request.Actor.Grant, request.Scope) = (null, caller.ToScope()); // Of no room: what the token grants is weighed for each of them.
         }
 
         var reply = await reads.BeginHistory().ReadAsync(options => messages.SearchAsync(request, options), cancellationToken);
-        if (command.RoomId is null && caller is { Grants: { } grants, IsPrivileged: false })
-        {
-            SearchItem[] allowed = [.. reply.Items.Where(item => grants.For(item.RoomId).Read)];
-            reply.Items.Clear();
-            reply.Items.AddRange(allowed);
-        }
-
         return SearchEvent.Fit(command.Ref, reply);
     }
 

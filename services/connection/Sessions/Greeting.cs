@@ -40,17 +40,19 @@ internal sealed partial class Greeting(
         try
         {
             using var making = await session.MakeAnswerAsync(session.Ended);
+            using var marks = session.Marks.Begin();
             var page = await TryReadRoomsAsync(session, caller, after: "");
             var rooms = page?.Rooms ?? [];
             var first = EventSize.Fit(rooms, 0, ServerEvent.MaxBytes - OverheadOf(caller));
             var hasMore = page is { HasMore: true } || first.Count < rooms.Count;
             await session.AnswerAsync(Connected(session, caller, first) with { HasMoreRooms = hasMore, TotalUnread = page?.TotalUnread }, session.Ended);
+            marks.Sent(roomId => ReadSeqOf(first, roomId));
             for (var told = first.Count; page is not null && hasMore;)
             {
                 if (told == page.Rooms.Count)
                 {
                     var after = page.Rooms[^1].RoomId;
-                    (page, told) = (await TryReadRoomsAsync(session, caller, after), 0);
+                    (page, told) = (await TryReadRoomsAsync(session, session.Caller ?? caller, after), 0);
                     if (page is null || (page.Rooms.Count == 0 && page.HasMore))
                     {
                         session.Send(new ErrorEvent(ErrorCode.Unavailable, "the list of rooms is not complete"));
@@ -62,6 +64,7 @@ internal sealed partial class Greeting(
                 told += next.Count;
                 hasMore = page.HasMore || told < page.Rooms.Count;
                 await session.AnswerAsync(new RoomsEvent(next, hasMore), session.Ended);
+                marks.Sent(roomId => ReadSeqOf(next, roomId));
             }
         }
         catch (OperationCanceledException) when (session.Ended.IsCancellationRequested)
@@ -77,7 +80,7 @@ internal sealed partial class Greeting(
     {
         try
         {
-            var request = new ListRoomsRequest { Actor = caller.ToActor(""), AfterRoomId = after };
+            var request = new ListRoomsRequest { Actor = caller.ToActor(""), AfterRoomId = after, Scope = caller.ToScope() };
             return await messages.ListRoomsAsync(request, deadline: DateTime.UtcNow + Deadline, cancellationToken: session.Ended);
         }
         catch (RpcException) when (session.Ended.IsCancellationRequested)
@@ -95,6 +98,8 @@ internal sealed partial class Greeting(
 
         return null;
     }
+
+    private static long? ReadSeqOf(IReadOnlyList<RoomSummary> rooms, string roomId) => rooms.FirstOrDefault(room => room.RoomId == roomId)?.ReadSeq;
 
     private ConnectedEvent Connected(Session session, Caller caller, IReadOnlyList<RoomSummary> rooms) => new()
     {

@@ -21,6 +21,7 @@ internal sealed class Session : IAsyncDisposable
     public Session(string connectionId, SessionOpening opening, Outbox outbox)
     {
         (ConnectionId, Opening, Outbox, Caller) = (connectionId, opening, outbox, opening.Caller);
+        Marks = new ToldMarks(this);
         Ended = _ended.Token;
     }
 
@@ -47,6 +48,9 @@ internal sealed class Session : IAsyncDisposable
 
     /// <summary>What the client asks beyond its user's events. Touched by the session's own frames only.</summary>
     public SessionRates Rates { get; } = new();
+
+    /// <summary>What it is told of how far its user has read.</summary>
+    public ToldMarks Marks { get; }
 
     /// <summary>What the heartbeat loop knows of the session. Touched by it only.</summary>
     public Watch Watch { get; } = new();

@@ -21,32 +21,4 @@ internal sealed class UnreadCounts(IReadMarks marks)
 
         return snapshot;
     }
-
-    /// <summary>Adds the user's marks to a page of the user's rooms.</summary>
-    public async Task<ListRoomsReply> AddToAsync(ListRoomsReply reply, RoomsPage page, ListRoomsRequest request)
-    {
-        if (page.Rooms.Count == 0)
-        {
-            return reply;
-        }
-
-        var userId = request.Actor.UserId;
-        var states = await marks.ReadAsync([.. page.Rooms.Select(room => new MemberKey(room.RoomId, userId))], CancellationToken.None);
-        for (var index = 0; index < page.Rooms.Count; index++)
-        {
-            var (room, summary) = (page.Rooms[index], reply.Rooms[index]);
-            if (states.TryGetValue(new MemberKey(room.RoomId, userId), out var state))
-            {
-                // Up to the seq that the page gives: the room may have gone on since.
-                (summary.ReadSeq, summary.Unread) = (Math.Min(state.Seq, room.LastSeq), state.UnreadOf(room.Messages));
-            }
-        }
-
-        if (request.AfterRoomId.Length == 0)
-        {
-            reply.TotalUnread = page.HasMore ? await marks.CountUnreadAsync(userId, CancellationToken.None) : reply.Rooms.Sum(room => room.Unread);
-        }
-
-        return reply;
-    }
 }

@@ -2,16 +2,16 @@ using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.History;
 using Tertulia.Messages.Permissions;
+using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.Searching;
 
 /// <summary>Answers searches: the index says where, the store says what and whether the user may read it.</summary>
-internal sealed class MessageSearch(ISearchIndex index, IMessageStore store, TimeProvider time)
+internal sealed class MessageSearch(ISearchIndex index, IMessageStore store, RoomPages rooms, TimeProvider time)
 {
     private const int MaxLimit = 100;
     private const int MaxRooms = 10_000; // Of a user: those by room id that come first.
-    private const int RoomsInPage = 1_000;
     private const int MaxReplyBytes = 1024 * 1024;
 
     public async Task<SearchReply> FindAsync(SearchRequest request, CancellationToken cancellationToken)
@@ -29,18 +29,26 @@ internal sealed class MessageSearch(ISearchIndex index, IMessageStore store, Tim
             throw RpcErrors.Refuse(ErrorCode.BadRequest, "there is nothing to look for");
         }
 
-        var rooms = query.In is { } roomId ? await RoomAsync(actor, roomId, cancellationToken) : await RoomsAsync(actor.UserId, cancellationToken);
+        var readable = ReadableRooms.Of(request.RoomId.Length > 0 ? null : request.Scope); // Of one room the actor's grant says what the token allows.
+        var within = query.In is { } roomId
+            ? await RoomAsync(actor, roomId, readable, cancellationToken)
+            : await rooms.IdsAsync(actor.UserId, readable, MaxRooms, cancellationToken);
         var range = new SearchRange(
             request.Before > 0 ? request.Before : long.MaxValue, request.BeforeSeq > 0 ? request.BeforeSeq : long.MaxValue);
-        var hits = rooms.Count == 0 ? [] : await index.FindAsync(query, rooms, range, request.Limit + 1, cancellationToken);
+        var hits = within.Count == 0 ? [] : await index.FindAsync(query, within, range, request.Limit + 1, cancellationToken);
         return await ReadAsync(actor.UserId, hits, request.Limit, cancellationToken);
     }
 
-    private async Task<IReadOnlyCollection<string>> RoomAsync(Actor actor, string roomId, CancellationToken cancellationToken)
+    private async Task<IReadOnlyCollection<string>> RoomAsync(Actor actor, string roomId, ReadableRooms readable, CancellationToken cancellationToken)
     {
+        if (!readable.Has(roomId))
+        {
+            throw RpcErrors.Refuse(ErrorCode.Forbidden);
+        }
+
         var key = new MemberKey(roomId, actor.UserId);
         var loaded = await store.LoadAsync([roomId], [key], cancellationToken);
-        if (!loaded.Rooms.TryGetValue(roomId, out var head))
+        if (!loaded.Rooms.TryGetValue(roomId, out var head) || head.IsDeleted)
         {
             throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
         }
@@ -48,19 +56,6 @@ internal sealed class MessageSearch(ISearchIndex index, IMessageStore store, Tim
         var membership = loaded.Members.GetValueOrDefault(key, Membership.None).At(time.GetUtcNow().ToUnixTimeMilliseconds());
         var refusal = RoomPermissions.Check(actor, head.Kind, membership, RoomAction.Search);
         return refusal == ErrorCode.Unspecified ? [roomId] : throw RpcErrors.Refuse(refusal);
-    }
-
-    private async Task<IReadOnlyCollection<string>> RoomsAsync(string userId, CancellationToken cancellationToken)
-    {
-        var rooms = new List<string>();
-        RoomsPage page;
-        do
-        {
-            page = await store.ListRoomsAsync(userId, rooms.Count == 0 ? "" : rooms[^1], RoomsInPage, cancellationToken);
-            rooms.AddRange(page.Rooms.Select(room => room.RoomId));
-        }
-        while (page.HasMore && rooms.Count < MaxRooms);
-        return rooms;
     }
 
     // What was deleted since the index looked is not shown, and does not end the paging.

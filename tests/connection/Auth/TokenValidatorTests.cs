@@ -220,7 +220,7 @@ public sealed class TokenValidatorTests
     [InlineData("a.c", "abc", false)]
     public void A_star_stands_for_any_characters(string pattern, string roomId, bool expected)
     {
-        Assert.Equal(expected, RoomGrants.Matches(pattern, roomId));
+        Assert.Equal(expected, RoomPattern.Matches(pattern, roomId));
     }
 
     private Revocations _revocations => field ??= new(_time);

@@ -3,6 +3,7 @@ using Tertulia.Connections.Doors.Native;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Tests.Support;
 using Tertulia.Contracts;
+using Tertulia.Testing;
 
 namespace Tertulia.Connections.Tests.Verbs;
 
@@ -109,6 +110,84 @@ public sealed class ReadTests : IAsyncLifetime
         await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 12);
         var joined = await ana.NextAsync("joined", "the room");
         Assert.Equal((7L, 3L, 12L), (joined.Number("read_seq"), joined.Number("unread"), joined.Number("last_seq")));
+    }
+
+    [Fact]
+    public async Task A_mark_is_told_only_where_the_token_lets_its_bearer_read_the_room()
+    {
+        var narrow = await NarrowedAsync("""{"lobby":["read"],"garden":["write"]}""");
+        var wide = await _node.ConnectAsync("ana");
+
+        await _node.TellAsync(new NodeBatch { UserEvents = { MarkedIn("garden", 3), MarkedIn("secret", 4), MarkedIn("lobby", 5) } });
+
+        Assert.Equal("lobby", (await narrow.NextAsync("unread", "of the room that it may read")).Text("room_id"));
+        await narrow.HasNothingMoreAsync();
+        Assert.Equal("garden", (await wide.NextAsync("unread", "of all rooms")).Text("room_id"));
+        narrow.Session.Caller = narrow.Session.Caller! with { Grants = Grants("""{"secret":["read"]}""") }; // As auth_refresh does.
+        await _node.TellAsync(new NodeBatch { UserEvents = { MarkedIn("lobby", 6), MarkedIn("secret", 7) } });
+        Assert.Equal(("secret", 7L), Shown(await narrow.NextAsync("unread", "with the new token")));
+        await narrow.HasNothingMoreAsync();
+    }
+
+    [Fact]
+    public async Task A_mark_that_overtook_the_answer_to_a_join_is_told_after_it_once_more()
+    {
+        var ana = await _node.ConnectAsync("ana");
+        _node.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", async _ =>
+        {
+            await _node.TellAsync(new NodeBatch { UserEvents = { MarkedIn("lobby", 9), MarkedIn("garden", 3) } }); // The snapshot was read before.
+            await _node.SettledAsync();
+            return new Snapshot { Epoch = TestNode.Epoch, Seq = 12, Mark = Marked(7, unread: 3, lastSeq: 12) };
+        });
+
+        await ana.JoinAsync("lobby");
+        await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 12);
+
+        Assert.Equal(("lobby", 9L), Shown(await ana.NextAsync("unread", "at once")));
+        Assert.Equal(("garden", 3L), Shown(await ana.NextAsync("unread", "of another room")));
+        Assert.Equal(7, (await ana.NextAsync("joined", "with what was so before")).Number("read_seq"));
+        Assert.Equal(("lobby", 9L), Shown(await ana.NextAsync("unread", "so that the newest comes last")));
+        await Eventually.CompletesAsync(ana.Session.Calls.WhenIdleAsync(), "the join is over");
+        await _node.TellAsync(new NodeBatch { UserEvents = { MarkedIn("lobby", 8) } });
+        Assert.Equal(("lobby", 8L), Shown(await ana.NextAsync("unread", "a mark that was set back")));
+        await ana.HasNothingMoreAsync();
+    }
+
+    [Fact]
+    public async Task A_mark_that_overtook_the_greeting_is_told_after_it_once_more()
+    {
+        _node.Calls.On<ListRoomsRequest, ListRoomsReply>("ListRooms", async _ =>
+        {
+            await _node.TellAsync(new NodeBatch { UserEvents = { MarkedIn("lobby", 9), MarkedIn("garden", 3) } });
+            await _node.SettledAsync();
+            return new ListRoomsReply
+            {
+                Rooms = { new RoomSummary { RoomId = "garden", Epoch = "e", Seq = 4, ReadSeq = 3 }, new RoomSummary { RoomId = "lobby", Epoch = "e", Seq = 12, ReadSeq = 7 } },
+            };
+        });
+        var ana = _node.NewClient(new SessionOpening(TestClient.User("ana"), null, null, null, null));
+        await ana.OpenAsync();
+
+        await ana.NextAsync("unread", "at once");
+        await ana.NextAsync("unread", "at once");
+        await ana.NextAsync("connected", "with what was so before");
+        Assert.Equal(("lobby", 9L), Shown(await ana.NextAsync("unread", "what the greeting did not know")));
+        await ana.HasNothingMoreAsync();
+    }
+
+    private static (string?, long) Shown(Frame frame) => (frame.Text("room_id"), frame.Number("read_seq"));
+
+    private static UserEvent MarkedIn(string roomId, long seq) =>
+        new() { UserId = "ana", Unread = new RoomUnread { RoomId = roomId, Mark = Marked(seq, unread: 1, lastSeq: 12) } };
+
+    private static Connections.Auth.RoomGrants? Grants(string claim) => Connections.Auth.RoomGrants.Parse(System.Text.Json.JsonDocument.Parse(claim).RootElement);
+
+    private async Task<TestClient> NarrowedAsync(string claim)
+    {
+        var client = _node.NewClient(new SessionOpening(TestClient.User("ana") with { Grants = Grants(claim) }, null, null, null, null));
+        await client.OpenAsync();
+        await client.NextAsync("connected", "the greeting");
+        return client;
     }
 
     private static Marked Marked(long seq, long unread, long lastSeq) => new() { Epoch = TestNode.Epoch, ReadSeq = seq, Unread = unread, LastSeq = lastSeq };

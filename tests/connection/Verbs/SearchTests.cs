@@ -50,18 +50,26 @@ public sealed class SearchTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_that_grants_only_some_rooms_finds_nothing_in_the_others()
+    public async Task A_token_that_grants_only_some_rooms_searches_only_these()
     {
-        _node.Calls.On<SearchRequest, SearchReply>("Search", _ => new SearchReply { Items = { Item("lobby", 7), Item("team-1", 5), Item("team-2", 3) } });
-        var grants = Connections.Auth.RoomGrants.Parse(System.Text.Json.JsonDocument.Parse("""{"team-*":["read"],"team-2":[],"lobby":["write"]}""").RootElement);
+        List<SearchRequest> asked = [];
+        _node.Calls.On<SearchRequest, SearchReply>("Search", request =>
+        {
+            asked.Add(request);
+            return new SearchReply();
+        });
+        var grants = Connections.Auth.RoomGrants.Parse(System.Text.Json.JsonDocument.Parse("""{"team-*":["read"],"team-2":[],"lobby":["write"],"yard":["read"]}""").RootElement);
         var ana = _node.NewClient(new SessionOpening(TestClient.User("ana") with { Grants = grants }, null, null, null, null));
         await ana.OpenAsync();
         await ana.NextAsync("connected", "the greeting");
 
         await ana.SendAsync(Read("""{"type":"search","query":"x"}"""));
+        await ana.NextAsync("search", "what is found");
+        await ana.SendAsync(Read("""{"type":"search","query":"x","room_id":"team-2"}"""));
+        await ana.NextAsync("search", "what is found");
 
-        var found = await ana.NextAsync("search", "what is found");
-        Assert.Equal(["team-1", "team-2"], found.Items("items").Select(item => item.GetProperty("room_id").GetString()));
+        Assert.Equal((new RoomScope { Patterns = { "yard", "team-*" } }, null), (asked[0].Scope, asked[0].Actor.Grant));
+        Assert.Equal((null, new Grant { Read = true }), (asked[1].Scope, asked[1].Actor.Grant));
     }
 
     [Fact]

@@ -45,10 +45,11 @@ public sealed class PagesInBytesTests : IAsyncLifetime
         var ownerEpoch = await _store.TakePartitionAsync(partition: 0, nowMs: 1, CancellationToken.None);
         await _store.AppendAsync([new RoomAppend(0, "lobby", ownerEpoch, entries)], CancellationToken.None);
         var (access, reads) = (new RoomAccess(_store, TimeProvider.System), new SqlRoomReads(dialect));
+        var (marks, rooms) = (new SqlReadMarks(dialect), new RoomPages(_store, new SqlReadMarks(dialect)));
         _service = new MessageGrpc(
             _gate, new Snapshots(_store, TimeProvider.System), new HistoryPages(_store, TimeProvider.System), new ThreadPages(_store, TimeProvider.System),
-            new PinPages(_store, TimeProvider.System), new OneMessage(_store, TimeProvider.System), new UnreadCounts(new SqlReadMarks(dialect)),
-            new MessageSearch(new SqliteSearchIndex(dialect), _store, TimeProvider.System), new MemberPages(access, reads), new ReportPages(access, reads, _store), _store);
+            new PinPages(_store, TimeProvider.System), new OneMessage(_store, TimeProvider.System), new UnreadCounts(marks),
+            new MessageSearch(new SqliteSearchIndex(dialect), _store, rooms, TimeProvider.System), new MemberPages(access, reads), new ReportPages(access, reads, _store), rooms, _store);
     }
 
     public async Task DisposeAsync()
@@ -164,7 +165,26 @@ public sealed class PagesInBytesTests : IAsyncLifetime
 
         Assert.Equal(rooms, found.Select(room => room.RoomId));
         Assert.All(found, room => Assert.Equal((_store.Epoch, "owner"), (room.Epoch, room.Role)));
+        Assert.Equal(["A", "b:1", "lobby"], await ScopedAsync(new RoomScope { Patterns = { "A", "*b*", "Q" } }));
+        Assert.Equal(["a"], await ScopedAsync(new RoomScope { Patterns = { "*" }, Except = { "A", "Z", "b:1", "lobby" } }));
+        Assert.Empty(await ScopedAsync(new RoomScope { Patterns = { "nowhere*" } }));
         await Assert.ThrowsAsync<RpcException>(() => _service.ListRooms(new ListRoomsRequest { Actor = Commands.User("ana"), Limit = 1_001 }, Call()));
+    }
+
+    // No page but the last one has less than was asked for, or says that there is more when there is not.
+    private async Task<List<string>> ScopedAsync(RoomScope scope)
+    {
+        List<string> found = [];
+        ListRoomsReply page;
+        do
+        {
+            page = await _service.ListRooms(
+                new ListRoomsRequest { Actor = Commands.User("ana"), AfterRoomId = found is [.., var last] ? last : "", Limit = 2, Scope = scope }, Call());
+            Assert.True(page.Rooms.Count == 2 || !page.HasMore, $"{page.Rooms.Count} rooms, and more");
+            found.AddRange(page.Rooms.Select(room => room.RoomId));
+        }
+        while (page.HasMore);
+        return found;
     }
 
     private static ServerCallContext Call() => new LocalCall();

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Tertulia.Contracts;
 using Tertulia.Messages.Reading;
+using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
 using Tertulia.Messages.Storage.Sql;
 using Tertulia.Testing;
@@ -155,11 +156,29 @@ public sealed class ReadVerbTests : IAsyncLifetime
         await _node.AskAsync(Commands.Read("lobby", "bruno", 6));
         var unread = _replica.Get<UnreadCounts>();
         var snapshot = await unread.AddToAsync(new Snapshot { Epoch = "e" }, new GetSnapshotRequest { RoomId = "lobby", Actor = Commands.User("bruno") });
-        var page = await _replica.Store.ListRoomsAsync("bruno", "", 10, CancellationToken.None);
-        var reply = await unread.AddToAsync(new ListRoomsReply { Rooms = { new RoomSummary() } }, page, new ListRoomsRequest { Actor = Commands.User("bruno") });
+        var reply = await _replica.Get<RoomPages>().GetAsync(new ListRoomsRequest { Actor = Commands.User("bruno") }, CancellationToken.None);
 
         Assert.Equal(new Marked { Epoch = "e", ReadSeq = 6, Unread = 2, LastSeq = 8 }, snapshot.Mark);
         Assert.Equal((6L, 2L, 2L), (reply.Rooms[0].ReadSeq, reply.Rooms[0].Unread, reply.TotalUnread));
+    }
+
+    [Fact]
+    public async Task The_total_counts_the_rooms_that_the_token_lets_its_bearer_read()
+    {
+        await _node.AskAsync(Commands.Join("garden", "ana"));
+        await _node.AskAsync(Commands.Join("garden", "bruno"));
+        await _node.AskAsync(Commands.Read("lobby", "bruno", 6));
+        await _node.SubmitAsync(Commands.Send("garden", "ana", "one"));
+        await _node.EventsAsync("garden", 4, 4);
+
+        Assert.Equal(3, await TotalAsync(scope: null));
+        Assert.Equal(3, await TotalAsync(new RoomScope { Patterns = { "*" } }));
+        Assert.Equal(2, await TotalAsync(new RoomScope { Patterns = { "*" }, Except = { "garden" } }));
+        Assert.Equal(1, await TotalAsync(new RoomScope { Patterns = { "gar*" } }));
+        Assert.Equal(0, await TotalAsync(new RoomScope()));
+
+        async Task<long> TotalAsync(RoomScope? scope) => (await _replica.Get<RoomPages>().GetAsync(
+            new ListRoomsRequest { Actor = Commands.User("bruno"), Limit = 1, Scope = scope }, CancellationToken.None)).TotalUnread;
     }
 
     private async Task<ReadState> StateAsync(string userId) =>

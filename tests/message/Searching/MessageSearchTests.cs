@@ -41,6 +41,9 @@ public sealed class MessageSearchTests : IAsyncLifetime
         Assert.Equal(ErrorCode.NotMember, await RefusalAsync(new SearchRequest { Actor = Commands.User("bruno"), Query = "cancion", RoomId = "garden" }));
         Assert.Equal(ErrorCode.NotMember, await RefusalAsync(new SearchRequest { Actor = Commands.User("bruno"), Query = "cancion in:garden" }));
         Assert.Equal(ErrorCode.RoomNotFound, await RefusalAsync(new SearchRequest { Actor = Commands.User("bruno"), Query = "cancion in:nowhere" }));
+        var scope = new RoomScope { Patterns = { "gar*", "nowhere" } };
+        Assert.Equal("otra canción", Assert.Single((await SearchAsync(new SearchRequest { Actor = Commands.User("ana"), Query = "cancion", Scope = scope })).Items).Message.Content);
+        Assert.Equal(ErrorCode.Forbidden, await RefusalAsync(new SearchRequest { Actor = Commands.User("ana"), Query = "cancion in:lobby", Scope = scope }));
         var reader = Commands.User("zoe", grant: new Grant { Read = true });
         Assert.Single((await SearchAsync(new SearchRequest { Actor = reader, Query = "cancion", RoomId = "garden" })).Items);
     }

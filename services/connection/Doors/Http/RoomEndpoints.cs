@@ -31,7 +31,7 @@ internal static class RoomEndpoints
             return new Refused(ErrorCode.BadRequest, $"limit is 1 to {MaxRooms}, after is a room id");
         }
 
-        var asked = new ListRoomsRequest { Actor = caller.ToActor(""), AfterRoomId = after ?? "", Limit = limit ?? DefaultRooms };
+        var asked = new ListRoomsRequest { Actor = caller.ToActor(""), AfterRoomId = after ?? "", Limit = limit ?? DefaultRooms, Scope = caller.ToScope() };
         var page = await reads.BeginHistory().ReadAsync(options => messages.ListRoomsAsync(asked, options), cancellationToken);
         return HttpJson.Ok(json =>
         {

@@ -221,8 +221,11 @@ public sealed class MessageEndpointsTests : IAsyncLifetime
 
         var rooms = await _host.SendAsync(HttpMethod.Get, "/api/v1/rooms?after=a&limit=1", "ana");
 
-        Assert.Equal(("ana", "a", 1), (asked!.Actor.UserId, asked.AfterRoomId, asked.Limit));
+        Assert.Equal(("ana", "a", 1, null), (asked!.Actor.UserId, asked.AfterRoomId, asked.Limit, asked.Scope));
         Assert.Equal("""{"rooms":[{"room_id":"b","epoch":"e1","seq":4,"read_seq":2,"unread":1,"role":"owner"}],"has_more":true}""", rooms.Body);
+        var token = _host.Token("ana", rooms: new Dictionary<string, string[]> { ["b"] = ["read"], ["c"] = ["write"], ["team-*"] = ["read", "write"] });
+        Assert.Equal(200, (await _host.SendRawAsync(HttpMethod.Get, "/api/v1/rooms", token)).Status);
+        Assert.Equal(new RoomScope { Patterns = { "b", "team-*" } }, asked.Scope);
     }
 
     [Fact]
