@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Tertulia.Gateway.Links;
 using Tertulia.Hosting;
 using Yarp.ReverseProxy.Configuration;
@@ -74,6 +75,7 @@ internal static class GatewayRoutes
     /// <summary>One handler for the cluster: how it notices a node that vanished without a word.</summary>
     public static void Configure(ForwarderHttpClientContext context, SocketsHttpHandler handler)
     {
+        handler.RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8; // As they came: the default refuses to send what is not ASCII.
         handler.ConnectTimeout = TimeSpan.FromSeconds(5);
         handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
         handler.KeepAlivePingDelay = TimeSpan.FromSeconds(10);

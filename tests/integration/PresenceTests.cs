@@ -102,6 +102,44 @@ public sealed class PresenceTests(FaultCluster fixture)
         await bruno.WaitForAsync("message");
     }
 
+    [Fact]
+    public async Task Nothing_that_an_invisible_user_does_not_mean_to_say_tells_that_it_is_there()
+    {
+        var user = $"ana-{Guid.NewGuid():N}";
+        await using var bruno = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], _room, "bruno");
+        await using (var ana = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], _room, user))
+        {
+            await bruno.WaitForAsync(frame => frame.Type == "user_joined" && frame.Text("user_id") == user, "Ana comes");
+            await ana.AskAsync("\"type\":\"presence_set\",\"status\":\"invisible\"");
+            await bruno.WaitForAsync(frame => frame.Type == "user_left" && frame.Text("user_id") == user, "Ana is out of sight");
+        }
+
+        var told = bruno.Frames.Count;
+        var seq = (await bruno.SayAsync("hola")).Seq;
+        await using var back = await ChatClient.ConnectAsync(fixture.Cluster.NodeUrls[0], $"/ws/{_room}?user_id={user}&username=Ana");
+        await back.WaitForAsync("connected");
+        await using var other = await ChatClient.ConnectAsync(fixture.Cluster.NodeUrls[0], $"/ws?user_id={user}&username=Ana");
+        await Eventually.EqualsAsync("invisible", () => ShownAsync(other, user)); // So the node knows.
+        await back.AskAsync("\"type\":\"typing\",\"is_typing\":true");
+        using var http = new HttpClient();
+        using var body = new StringContent($$"""{"seq":{{seq - 1}}}""", System.Text.Encoding.UTF8, "application/json");
+        using var read = await http.PutAsync(new Uri(fixture.Gateways[1], $"/api/v1/rooms/{_room}/read?user_id={user}"), body);
+        Assert.Equal(System.Net.HttpStatusCode.OK, read.StatusCode);
+        await back.AskAsync($"\"type\":\"read\",\"seq\":{seq}");
+        Assert.Equal("bruno carla", await ActiveUsersAsync());
+        await using var zoe = await ChatClient.ConnectAsync(fixture.Cluster.NodeUrls[1], "/ws?user_id=zoe&username=zoe");
+        Assert.Equal("offline", await ShownAsync(zoe, user));
+        var present = await http.GetStringAsync(new Uri(fixture.Gateways[0], $"/api/v1/presence/rooms/{_room}?user_id=bruno"));
+        Assert.DoesNotContain(user, present, StringComparison.Ordinal);
+        var stats = System.Text.Json.JsonDocument.Parse(await http.GetStringAsync(new Uri(fixture.Gateways[0], "/ws/stats"))).RootElement.GetProperty("rooms").GetProperty(_room);
+        Assert.Equal((1, 2), (stats.GetProperty("users").GetInt32(), stats.GetProperty("connections").GetInt32()));
+
+        await back.AskAsync("\"type\":\"presence_set\",\"status\":\"online\"");
+        await bruno.WaitForAsync(frame => frame.Type == "user_joined" && frame.Text("username") == "Ana", "Ana is seen again");
+        Assert.DoesNotContain(bruno.Frames.Skip(told).TakeWhile(frame => frame.Type != "user_joined" || frame.Text("username") != "Ana"),
+            frame => frame.Raw.Contains(user, StringComparison.Ordinal));
+    }
+
     /// <summary>How a user is shown to who watches it from now on.</summary>
     private static async Task<string> ShownAsync(ChatClient client, string userId)
     {

@@ -120,8 +120,13 @@ public sealed class StatusTests : IAsyncLifetime
         await _b.SetAwayAsync("b2", true);
         await _b.OpenAsync("b3", "carla", "lobby");
         Assert.Equal("lobby 2 +carla", await _a.NextChangeAsync());
+        await _b.CloseAsync("b2"); // Goes for good, and comes back.
+        await _b.OpenAsync("b4", "bruno", "lobby");
+        await _b.SetAwayAsync("b4", true);
+        Assert.Equal("invisible", (await _b.Chosen.NextAsync()).Status);
         await _presence.ToldAsync();
         Assert.Empty(_a.Unread());
+        Assert.Equal((2u, 3u), (await _presence.StatsAsync()).Rooms["lobby"] is var lobby ? (lobby.Users, lobby.Connections) : default);
 
         await _presence.ChooseAsync("bruno", "online");
         Assert.Equal("lobby 3 +bruno=away", await _a.NextChangeAsync());

@@ -2,13 +2,15 @@ using System.Collections.Concurrent;
 using Tertulia.Bus;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Submitting;
+using Tertulia.Connections.Watching;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Rooms;
 
 /// <summary>Typing: from a member to the others here and, in one hop, to the other nodes of the room; every node ends by itself what is not repeated.</summary>
-internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, TimeProvider time, ILogger<TypingTracker> logger) : BackgroundService
+/// <remarks>Who is invisible is not seen typing: it would say that they are there before they chose to say something.</remarks>
+internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, ChosenStatuses chosen, TimeProvider time, ILogger<TypingTracker> logger) : BackgroundService
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(250);
 
@@ -17,7 +19,7 @@ internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, TimeProv
     /// <summary>A member of this node says that it types, or stopped.</summary>
     public void OnMember(RoomMember member, bool isTyping)
     {
-        if (member.Session.Caller is { } caller)
+        if (member.Session.Caller is { } caller && !(isTyping && chosen.IsInvisible(caller.UserId)))
         {
             Tell(member.Room, caller.UserId, caller.Username, member.Session.ConnectionId, isTyping);
         }

@@ -136,6 +136,9 @@ internal sealed record ReadCommand : RoomCommand
 
     /// <summary>Also when more was read before.</summary>
     public bool IsExact { get; init; }
+
+    /// <summary>The user is known to be invisible: the others are not told.</summary>
+    public bool IsQuiet { get; init; }
 }
 
 /// <summary>The client wants a page of a room's history.</summary>

@@ -3,13 +3,14 @@ using Tertulia.Connections.Events;
 using Tertulia.Connections.Notifying;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Submitting;
+using Tertulia.Connections.Watching;
 using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Verbs;
 
 /// <summary><c>read</c> and <c>mark_unread</c>. The session need not have entered the room: a list of rooms can mark one as read, too.</summary>
 /// <remarks>All devices of the user are told by the room's writer, in the order in which the marks were written; the answer here only carries the <c>ref</c>.</remarks>
-internal sealed class ReadHandler(SubmitBatcher batcher, ReadReports reports) : RoomHandler<ReadCommand>, IRoomVerb
+internal sealed class ReadHandler(SubmitBatcher batcher, ReadReports reports, ChosenStatuses chosen) : RoomHandler<ReadCommand>, IRoomVerb
 {
     /// <inheritdoc />
     public ErrorEvent? Submit(Caller caller, string roomId, RoomCommand command, IOutcomeSink sink)
@@ -20,7 +21,10 @@ internal sealed class ReadHandler(SubmitBatcher batcher, ReadReports reports) : 
             RoomId = roomId,
             Actor = caller.ToActor(roomId),
             Traceparent = command.Traceparent ?? "",
-            Read = new ReadRoom { Seq = read.IsExact ? read.Seq - 1 : read.Seq, Exact = read.IsExact },
+            Read = new ReadRoom
+            {
+                Seq = read.IsExact ? read.Seq - 1 : read.Seq, Exact = read.IsExact, Quiet = read.IsQuiet || chosen.IsInvisible(caller.UserId),
+            },
         };
         return batcher.TrySubmit(submitted, new Pending(sink, caller.UserId, roomId, command.Ref, reports))
             ? null

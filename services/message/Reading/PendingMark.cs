@@ -8,7 +8,7 @@ namespace Tertulia.Messages.Reading;
 /// <param name="Mark">What it asks for, within the room.</param>
 /// <param name="Moves">The mark is to be written: it was not known to be there already.</param>
 /// <param name="Subscribers">Nodes that hold the room.</param>
-/// <param name="HasReceipts">The room is small enough for its other users to be told.</param>
+/// <param name="HasReceipts">Its other users are told: the room is small enough, and the reader is not invisible.</param>
 internal readonly record struct PendingMark(Submitted Submitted, ReadMark Mark, bool Moves, string[] Subscribers, bool HasReceipts)
 {
     private const int Overhead = 512; // The command and what points to it.

@@ -39,6 +39,6 @@ internal sealed class ReadVerb(MarkWriter marks) : IVerb
         }
 
         var mark = new ReadMark(new MemberKey(room.RoomId, member.UserId), seq, room.LastSeq, read.Exact);
-        flush.Marks.Add(new PendingMark(submitted, mark, moves, room.Subscribers, room.Members <= MaxReceiptMembers));
+        flush.Marks.Add(new PendingMark(submitted, mark, moves, room.Subscribers, !read.Quiet && room.Members <= MaxReceiptMembers));
     }
 }

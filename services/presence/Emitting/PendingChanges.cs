@@ -105,6 +105,15 @@ internal sealed class PendingChanges(int largeRoomUsers)
         _users[userId] = new UserBefore([], before?.Username ?? "", before?.Look, 0);
     }
 
+    /// <summary>The user's last connection to a node is about to close: the node forgets what it has chosen, and is told again should the user be back by the next flush.</summary>
+    public void ForgetChosenOf(string userId)
+    {
+        if (_users.GetValueOrDefault(userId) is { } before)
+        {
+            _users[userId] = before with { Stamp = 0 };
+        }
+    }
+
     public void Clear()
     {
         _rooms.Clear();

@@ -105,7 +105,7 @@ internal sealed class PresenceGrpc(
 
     private static UserPresence User(PresenceMap map, string userId)
     {
-        var reply = new UserPresence();
+        var reply = new UserPresence { Invisible = map.Statuses.Find(userId) is { } chosen && map.Statuses.Current(chosen).Status == PresenceStatus.Invisible };
         if (map.Users.TryGetValue(userId, out var user))
         {
             reply.Connections = (uint)user.Nodes.Total;

@@ -75,6 +75,7 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses, R
         if (user.Nodes.Times(node) == 1)
         {
             changes.TouchUser(user);
+            changes.ForgetChosenOf(user.UserId);
         }
 
         if (connection.IsAway)

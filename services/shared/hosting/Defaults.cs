@@ -26,6 +26,7 @@ public static class Defaults
             host.ShutdownTimeout = (builder.Configuration.GetSection(DrainOptions.Section).Get<DrainOptions>() ?? new()).Grace + TimeSpan.FromSeconds(10));
         builder.Services.AddInternalAuth();
         builder.Services.AddSingleton<IStartupFilter, DotSegments>();
+        builder.Services.AddSingleton<IStartupFilter, HeadRequests>();
         builder.Services.AddGrpc(options => options.Interceptors.Add<RpcExceptionInterceptor>());
         builder.AddObservability(identity);
         builder.AddLogs();

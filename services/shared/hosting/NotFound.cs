@@ -1,24 +1,50 @@
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
+using Tertulia.Contracts;
 
 namespace Tertulia.Hosting;
 
-/// <summary>The answer to a path or a method that does not exist: <c>application/problem+json</c> that says what there is.</summary>
+/// <summary>The answer to a path, a method or a kind of body that there is not: <c>application/problem+json</c> that says what there is.</summary>
 internal static class NotFound
 {
     private const string WhatThereIs = "WebSockets are at /ws and /ws/{room_id}, the HTTP API is below /api/v1, and /health says how this process is.";
 
-    /// <summary>Writes the body of a 404 or 405 that has none.</summary>
+    /// <summary>Writes the body of a refusal that has none. A method that is only asked about (<c>OPTIONS</c>) is told which there are.</summary>
     public static Task AnswerAsync(StatusCodeContext context)
     {
-        var http = context.HttpContext;
-        return http.Response.StatusCode switch
+        var (request, response) = (context.HttpContext.Request, context.HttpContext.Response);
+        if (response.StatusCode == StatusCodes.Status405MethodNotAllowed)
         {
-            StatusCodes.Status404NotFound => Results.Problem(
-                $"There is nothing here. {WhatThereIs}", http.Request.Path, StatusCodes.Status404NotFound, "Not found").ExecuteAsync(http),
-            StatusCodes.Status405MethodNotAllowed => Results.Problem(
-                $"{http.Request.Method} is not possible here; Allow says what is.", http.Request.Path, StatusCodes.Status405MethodNotAllowed, "Method not allowed").ExecuteAsync(http),
+            response.Headers.Allow = Allowed(request, response.Headers.Allow);
+            if (HttpMethods.IsOptions(request.Method))
+            {
+                response.StatusCode = StatusCodes.Status204NoContent;
+                return Task.CompletedTask;
+            }
+        }
+
+        return response.StatusCode switch
+        {
+            StatusCodes.Status404NotFound => WriteAsync(context, "Not found", $"There is nothing here. {WhatThereIs}"),
+            StatusCodes.Status405MethodNotAllowed => WriteAsync(context, "Method not allowed", $"{request.Method} is not possible here; Allow says what is."),
+            StatusCodes.Status406NotAcceptable => WriteAsync(context, "Not acceptable", "Answers are application/json, refusals application/problem+json."),
+            StatusCodes.Status415UnsupportedMediaType => WriteAsync(context, "Unsupported media type", "the body must be application/json"),
             _ => Task.CompletedTask,
         };
     }
+
+    // What is answered to GET is answered to HEAD in the API (HeadRequests), and OPTIONS always.
+    private static string Allowed(HttpRequest request, Microsoft.Extensions.Primitives.StringValues routes)
+    {
+        var methods = routes.ToString().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).ToList();
+        if (methods.Contains(HttpMethods.Get) && HeadRequests.Answers(request.Path))
+        {
+            methods.Add(HttpMethods.Head);
+        }
+
+        return string.Join(", ", methods.Append(HttpMethods.Options).Distinct());
+    }
+
+    private static Task WriteAsync(StatusCodeContext context, string title, string detail) =>
+        Problems.WriteAsync(context.HttpContext, ErrorCode.BadRequest, detail, status: context.HttpContext.Response.StatusCode, title: title);
 }

@@ -12,7 +12,8 @@ public static class Problems
     /// <param name="detail">A sentence for a developer; null when the catalog's own says enough.</param>
     /// <param name="retryAfterMs">Milliseconds after which trying again makes sense; null when unknown.</param>
     /// <param name="status">A more exact status than the catalog's; null for that one.</param>
-    public static ProblemHttpResult From(ErrorCode code, string? detail = null, long? retryAfterMs = null, int? status = null)
+    /// <param name="title">A more exact sentence than the catalog's; null for that one.</param>
+    public static ProblemHttpResult From(ErrorCode code, string? detail = null, long? retryAfterMs = null, int? status = null, string? title = null)
     {
         var entry = ErrorCatalog.Of(code);
         var extensions = new Dictionary<string, object?>
@@ -26,7 +27,7 @@ public static class Problems
             extensions["retry_after_ms"] = retryAfterMs;
         }
 
-        return TypedResults.Problem(detail, statusCode: status ?? entry.Status, title: entry.Message, type: $"urn:tertulia:error:{entry.Name}", extensions: extensions);
+        return TypedResults.Problem(detail, statusCode: status ?? entry.Status, title: title ?? entry.Message, type: $"urn:tertulia:error:{entry.Name}", extensions: extensions);
     }
 
     /// <summary>The answer for a refusal that came over gRPC.</summary>
@@ -34,13 +35,13 @@ public static class Problems
         refusal.Code, refusal.Detail.Length > 0 ? refusal.Detail : null, refusal.RetryAfterMs > 0 ? refusal.RetryAfterMs : null);
 
     /// <summary>Writes the answer where there is no endpoint, with <c>Retry-After</c> in whole seconds when the time is known.</summary>
-    public static Task WriteAsync(HttpContext context, ErrorCode code, string? detail = null, long? retryAfterMs = null, int? status = null)
+    public static Task WriteAsync(HttpContext context, ErrorCode code, string? detail = null, long? retryAfterMs = null, int? status = null, string? title = null)
     {
         if (retryAfterMs is { } milliseconds)
         {
             context.Response.Headers.RetryAfter = ((milliseconds + 999) / 1000).ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
 
-        return From(code, detail, retryAfterMs, status).ExecuteAsync(context);
+        return From(code, detail, retryAfterMs, status, title).ExecuteAsync(context);
     }
 }

@@ -80,6 +80,36 @@ public sealed class TypingTests : IAsyncLifetime
         await EndsAsync();
     }
 
+    [Fact]
+    public async Task Who_is_invisible_is_answered_and_not_shown_typing_to_anybody()
+    {
+        var told = Channel.CreateUnbounded<Ephemeral>();
+        await using var other = await _node.Bus.ReceiveAsNodeAsync(
+            "other", batch => told.Writer.WriteAsync(batch.Ephemerals[0]), () => ValueTask.CompletedTask, CancellationToken.None);
+        await _node.TellAsync(new NodeBatch { Topologies = { new RoomTopology { RoomId = "lobby", NodeIds = { _node.Id, "other" } } } });
+        await ChooseAsync("online", 1);
+        await _ana.TypeAsync("lobby", true);
+        Assert.True(await TypingAsync());
+        await ChooseAsync("invisible", 2);
+
+        _node.Time.Advance(RoomTyping.Interval);
+        await _ana.SendAsync(new TypingCommand { RoomId = "lobby", IsTyping = true, Ref = "t1" });
+        Assert.Equal("t1", (await _ana.NextAsync("typing", "the answer")).Ref);
+        await _bruno.HasNothingMoreAsync();
+        await _ana.TypeAsync("lobby", false); // What began in sight ends there.
+        Assert.False(await TypingAsync());
+
+        await ChooseAsync("busy", 3);
+        await TypesAsync(ErrorCode.Unspecified);
+        var heard = new List<bool>();
+        while (heard.Count < 4)
+        {
+            heard.Add((await Eventually.CompletesAsync(told.Reader.ReadAsync().AsTask(), "the other node is told")).Typing.IsTyping);
+        }
+
+        Assert.Equal([true, false, true, false], heard);
+    }
+
     [Theory]
     [InlineData(0, ErrorCode.Muted)]
     [InlineData(1, ErrorCode.Unspecified)] // Over since 1970.
@@ -227,6 +257,12 @@ public sealed class TypingTests : IAsyncLifetime
         Assert.Equal([true, true, false], all);
 
         async Task<bool> NextAsync() => await Eventually.CompletesAsync(told.Reader.ReadAsync().AsTask(), "the other node is told");
+    }
+
+    private async Task ChooseAsync(string status, long stamp)
+    {
+        await _node.TellAsync(new NodeBatch { Chosen = { new ChosenStatus { UserId = "ana", Status = status, Stamp = stamp } } });
+        await _node.SettledAsync();
     }
 
     private Task TellFromAsync(string nodeId, bool isTyping) => _node.TellAsync(new NodeBatch

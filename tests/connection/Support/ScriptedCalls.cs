@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Grpc.Core;
 
 namespace Tertulia.Connections.Tests.Support;
@@ -5,6 +6,12 @@ namespace Tertulia.Connections.Tests.Support;
 /// <summary>The services behind gRPC as a test wants them: one delegate per method, unavailable where there is none.</summary>
 internal sealed class ScriptedCalls : CallInvoker
 {
+    /// <summary>Everything that was asked.</summary>
+    public ConcurrentQueue<object> Asked { get; } = [];
+
+    /// <summary>Why a call is refused that has no answer.</summary>
+    public RpcException? Refusal { get; set; }
+
     private readonly Dictionary<string, Func<object, Task<object>>> _methods = new(StringComparer.Ordinal);
 
     /// <summary>Answers all calls of a method from now on.</summary>
@@ -42,6 +49,7 @@ internal sealed class ScriptedCalls : CallInvoker
 
     private async Task<TResponse> AnswerAsync<TResponse>(string method, object request, CancellationToken cancellationToken)
     {
+        Asked.Enqueue(request);
         Func<object, Task<object>>? answer;
         lock (_methods)
         {
@@ -50,7 +58,7 @@ internal sealed class ScriptedCalls : CallInvoker
 
         if (answer is null)
         {
-            throw new RpcException(new Status(StatusCode.Unavailable, $"{method} has no answer in this test"));
+            throw Refusal ?? new RpcException(new Status(StatusCode.Unavailable, $"{method} has no answer in this test"));
         }
 
         try

@@ -41,6 +41,18 @@ public sealed class ReadTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_is_invisible_reads_without_the_others_being_told()
+    {
+        var ana = await _node.ConnectAsync("ana");
+        await _node.TellAsync(new NodeBatch { Chosen = { new ChosenStatus { UserId = "ana", Status = "invisible", Stamp = 1 } } });
+        await _node.SettledAsync();
+
+        await ana.SendAsync(Read("""{"type":"read","room_id":"lobby","seq":7}"""));
+
+        Assert.Equal(new ReadRoom { Seq = 7, Quiet = true }, (await _node.CommandAsync(Command.BodyOneofCase.Read)).Read);
+    }
+
+    [Fact]
     public async Task All_devices_of_the_user_hear_of_the_mark_and_all_others_of_the_receipt()
     {
         var phone = await _node.JoinedAsync("ana", "lobby", seq: 12);

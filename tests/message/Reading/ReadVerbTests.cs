@@ -81,6 +81,17 @@ public sealed class ReadVerbTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_others_are_not_told_of_a_quiet_reader_and_the_users_devices_are()
+    {
+        var reply = await _node.AskAsync(Commands.Read("lobby", "bruno", 6, isQuiet: true));
+        var unread = await _node.UserEventAsync(UserEvent.BodyOneofCase.Unread);
+        await _node.AskAsync(Commands.Read("lobby", "bruno", 7));
+
+        Assert.Equal((6L, 6L), (reply.Marked.ReadSeq, unread.Unread.Mark.ReadSeq));
+        Assert.Equal(7, (await _node.EphemeralAsync(Ephemeral.BodyOneofCase.ReadReceipt)).ReadReceipt.Seq);
+    }
+
+    [Fact]
     public async Task More_than_there_is_cannot_be_read()
     {
         var reply = await _node.AskAsync(Commands.Read("lobby", "bruno", 1_000));

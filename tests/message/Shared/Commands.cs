@@ -46,8 +46,8 @@ internal static class Commands
         React = new ReactToMessage { MessageId = messageId, Emoji = emoji, Remove = remove },
     });
 
-    public static Command Read(string roomId, string userId, long seq, bool isExact = false) =>
-        New(roomId, User(userId), new Command { Read = new ReadRoom { Seq = seq, Exact = isExact } });
+    public static Command Read(string roomId, string userId, long seq, bool isExact = false, bool isQuiet = false) =>
+        New(roomId, User(userId), new Command { Read = new ReadRoom { Seq = seq, Exact = isExact, Quiet = isQuiet } });
 
     public static Command Change(
         string roomId, string userId, MemberAction action, string? other = null, string role = "", long untilMs = 0, Grant? grant = null, string actorRole = "user") =>

@@ -1,3 +1,4 @@
+using Grpc.Core;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Verbs;
@@ -37,7 +38,7 @@ internal static class CommandEndpoints
             .Describe("delete_room", "Deletes a room, for everybody and for good.")
             .Answers<RoomDeletedAnswer>(example: """{"room_id":"lobby"}""")
             .Refuses(Changes());
-        Map<ReadCommand>(api, HttpMethods.Put, "/rooms/{roomId}/read", "read")
+        api.MapPut("/rooms/{roomId}/read", ReadAsync)
             .Describe("read_room", "The caller has read the room up to a seq. Never goes back.")
             .Takes<ReadBody>("""{"seq":42}""")
             .Answers<ReadAnswer>(example: """{"room_id":"lobby","epoch":"k3v9x2ab","read_seq":42,"unread":0}""")
@@ -112,6 +113,30 @@ internal static class CommandEndpoints
         var roomId = command.RoomId ?? CreateRoomRequest.NewRoomId(caller.UserId, key, time);
         return commands.Answer(
             await commands.RunAsync(caller, command with { RoomId = roomId, ClientMsgId = key }, cancellationToken), $"{HttpDoor.Root}/rooms/{roomId}");
+    }
+
+    /// <returns>200 and what is unread. The room's others are told as on a socket: not of a user who is invisible, nor while nobody knows whether it is.</returns>
+    internal static async Task<IResult> ReadAsync(
+        string roomId, HttpRequest request, Caller caller, HttpCommands commands, PresenceService.PresenceServiceClient presence, CancellationToken cancellationToken)
+    {
+        var (command, refused) = await commands.ReadAsync<ReadCommand>(request, "read", roomId, cancellationToken);
+        return command is null
+            ? refused!
+            : commands.Answer(await commands.RunAsync(caller, command with { IsQuiet = await IsHiddenAsync(caller, presence, cancellationToken) }, cancellationToken));
+    }
+
+    // The user's sockets, if there are any, may be on other nodes.
+    private static async Task<bool> IsHiddenAsync(Caller caller, PresenceService.PresenceServiceClient presence, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var asked = new GetUserRequest { UserId = caller.UserId };
+            return (await presence.GetUserAsync(asked, deadline: DateTime.UtcNow + HttpDoor.ReadDeadline, cancellationToken: cancellationToken)).Invisible;
+        }
+        catch (RpcException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return true;
+        }
     }
 
     /// <returns>200 and the user's place in the room. A user that is added with a role and is a member already is given the role.</returns>

@@ -135,6 +135,8 @@ internal sealed partial class HttpAccess(
 /// <param name="Status">A more exact status than the catalog's; null for that one.</param>
 internal sealed record Refused(ErrorCode Code, string? Detail = null, long RetryAfterMs = 0, int? Status = null) : IResult
 {
+    private const long LaterMs = 1_000;
+
     /// <summary>What a service said.</summary>
     public static Refused Of(Refusal refusal) => new(refusal.Code, refusal.Detail, refusal.RetryAfterMs);
 
@@ -145,6 +147,9 @@ internal sealed record Refused(ErrorCode Code, string? Detail = null, long Retry
     public Task ExecuteAsync(HttpContext httpContext)
     {
         httpContext.Response.Headers[HeaderNames.CacheControl] = "no-store";
-        return Problems.WriteAsync(httpContext, Code, string.IsNullOrEmpty(Detail) ? null : Detail, RetryAfterMs > 0 ? RetryAfterMs : null, Status);
+        return Problems.WriteAsync(httpContext, Code, string.IsNullOrEmpty(Detail) ? null : Detail, Later(), Status);
     }
+
+    // What does not work now is tried again soon, also where nobody can say when.
+    private long? Later() => RetryAfterMs > 0 ? RetryAfterMs : ErrorCatalog.Of(Code) is { Status: StatusCodes.Status503ServiceUnavailable } ? LaterMs : null;
 }

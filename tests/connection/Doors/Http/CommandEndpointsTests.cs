@@ -84,9 +84,25 @@ public sealed class CommandEndpointsTests : IAsyncLifetime
         var reading = _host.SendAsync(HttpMethod.Put, "/api/v1/rooms/lobby/read", "ana", """{"seq":7}""");
         var read = await _host.CommandAsync(Command.BodyOneofCase.Read);
         Assert.Equal(7, read.Read.Seq);
+        Assert.True(read.Read.Quiet, "while presence does not answer nobody knows whether the user is invisible");
         await _host.ReplyAsync(read, reply => reply.Marked = new Marked { ReadSeq = 7, Unread = 2, LastSeq = 9, Epoch = "e1" });
 
         Assert.Equal((7, 2), ((await reading).Json.GetProperty("read_seq").GetInt32(), (await reading).Json.GetProperty("unread").GetInt32()));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Who_is_invisible_reads_over_http_without_the_others_being_told(bool isInvisible)
+    {
+        _host.Calls.On<GetUserRequest, UserPresence>("GetUser", request => new UserPresence { Invisible = isInvisible && request.UserId == "ana" });
+
+        var reading = _host.SendAsync(HttpMethod.Put, "/api/v1/rooms/lobby/read", "ana", """{"seq":7}""");
+        var read = await _host.CommandAsync(Command.BodyOneofCase.Read);
+        Assert.Equal(isInvisible, read.Read.Quiet);
+        await _host.ReplyAsync(read, reply => reply.Marked = new Marked { ReadSeq = 7, Epoch = "e1" });
+
+        Assert.Equal(200, (await reading).Status);
     }
 
     [Fact]

@@ -51,15 +51,55 @@ public sealed class HttpAccessTests
     }
 
     [Theory]
-    [InlineData("/api/v1/nothing", "GET", 404)]
-    [InlineData("/api/v1/rooms", "PATCH", 405)]
-    public async Task What_there_is_not_is_a_problem_too(string path, string method, int status)
+    [InlineData("GET", "/api/v1/nothing", 404, null)]
+    [InlineData("PATCH", "/api/v1/rooms", 405, "GET, HEAD, OPTIONS, POST")]
+    [InlineData("HEAD", "/api/v1/rooms/lobby/kicks", 405, "OPTIONS, POST")]
+    [InlineData("HEAD", "/api/v1/stream", 405, "GET, OPTIONS")]
+    [InlineData("POST", "/api/v1/rooms/lobby/messages", 415, null)]
+    public async Task What_there_is_not_is_a_problem_too(string method, string path, int status, string? allowed)
+    {
+        await using var host = await StartAsync();
+        using var http = new HttpClient();
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(host.Address, path));
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + host.Token("ana"));
+        request.Content = status == 415 ? new StringContent("hola") : null;
+
+        using var answer = await http.SendAsync(request);
+
+        Assert.Equal((status, "application/problem+json"), ((int)answer.StatusCode, answer.Content.Headers.ContentType?.MediaType));
+        Assert.Equal(allowed, answer.Content.Headers.Allow.Count == 0 ? null : string.Join(", ", answer.Content.Headers.Allow.Order()));
+        if (method != "HEAD")
+        {
+            var problem = System.Text.Json.JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+            Assert.Equal((status, 40001, "bad_request", false), (
+                problem.GetProperty("status").GetInt32(), problem.GetProperty("code").GetInt32(), problem.GetProperty("name").GetString(), problem.GetProperty("temporary").GetBoolean()));
+        }
+    }
+
+    [Fact]
+    public async Task Head_is_get_without_a_body_and_options_says_what_there_is()
     {
         await using var host = await StartAsync();
 
-        var answer = await host.SendAsync(new HttpMethod(method), path, "ana");
+        var get = await host.SendAsync(HttpMethod.Get, Rooms, "ana");
+        var head = await host.SendAsync(HttpMethod.Head, Rooms, "ana");
+        var known = await host.SendAsync(HttpMethod.Head, Rooms, "ana", null, ("If-None-Match", get.Headers["ETag"]));
+        var options = await host.SendAsync(HttpMethod.Options, Rooms, userId: null);
 
-        Assert.Equal((status, "application/problem+json"), (answer.Status, answer.ContentType));
+        Assert.Equal((200, "", get.Headers["ETag"], get.Headers["Content-Length"]), (head.Status, head.Body, head.Headers["ETag"], head.Headers["Content-Length"]));
+        Assert.Equal((304, ""), (known.Status, known.Body));
+        Assert.Equal((204, "", "GET,POST,HEAD,OPTIONS"), (options.Status, options.Body, options.Headers["Allow"]));
+    }
+
+    [Fact]
+    public async Task What_does_not_work_now_says_when_to_come_back()
+    {
+        await using var host = await HttpHost.StartAsync();
+
+        var refused = await host.SendAsync(HttpMethod.Post, "/api/v1/presence/users", "ana", """{"user_ids":["bruno"]}""");
+
+        Assert.Equal((503, 50301, "unavailable"), refused.Problem);
+        Assert.Equal(("1", 1_000), (refused.Headers["Retry-After"], refused.Json.GetProperty("retry_after_ms").GetInt32()));
     }
 
     [Theory]
