@@ -1,3 +1,5 @@
+using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Notifications.Admin;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Jobs;
@@ -21,6 +23,8 @@ public static class NotificationServiceSetup
         services.AddSingleton<Telemetry>();
         services.AddStore("notification-store", NotificationStore.Open);
         services.AddJobs();
+        services.AddServiceClient<SecurityService.SecurityServiceClient>("message");
+        services.AddSingleton<IJobHandler, OperatorRecords>();
         services.AddEgress();
         services.AddPush();
         services.AddWebhooks();

@@ -32,6 +32,7 @@ internal sealed class DeleteVerb : ChangeVerb
             return Change.None(entry);
         }
 
+        var before = ErasedText.Of(message);
         message.Content = "";
         message.Metadata = ByteString.Empty;
         message.Reactions.Clear();
@@ -41,6 +42,6 @@ internal sealed class DeleteVerb : ChangeVerb
         }
 
         (message.DeletedAtMs, message.DeletedBy) = (flush.NowMs, submitted.Command.Actor.UserId);
-        return Change.By(entry);
+        return Change.By(entry, before);
     }
 }

@@ -38,15 +38,16 @@ internal sealed class EditVerb(IOptions<LimitOptions> limits) : ChangeVerb
 
         if (isSo)
         {
-            var before = Entry(message);
-            before.CreatedAtMs = message.EditedAtMs > 0 ? message.EditedAtMs : message.CreatedAtMs;
-            return Change.None(before);
+            var made = Entry(message);
+            made.CreatedAtMs = message.EditedAtMs > 0 ? message.EditedAtMs : message.CreatedAtMs;
+            return Change.None(made);
         }
 
+        var before = ErasedText.Of(message);
         message.Content = edit.Content;
         message.Version++;
         message.EditedAtMs = flush.NowMs;
-        return Change.By(Entry(message));
+        return Change.By(Entry(message), before);
     }
 
     private static RoomEvent Entry(Message message) => new()

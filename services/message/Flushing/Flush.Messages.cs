@@ -50,7 +50,7 @@ internal sealed partial class Flush
 
     /// <summary>A message as the commands before this one leave it.</summary>
     /// <returns>Null when the room has no such message. Who changes it appends what changed it:
-    /// <see cref="Append(in Submitted, KeyedVerb, in EntryKey, RoomEvent, Message)"/>.</returns>
+    /// <see cref="Append(in Submitted, KeyedVerb, in EntryKey, RoomEvent, Message, RoomEvent)"/>.</returns>
     public Message? MessageOf(RoomState room, string messageId) => _messages.GetValueOrDefault((room.RoomId, messageId))?.State;
 
     /// <summary>Gives the entry, which answers its command and changed a message, the room's next seq.</summary>
@@ -59,7 +59,8 @@ internal sealed partial class Flush
     /// <param name="key">The entry's key.</param>
     /// <param name="roomEvent">The entry.</param>
     /// <param name="changed">The message of <see cref="MessageOf"/>, as it is now.</param>
-    public void Append(in Submitted submitted, KeyedVerb verb, in EntryKey key, RoomEvent roomEvent, Message changed)
+    /// <param name="erased">The entry that held its text, without it; null when the text stays.</param>
+    public void Append(in Submitted submitted, KeyedVerb verb, in EntryKey key, RoomEvent roomEvent, Message changed, RoomEvent? erased = null)
     {
         var room = submitted.Room;
         var message = _messages[(room.RoomId, changed.MessageId)];
@@ -69,8 +70,13 @@ internal sealed partial class Flush
             room.Entries![message.Entry] = room.Entries[message.Entry] with { Change = null };
         }
 
-        Append(submitted, key, roomEvent, new MessageChange(changed.Seq, changed));
+        Append(submitted, key, roomEvent, new MessageChange(changed.Seq, changed), erased);
         changed.UpdatedSeq = roomEvent.Seq;
+        if (roomEvent.BodyCase == RoomEvent.BodyOneofCase.Edited)
+        {
+            (changed.TextSeq, changed.TextBy) = (roomEvent.Seq, roomEvent.UserId);
+        }
+
         message.Entry = room.Entries!.Count - 1;
         Answer(submitted, verb, key, roomEvent);
     }

@@ -231,7 +231,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
         ForgetMessages();
     }
 
-    private void Append(in Submitted submitted, in EntryKey key, RoomEvent roomEvent, MessageChange? change)
+    private void Append(in Submitted submitted, in EntryKey key, RoomEvent roomEvent, MessageChange? change, RoomEvent? erased = null)
     {
         var actor = submitted.Command.Actor;
         roomEvent.Seq = ++submitted.Room.LastSeq;
@@ -239,7 +239,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
         roomEvent.UserId = actor.UserId;
         roomEvent.Username = actor.Username;
         submitted.Room.Entries ??= _spareLists.TryPop(out var spare) ? spare : [];
-        submitted.Room.Entries.Add(new LogEntry(actor.UserId, key.IdempotencyKey, roomEvent, change));
+        submitted.Room.Entries.Add(new LogEntry(actor.UserId, key.IdempotencyKey, roomEvent, change, erased));
         Publish(submitted.Room, roomEvent);
     }
 

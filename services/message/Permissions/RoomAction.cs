@@ -95,4 +95,7 @@ internal enum RoomAction
 
     /// <summary>List the reports.</summary>
     ReadReports,
+
+    /// <summary>Read what was done in the room, and by whom: its part of the audit log.</summary>
+    ReadAudit,
 }

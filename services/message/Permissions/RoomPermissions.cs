@@ -150,6 +150,7 @@ internal static class RoomPermissions
         Set(RoomAction.EditAny, TokenRight.Moderate, Traits.Adds, Rank.Moderator, Rank.Moderator, Nobody, Rank.Moderator);
         Set(RoomAction.DeleteAny, TokenRight.Moderate, Traits.None, Rank.Moderator, Rank.Moderator, Nobody, Rank.Moderator);
         Set(RoomAction.ReadReports, TokenRight.Moderate, Traits.None, Rank.Moderator, Rank.Moderator, Nobody, Rank.Moderator);
+        Set(RoomAction.ReadAudit, TokenRight.Moderate, Traits.None, Rank.Moderator, Rank.Moderator, Nobody, Rank.Moderator);
         Set(RoomAction.SlowMode, TokenRight.Moderate, Traits.None, Rank.Moderator, Rank.Moderator, Nobody, Rank.Moderator);
         Set(RoomAction.Rename, TokenRight.Moderate, Traits.None, Rank.Moderator, Rank.Moderator, Nobody, Rank.Moderator);
         Set(RoomAction.SetTopic, TokenRight.Moderate, Traits.None, Rank.Moderator, Rank.Moderator, Nobody, Rank.Moderator);

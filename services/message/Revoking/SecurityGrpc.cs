@@ -2,12 +2,15 @@ using Grpc.Core;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.History;
+using Tertulia.Messages.Permissions;
+using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.Revoking;
 
 /// <summary>The gRPC service of who may not come in any more and who did what, answered by any replica from the store.</summary>
-internal sealed class SecurityGrpc(IRevocationStore revocations, IAuditLog audit, IMessageStore store, ReadGate gate, TimeProvider time) : SecurityService.SecurityServiceBase
+internal sealed class SecurityGrpc(
+    IRevocationStore revocations, IAuditLog audit, IMessageStore store, RoomAccess access, ReadGate gate, TimeProvider time) : SecurityService.SecurityServiceBase
 {
     /// <summary>Revocations that have not ended, at most: every node has them in memory.</summary>
     internal const int MaxRevocations = 100_000;
@@ -60,9 +63,9 @@ internal sealed class SecurityGrpc(IRevocationStore revocations, IAuditLog audit
     /// <inheritdoc />
     public override async Task<ListAuditReply> ListAudit(ListAuditRequest request, ServerCallContext context)
     {
-        if (request.Actor is not { Role: "admin" or "service" })
+        if (request.Actor is not { UserId.Length: > 0 } actor || (!RoomPermissions.IsPrivileged(actor) && request.RoomId.Length == 0))
         {
-            throw RpcErrors.Refuse(ErrorCode.Forbidden, "only admins and services read the audit log");
+            throw RpcErrors.Refuse(ErrorCode.Forbidden, "only admins and services read all of the audit log; who moderates a room reads what is about it");
         }
 
         if (request.Limit is < 1 or > MaxAuditPage || !new[] { request.ActorId, request.Action, request.RoomId, request.TargetId, request.BeforeId }
@@ -71,10 +74,20 @@ internal sealed class SecurityGrpc(IRevocationStore revocations, IAuditLog audit
             throw RpcErrors.Refuse(ErrorCode.BadRequest, $"limit is 1 to {MaxAuditPage}, and what is asked for has at most {MaxTokenIdChars} characters");
         }
 
-        var filter = new AuditFilter(request.ActorId, request.Action, request.RoomId, request.TargetId);
-        var beforeMs = request.BeforeMs == 0 ? long.MaxValue : request.BeforeMs;
+        if (!RoomPermissions.IsPrivileged(actor))
+        {
+            await access.CheckAsync(request.RoomId, actor, RoomAction.ReadAudit, context.CancellationToken);
+        }
+
+        var filter = new AuditFilter(request.ActorId, request.Action, request.RoomId, request.TargetId, request.SinceMs);
+        var (beforeMs, beforeId) = request.BeforeMs == 0 ? (long.MaxValue, "") : (request.BeforeMs, request.BeforeId);
+        if (request.UntilMs > 0 && request.UntilMs < beforeMs)
+        {
+            (beforeMs, beforeId) = (request.UntilMs, "");
+        }
+
         var found = await gate.RunAsync(
-            () => audit.ReadAsync(filter, beforeMs, request.BeforeId, request.Limit + 1, CancellationToken.None), context.CancellationToken);
+            () => audit.ReadAsync(filter, beforeMs, beforeId, request.Limit + 1, CancellationToken.None), context.CancellationToken);
         var reply = new ListAuditReply { HasMore = found.Count > request.Limit };
         reply.Entries.AddRange(found.Take(request.Limit).Select(record => new AuditEntry
         {
@@ -87,6 +100,20 @@ internal sealed class SecurityGrpc(IRevocationStore revocations, IAuditLog audit
             Detail = record.Detail,
         }));
         return reply;
+    }
+
+    /// <inheritdoc />
+    public override async Task<RecordAuditReply> RecordAudit(AuditEntry request, ServerCallContext context)
+    {
+        if (request is not { Id.Length: > 0, ActorId.Length: > 0, Action.Length: > 0, AtMs: > 0 }
+            || !new[] { request.Id, request.ActorId, request.Action, request.RoomId, request.TargetId, request.Detail }.All(text => IsStorable(text, MaxTokenIdChars)))
+        {
+            throw RpcErrors.Refuse(ErrorCode.BadRequest, $"id, time, actor and action are needed, each of at most {MaxTokenIdChars} characters");
+        }
+
+        await audit.AddAsync(
+            new AuditRecord(request.Id, request.AtMs, request.ActorId, request.Action, request.RoomId, request.TargetId, request.Detail), CancellationToken.None);
+        return new RecordAuditReply();
     }
 
     private static bool IsStorable(string text, int maxChars) => text.Length <= maxChars && !text.Any(char.IsControl);

@@ -18,7 +18,9 @@ internal sealed record RoomAppend(int Partition, string RoomId, long OwnerEpoch,
 /// <param name="IdempotencyKey">Unique for ever per room and sender: the same command always has the same.</param>
 /// <param name="Event">As it is stored: without origin, command and trace.</param>
 /// <param name="Change">What it makes of an older message; null when it changes none.</param>
-internal readonly record struct LogEntry(string SenderId, string IdempotencyKey, RoomEvent Event, MessageChange? Change = null);
+/// <param name="Erased">An older entry of the room, by its seq, as it is from now on: without the text that this entry replaces or deletes; null when it is about none.</param>
+internal readonly record struct LogEntry(
+    string SenderId, string IdempotencyKey, RoomEvent Event, MessageChange? Change = null, RoomEvent? Erased = null);
 
 /// <summary>A message that an entry changes.</summary>
 /// <param name="CreatedSeq">Seq of the entry that created it.</param>

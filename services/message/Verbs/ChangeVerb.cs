@@ -69,7 +69,7 @@ internal abstract class ChangeVerb : KeyedVerb
         }
         else
         {
-            flush.Append(submitted, this, key, entry, message!);
+            flush.Append(submitted, this, key, entry, message!, change.Erased);
         }
     }
 
@@ -77,13 +77,14 @@ internal abstract class ChangeVerb : KeyedVerb
     /// <param name="Refusal">Why it was not changed, when there is no entry.</param>
     /// <param name="Entry">What changed it, or would have; without seq, time and user.</param>
     /// <param name="IsSo">It is so already.</param>
-    protected readonly record struct Change(Refusal? Refusal, RoomEvent? Entry, bool IsSo)
+    /// <param name="Erased">The entry that held the text that is gone, without it; null when none is.</param>
+    protected readonly record struct Change(Refusal? Refusal, RoomEvent? Entry, bool IsSo, RoomEvent? Erased = null)
     {
         /// <summary>It is not changed.</summary>
         public static Change Refused(ErrorCode code, string detail = "") => new(new Refusal { Code = code, Detail = detail }, Entry: null, IsSo: false);
 
         /// <summary>It was changed.</summary>
-        public static Change By(RoomEvent entry) => new(Refusal: null, entry, IsSo: false);
+        public static Change By(RoomEvent entry, RoomEvent? erased = null) => new(Refusal: null, entry, IsSo: false, erased);
 
         /// <summary>It was so before: the answer shows this entry, which is not written. Its user and time are those of
         /// the change that made it so, or the actor and none.</summary>

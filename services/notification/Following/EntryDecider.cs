@@ -23,6 +23,21 @@ internal sealed class EntryDecider(
     /// <summary>Whether the text mentions those who are connected.</summary>
     public static bool MentionsHere(string content) => content.Contains("@here", StringComparison.OrdinalIgnoreCase) && Words.Mentions(content).Any(name => Words.Fold(name) == Here);
 
+    /// <summary>What makes a notification of a message the same when it is decided again.</summary>
+    public static string EventOf(string messageId) => $"m:{messageId}";
+
+    /// <summary>How much of a message a notification shows.</summary>
+    public static string BodyOf(string content) => Cut(content);
+
+    /// <summary>What is decided of a message shows what it says now.</summary>
+    public static void Revise(List<Wanted> wanted, MessageEdited edited)
+    {
+        foreach (var one in wanted.Where(one => one.EventId == EventOf(edited.MessageId)))
+        {
+            one.Item.Body = Cut(edited.Content);
+        }
+    }
+
     /// <summary>What a new message says to whom.</summary>
     public async Task<List<Wanted>> OnMessageAsync(string roomId, RoomEvent entry)
     {
@@ -56,7 +71,7 @@ internal sealed class EntryDecider(
             users.Add(await facts.MembersAsync(roomId, MaxUsers), NotificationKinds.Direct);
         }
 
-        return Make(users, $"m:{message.MessageId}", roomId, entry, message.MessageId, message.Content);
+        return Make(users, EventOf(message.MessageId), roomId, entry, message.MessageId, message.Content);
     }
 
     /// <summary>Whom an edit mentions who was not mentioned before: who was told of the message is not told again.</summary>
@@ -69,7 +84,7 @@ internal sealed class EntryDecider(
 
         var users = new Reasons(entry.UserId);
         await AddMentionedAsync(users, roomId, entry.UserId, entry.Edited.Content);
-        return Make(users, $"m:{entry.Edited.MessageId}", roomId, entry, entry.Edited.MessageId, entry.Edited.Content);
+        return Make(users, EventOf(entry.Edited.MessageId), roomId, entry, entry.Edited.MessageId, entry.Edited.Content);
     }
 
     /// <summary>The author of a message is told that somebody reacted; of the same reaction once.</summary>

@@ -63,16 +63,9 @@ internal sealed class NotificationFollower(
         List<Wanted> wanted = [];
         foreach (var entry in batch.Entries)
         {
-            if (entry.Event.BodyCase == RoomEvent.BodyOneofCase.Deleted)
-            {
-                // What this batch has decided of the message does not come into being.
-                wanted.RemoveAll(one => one.Item.MessageId == entry.Event.Deleted.MessageId);
-                outcome.Ended.AddRange(await inbox.RemoveAsync(command, entry.Event.Deleted.MessageId));
-            }
-            else
-            {
-                wanted.AddRange(await DecideAsync(facts, decider, entry.RoomId, entry.Event));
-            }
+            // What is gone, and what this batch has decided of it does not come into being.
+            await EndAsync(command, facts, entry, wanted, outcome.Ended);
+            wanted.AddRange(await DecideAsync(facts, decider, entry.RoomId, entry.Event));
         }
 
         if (wanted.Count > 0)
@@ -82,6 +75,35 @@ internal sealed class NotificationFollower(
 
         return outcome;
     }
+
+    /// <summary>Removes what nobody is to be told any more, or not this user.</summary>
+    private async Task EndAsync(DbCommand command, RoomFacts facts, FollowedEntry followed, List<Wanted> wanted, List<Ended> ended)
+    {
+        var (roomId, entry) = (followed.RoomId, followed.Event);
+        switch (entry.BodyCase)
+        {
+            case RoomEvent.BodyOneofCase.Deleted:
+                wanted.RemoveAll(one => one.Item.MessageId == entry.Deleted.MessageId);
+                ended.AddRange(await inbox.RemoveAsync(command, entry.Deleted.MessageId));
+                break;
+            case RoomEvent.BodyOneofCase.Edited:
+                EntryDecider.Revise(wanted, entry.Edited);
+                await InboxStore.ReviseAsync(command, EntryDecider.EventOf(entry.Edited.MessageId), entry.Edited.MessageId, EntryDecider.BodyOf(entry.Edited.Content));
+                break;
+            case RoomEvent.BodyOneofCase.RoomDeleted:
+                wanted.RemoveAll(one => one.Item.RoomId == roomId);
+                ended.AddRange(await inbox.RemoveOfRoomAsync(command, roomId, "", long.MaxValue));
+                break;
+            case RoomEvent.BodyOneofCase.Member when IsShutOut(entry.Member, facts.KindOf(roomId)):
+                wanted.RemoveAll(one => one.UserId == entry.Member.UserId && one.Item.RoomId == roomId);
+                ended.AddRange(await inbox.RemoveOfRoomAsync(command, roomId, entry.Member.UserId, entry.Seq));
+                break;
+        }
+    }
+
+    // Who is banned, and who is not in a room that does not let everyone in, cannot read what the room says: neither here. Who is invited is told of that.
+    private static bool IsShutOut(MemberChanged member, string kind) =>
+        member.Banned || (member is { Role.Length: 0, InvitedBy.Length: 0 } && kind is not ("open" or "auditorium"));
 
     private static async Task<List<Wanted>> DecideAsync(RoomFacts facts, EntryDecider decider, string roomId, RoomEvent entry)
     {
@@ -97,7 +119,7 @@ internal sealed class NotificationFollower(
                 await facts.SetRoomAsync(roomId, entry.Room.Kind, entry.Room.Settings?.Name);
                 return [];
             case RoomEvent.BodyOneofCase.RoomUpdated:
-                await facts.SetRoomAsync(roomId, kind: null, entry.RoomUpdated.Settings?.Name);
+                await facts.SetRoomAsync(roomId, entry.RoomUpdated.Settings is { Kind: { Length: > 0 } kind } ? kind : null, entry.RoomUpdated.Settings?.Name);
                 return [];
             case RoomEvent.BodyOneofCase.RoomDeleted:
                 await facts.RemoveRoomAsync(roomId);

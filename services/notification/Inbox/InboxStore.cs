@@ -70,6 +70,28 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
         return await EndAsync(command, [.. removed.OrderBy(row => row.UserId, StringComparer.Ordinal)], isRemoved: true, upToUseq: 0);
     }
 
+    /// <summary>What was told of a message shows what it says now: what it said before is not kept.</summary>
+    public static Task ReviseAsync(DbCommand command, string eventId, string messageId, string body) => command.With(
+        "update notification_inbox set body = @body where message_id = @message and event_id = @event",
+        ("body", body), ("message", messageId), ("event", eventId)).RunAsync();
+
+    /// <summary>Removes what a user was told of a room, or what everybody was.</summary>
+    /// <param name="command">Of the transaction.</param>
+    /// <param name="roomId">The room.</param>
+    /// <param name="userId">Whose; empty: everybody's.</param>
+    /// <param name="beforeSeq">Only what is about entries before this seq.</param>
+    public async Task<List<Ended>> RemoveOfRoomAsync(DbCommand command, string roomId, string userId, long beforeSeq)
+    {
+        var removed = await command.With(
+            $"""
+            delete from notification_inbox where room_id = @room and seq < @seq and {(userId.Length > 0 ? "user_id = @user" : "seq > 0")}
+            returning user_id, notification_id, room_id, is_read
+            """,
+            ("room", roomId), ("seq", beforeSeq), ("user", userId))
+            .ListAsync(ReadEnded);
+        return await EndAsync(command, [.. removed.OrderBy(row => row.UserId, StringComparer.Ordinal)], isRemoved: true, upToUseq: 0);
+    }
+
     /// <summary>Marks notifications of a user as read.</summary>
     /// <param name="command">Of the transaction.</param>
     /// <param name="request">Which ones.</param>

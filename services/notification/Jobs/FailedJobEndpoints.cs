@@ -1,9 +1,11 @@
+using System.Data.Common;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Notifications.Admin;
 
 namespace Tertulia.Notifications.Jobs;
 
@@ -38,12 +40,15 @@ internal static class FailedJobEndpoints
     }
 
     /// <summary>With neither <c>kind</c> nor <c>key</c>: all.</summary>
-    internal static async Task<Ok<FailedJobCount>> ReplayAsync(JobStore jobs, string? kind, string? key, CancellationToken cancellationToken) =>
-        TypedResults.Ok(new FailedJobCount(await jobs.ReplayAsync(kind ?? "", key ?? "", cancellationToken)));
+    internal static async Task<Ok<FailedJobCount>> ReplayAsync(JobStore jobs, TimeProvider time, string? kind, string? key, CancellationToken cancellationToken) =>
+        TypedResults.Ok(new FailedJobCount(await jobs.ReplayAsync(kind ?? "", key ?? "", cancellationToken, Record("jobs_replayed", kind, key, time))));
 
     /// <inheritdoc cref="ReplayAsync"/>
-    internal static async Task<Ok<FailedJobCount>> DropAsync(JobStore jobs, string? kind, string? key, CancellationToken cancellationToken) =>
-        TypedResults.Ok(new FailedJobCount(await jobs.DropAsync(kind ?? "", key ?? "", cancellationToken)));
+    internal static async Task<Ok<FailedJobCount>> DropAsync(JobStore jobs, TimeProvider time, string? kind, string? key, CancellationToken cancellationToken) =>
+        TypedResults.Ok(new FailedJobCount(await jobs.DropAsync(kind ?? "", key ?? "", cancellationToken, Record("jobs_dropped", kind, key, time))));
+
+    private static Func<DbCommand, int, Task> Record(string action, string? kind, string? key, TimeProvider time) => (command, count) => OperatorRecords.AddAsync(
+        command, action, key ?? "", string.Create(CultureInfo.InvariantCulture, $"{count}{(kind is { Length: > 0 } ? $" of {kind}" : "")}"), time.GetUtcNow());
 
     private static string Cursor(FailedJob job) => Convert.ToHexStringLower(
         Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{job.FailedAt.ToUnixTimeMilliseconds()} {job.Key}")));

@@ -150,23 +150,38 @@ internal sealed class JobStore(NotificationStore store, TimeProvider time)
     /// <param name="kind">Only these; empty: all.</param>
     /// <param name="key">Only this one; empty: all.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="record">Writes down in the same transaction how many it were; null: nobody needs to know.</param>
     /// <returns>How many.</returns>
-    public async Task<int> ReplayAsync(string kind, string key, CancellationToken cancellationToken)
+    public async Task<int> ReplayAsync(string kind, string key, CancellationToken cancellationToken, Func<DbCommand, int, Task>? record = null)
     {
-        var replayed = await store.WriteAsync(command => Failed(command, Replay, kind, key).RunAsync(), cancellationToken);
+        var replayed = await ChangeFailedAsync(Replay, kind, key, record, cancellationToken);
         Ring();
         return replayed;
     }
 
     /// <summary>Gives jobs of the error queue up.</summary>
     /// <inheritdoc cref="ReplayAsync"/>
-    public Task<int> DropAsync(string kind, string key, CancellationToken cancellationToken) =>
-        store.WriteAsync(command => Failed(command, Drop, kind, key).RunAsync(), cancellationToken);
+    public async Task<int> DropAsync(string kind, string key, CancellationToken cancellationToken, Func<DbCommand, int, Task>? record = null)
+    {
+        var dropped = await ChangeFailedAsync(Drop, kind, key, record, cancellationToken);
+        Ring();
+        return dropped;
+    }
 
     private static DbCommand Mine(DbCommand command, string sql, Job job, params ReadOnlySpan<(string Name, object? Value)> more) =>
         command.With(sql, [("key", job.Key), ("claim", job.Claim), ("version", job.Version), .. more]);
 
     private static string Shorten(string error) => error.Length > MaxErrorChars ? error[..MaxErrorChars] : error;
+
+    private Task<int> ChangeFailedAsync(
+        string sql, string kind, string key, Func<DbCommand, int, Task>? record, CancellationToken cancellationToken) => store.WriteAsync(
+        async command =>
+        {
+            var count = await Failed(command, sql, kind, key).RunAsync();
+            await (record?.Invoke(command, count) ?? Task.CompletedTask);
+            return count;
+        },
+        cancellationToken);
 
     private DbCommand Failed(DbCommand command, string sql, string kind, string key)
     {

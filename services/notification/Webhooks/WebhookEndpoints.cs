@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Notifications.Admin;
 using Tertulia.Notifications.Egress;
 using Tertulia.Notifications.Jobs;
 
@@ -23,7 +24,7 @@ internal static class WebhookEndpoints
 
     /// <summary>Adds it, or changes and enables it.</summary>
     internal static async Task<Results<NoContent, ProblemHttpResult>> PutAsync(
-        string id, WebhookRequest request, WebhookStore webhooks, JobStore jobs, EgressRules rules, CancellationToken cancellationToken)
+        string id, WebhookRequest request, WebhookStore webhooks, JobStore jobs, EgressRules rules, TimeProvider time, CancellationToken cancellationToken)
     {
         var endpoint = new WebhookEndpoint
         {
@@ -39,17 +40,23 @@ internal static class WebhookEndpoints
             return Problems.From(ErrorCode.BadRequest, "this webhook is in the configuration");
         }
 
-        await webhooks.PutAsync(endpoint, cancellationToken);
+        await webhooks.PutAsync(endpoint, cancellationToken, command => OperatorRecords.AddAsync(command, "webhook_put", id, endpoint.Url, time.GetUtcNow()));
         jobs.Ring();
         return TypedResults.NoContent();
     }
 
-    internal static async Task<Results<NoContent, NotFound>> DeleteAsync(string id, WebhookStore webhooks, CancellationToken cancellationToken) =>
-        await webhooks.RemoveAsync(id, cancellationToken) ? TypedResults.NoContent() : TypedResults.NotFound();
-
-    internal static async Task<Results<NoContent, NotFound>> EnableAsync(string id, WebhookStore webhooks, JobStore jobs, CancellationToken cancellationToken)
+    internal static async Task<Results<NoContent, NotFound>> DeleteAsync(
+        string id, WebhookStore webhooks, JobStore jobs, TimeProvider time, CancellationToken cancellationToken)
     {
-        var enabled = await webhooks.EnableAsync(id, cancellationToken);
+        var removed = await webhooks.RemoveAsync(id, cancellationToken, command => OperatorRecords.AddAsync(command, "webhook_removed", id, "", time.GetUtcNow()));
+        jobs.Ring();
+        return removed ? TypedResults.NoContent() : TypedResults.NotFound();
+    }
+
+    internal static async Task<Results<NoContent, NotFound>> EnableAsync(
+        string id, WebhookStore webhooks, JobStore jobs, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var enabled = await webhooks.EnableAsync(id, cancellationToken, command => OperatorRecords.AddAsync(command, "webhook_enabled", id, "", time.GetUtcNow()));
         jobs.Ring();
         return enabled ? TypedResults.NoContent() : TypedResults.NotFound();
     }

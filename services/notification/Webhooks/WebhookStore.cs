@@ -89,21 +89,30 @@ internal sealed class WebhookStore(NotificationStore store, IOptions<WebhookOpti
         cancellationToken);
 
     /// <summary>Adds one, or changes and enables it.</summary>
-    public Task PutAsync(WebhookEndpoint endpoint, CancellationToken cancellationToken) => store.WriteAsync(
+    /// <param name="endpoint">The webhook.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="record">Writes it down in the same transaction; null: nobody needs to know.</param>
+    public Task PutAsync(WebhookEndpoint endpoint, CancellationToken cancellationToken, Func<DbCommand, Task>? record = null) => store.WriteAsync(
         async command =>
         {
             await PutAsync(command, endpoint, isConfigured: false);
+            await RecordAsync(command, record, isDone: true);
             return await EnableAsync(command, endpoint.Id);
         },
         cancellationToken);
 
     /// <summary>Removes it, and what waits for it.</summary>
+    /// <param name="id">Of the webhook.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="record">Writes it down in the same transaction, when there is one; null: nobody needs to know.</param>
     /// <returns>False when there is none.</returns>
-    public Task<bool> RemoveAsync(string id, CancellationToken cancellationToken) => store.WriteAsync(command => RemoveAsync(command, id), cancellationToken);
+    public Task<bool> RemoveAsync(string id, CancellationToken cancellationToken, Func<DbCommand, Task>? record = null) => store.WriteAsync(
+        async command => await RecordAsync(command, record, await RemoveAsync(command, id)), cancellationToken);
 
     /// <summary>It is told again, what waited first.</summary>
-    /// <inheritdoc cref="RemoveAsync(string, CancellationToken)"/>
-    public Task<bool> EnableAsync(string id, CancellationToken cancellationToken) => store.WriteAsync(command => EnableAsync(command, id), cancellationToken);
+    /// <inheritdoc cref="RemoveAsync(string, CancellationToken, Func{DbCommand, Task})"/>
+    public Task<bool> EnableAsync(string id, CancellationToken cancellationToken, Func<DbCommand, Task>? record = null) => store.WriteAsync(
+        async command => await RecordAsync(command, record, await EnableAsync(command, id)), cancellationToken);
 
     /// <summary>Adds events for those who want them, in their order, with the jobs that tell them.</summary>
     public async Task AddAsync(DbCommand command, IReadOnlyList<WebhookEvent> events)
@@ -233,6 +242,12 @@ internal sealed class WebhookStore(NotificationStore store, IOptions<WebhookOpti
         await command.With("delete from notification_webhook_events where webhook_id = @id", ("id", id)).RunAsync();
         await command.With("delete from notification_webhook_presence where webhook_id = @id", ("id", id)).RunAsync();
         return await command.With("delete from notification_webhooks where webhook_id = @id", ("id", id)).RunAsync() > 0;
+    }
+
+    private static async Task<bool> RecordAsync(DbCommand command, Func<DbCommand, Task>? record, bool isDone)
+    {
+        await (isDone && record is not null ? record(command) : Task.CompletedTask);
+        return isDone;
     }
 
     private static Task WakeAsync(DbCommand command, string id, string lane, DateTimeOffset now) => JobStore.PutAsync(

@@ -149,13 +149,15 @@ public abstract class InboxConformance : IAsyncLifetime
         var banned = _lobby.Joined("eva", role: "member");
         (banned.Event.UserId, banned.Event.Member.Action, banned.Event.Member.Banned) = ("ana", MemberAction.Ban, true);
         await FollowAsync([named, invited, banned, _lobby.Said("ana", "a", "@bruno @eva @zoe")]);
+        Assert.Equal(["1 mention id-ana-a ANA · La plaza: @bruno @eva @zoe"], await InboxAsync("bruno"));
+        Assert.Equal("invitation", Assert.Single((await ReadAsync("zoe")).Notifications).Kind);
+        Assert.Empty(await InboxAsync("eva"));
+
         var deleted = _lobby.Created();
         deleted.Event.RoomDeleted = new RoomDeleted();
         await FollowAsync([deleted, _lobby.Said("ana", "b", "@bruno")]);
 
-        Assert.Equal(["1 mention id-ana-a ANA · La plaza: @bruno @eva @zoe"], await InboxAsync("bruno"));
-        Assert.Equal("invitation", Assert.Single((await ReadAsync("zoe")).Notifications).Kind);
-        Assert.Empty(await InboxAsync("eva"));
+        Assert.Empty(await InboxAsync("bruno"));
     }
 
     [Fact]
@@ -328,6 +330,56 @@ public abstract class InboxConformance : IAsyncLifetime
             Assert.Equal(12U, (await ReadAsync(user)).Unread);
         }
     }
+
+    [Fact]
+    public async Task Who_is_banned_has_no_more_of_what_the_room_said_and_who_left_an_open_room_has()
+    {
+        await FollowAsync([_lobby.Said("ana", "a", "@bruno @carla"), _lobby.Said("ana", "b", "@bruno")]);
+
+        await FollowAsync([
+            _lobby.Said("ana", "c", "@bruno otra vez"),
+            Gone("bruno", MemberAction.Ban, banned: true),
+            Gone("carla", MemberAction.Leave),
+        ]);
+
+        Assert.Empty(await InboxAsync("bruno"));
+        Assert.Equal(0u, (await ReadAsync("bruno")).Unread);
+        Assert.Single(await InboxAsync("carla"));
+    }
+
+    [Fact]
+    public async Task Who_is_out_of_a_private_room_and_everybody_of_a_deleted_one_has_nothing_of_it()
+    {
+        await FollowAsync([
+            _lobby.Wrote("ana", new RoomEvent { RoomUpdated = new RoomUpdated { Settings = new RoomSettings { Kind = "private" } } }),
+            _lobby.Said("ana", "a", "@bruno @carla"),
+        ]);
+        await FollowAsync([
+            Gone("bruno", MemberAction.Kick),
+            _lobby.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = "bruno", Action = MemberAction.Invite, InvitedBy = "ana" } }),
+        ]);
+        Assert.Equal(["invitation "], await KindsAsync("bruno"));
+        Assert.Single(await InboxAsync("carla"));
+
+        await FollowAsync([_lobby.Wrote("ana", new RoomEvent { RoomDeleted = new RoomDeleted() })]);
+
+        Assert.Empty(await InboxAsync("bruno"));
+        Assert.Empty(await InboxAsync("carla"));
+    }
+
+    [Fact]
+    public async Task What_a_message_said_before_it_was_edited_is_not_kept()
+    {
+        await FollowAsync([_lobby.Said("ana", "a", "@bruno secreto")]);
+        await FollowAsync([Edit(_lobby.Said("ana", "e1"), "id-ana-a", "@bruno perdón")]);
+        await FollowAsync([_lobby.Said("ana", "b", "@bruno otro secreto"), Edit(_lobby.Said("ana", "e2"), "id-ana-b", "nada")]);
+
+        Assert.Equal(
+            ["1 mention id-ana-a ANA · lobby: @bruno perdón", "2 mention id-ana-b ANA · lobby: nada"], await InboxAsync("bruno"));
+    }
+
+    private RoomEntry Gone(string userId, MemberAction action, bool banned = false) =>
+        _lobby.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = userId, Action = action, Banned = banned } });
 
     [Theory]
     [InlineData("", 0, 0, false)]

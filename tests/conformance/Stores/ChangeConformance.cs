@@ -1,8 +1,9 @@
+using Tertulia.Contracts;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Conformance.Stores;
 
-/// <summary>A message that an entry changes is shown as it is now, wherever it is read, and its entry in the log stays what it was.</summary>
+/// <summary>A message that an entry changes is shown as it is now, wherever it is read, and its entry in the log stays what it was, but for a text that is gone.</summary>
 public abstract class ChangeConformance(IStoreDatabase database) : StoreConformance(database)
 {
     private static readonly MemberKey Ana = new("lobby", "ana");
@@ -72,6 +73,61 @@ public abstract class ChangeConformance(IStoreDatabase database) : StoreConforma
         var log = await LogAsync("lobby");
 
         Assert.Equal([.. opening.Select(entry => entry.Event), edit.Event], log!.Events);
+    }
+
+    [Fact]
+    public async Task An_entry_takes_the_text_out_of_older_ones_in_its_own_step()
+    {
+        var lobby = new RoomScript("lobby");
+        var opening = lobby.Opening(messages: 2);
+        await AppendedAsync(opening);
+        var (first, second) = (Without(opening[2].Event), Without(opening[3].Event));
+        var edit = lobby.Edited(opening[2], "once");
+        var again = lobby.Edited(opening[2], "twice");
+        var emptied = Without(edit.Event);
+        edit = edit with { Entry = edit.Entry with { Erased = first } };
+        again = again with { Entry = again.Entry with { Erased = emptied } }; // Of this very append.
+        await AppendedAsync(edit, again);
+
+        var refused = lobby.Edited(opening[3], "no");
+        var outcomes = await AppendAsync(refused with { Entry = refused.Entry with { Erased = second } }, lobby.Said("ana", "m1"));
+
+        Assert.Equal([AppendOutcome.Conflict], outcomes);
+        Assert.Equal([opening[0].Event, opening[1].Event, first, opening[3].Event, emptied, again.Event], (await LogAsync("lobby"))!.Events);
+
+        static RoomEvent Without(RoomEvent entry)
+        {
+            var emptied = entry.Clone();
+            if (emptied.Message is { } message)
+            {
+                message.Content = "";
+            }
+            else
+            {
+                emptied.Extension.Verb = "test.emptied";
+            }
+
+            return emptied;
+        }
+    }
+
+    [Fact]
+    public async Task What_is_done_to_others_is_in_the_audit_log_with_its_entry_and_nothing_else_is()
+    {
+        var lobby = new RoomScript("lobby");
+        await AppendedAsync([.. lobby.Opening(messages: 1), lobby.Joined("bruno")]);
+        var kick = lobby.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = "bruno", Action = MemberAction.Kick, Reason = "spam", Members = 1 } });
+        await AppendedAsync(kick, lobby.Wrote("ana", new RoomEvent { Deleted = new MessageDeleted { MessageId = "m", AuthorId = "ana" } }));
+        var refused = await AppendAsync(
+            lobby.Wrote("ana", new RoomEvent { RoomUpdated = new RoomUpdated { Settings = new RoomSettings { Kind = "open" }, Changed = { "topic" } } }), lobby.Said("ana", "m1"));
+
+        var records = await Database.OpenAudit().ReadAsync(new AuditFilter("", "", "", ""), long.MaxValue, "", 10, Deadline);
+
+        Assert.Equal([AppendOutcome.Conflict], refused);
+        var record = Assert.Single(records);
+        Assert.Equal(
+            (kick.Event.CreatedAtMs, "ana", "member_kicked", "lobby", "bruno", "spam"),
+            (record.AtMs, record.ActorId, record.Action, record.RoomId, record.TargetId, record.Detail));
     }
 
     [Fact]

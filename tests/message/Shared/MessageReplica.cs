@@ -49,6 +49,8 @@ internal sealed class MessageReplica : IAsyncDisposable
 
     private MessageReplica(IHost host) => _host = host;
 
+    public IServiceProvider Services => _host.Services;
+
     public IMessageStore Store => _host.Services.GetRequiredService<IMessageStore>();
 
     public T Get<T>() where T : notnull => _host.Services.GetRequiredService<T>();

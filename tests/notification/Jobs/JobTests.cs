@@ -79,6 +79,7 @@ public abstract class JobTests : IDisposable
         using var replay = await service.Admin.PostAsync(new Uri("/admin/jobs/failed/replay?kind=test", UriKind.Relative), null);
 
         Assert.Equal(1, (await replay.Content.ReadFromJsonAsync<FailedJobCount>())!.Count);
+        Assert.Contains("\"jobs_replayed\"", Assert.Single(await BodiesAsync(service, "audit")), StringComparison.Ordinal); // Until the message service answers.
         await Eventually.HoldsAsync(() => _handler.Done.Contains("secret"), "it is done");
         Assert.Empty((await FailedAsync(service)).Items);
     }
@@ -126,6 +127,9 @@ public abstract class JobTests : IDisposable
 
     private static async Task<FailedJobPage> FailedAsync(TestService service, string query = "") =>
         (await service.Admin.GetFromJsonAsync<FailedJobPage>($"/admin/jobs/failed{query}"))!;
+
+    private static Task<List<string>> BodiesAsync(TestService service, string kind) => service.Get<NotificationStore>().ReadAsync(
+        command => command.With("select body from notification_jobs where kind = @kind", ("kind", kind)).ListAsync(row => row.GetString(0)), CancellationToken.None);
 
     private static Task<long> RowsAsync(TestService service) => service.Get<NotificationStore>().ReadAsync(
         async command => (long)(await command.With("select count(*) from notification_jobs").ExecuteScalarAsync(CancellationToken.None))!, CancellationToken.None);

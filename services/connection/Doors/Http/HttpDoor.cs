@@ -21,6 +21,7 @@ internal static class HttpDoor
         return services
             .AddOpenApiDocuments()
             .AddSingleton<HttpCommands>()
+            .AddSingleton<ActionRecords>()
             .AddSingleton<FreeRates>()
             .AddSingleton<RoomWatches>()
             .AddSingleton<RoomSync>()

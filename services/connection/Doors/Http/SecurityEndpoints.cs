@@ -26,11 +26,11 @@ internal static class SecurityEndpoints
     public static void Map(IEndpointRouteBuilder api)
     {
         api.MapGet("/audit", ListAuditAsync)
-            .Describe("list_audit", "What admins and services did, newest first. For admins and services.")
+            .Describe("list_audit", "What admins, services and moderators did, newest first. For admins and services; with room_id for who moderates that room.")
             .Answers<AuditAnswer>(example: """
                 {"items":[{"id":"019aa000-0000-7000-8000-000000000001","at":"2026-11-28T09:00:00.000Z","actor_id":"root","action":"user_revoked","target_id":"42","detail":"left"}],"has_more":false}
                 """)
-            .Refuses(ErrorCode.Forbidden)
+            .Refuses(ErrorCode.Forbidden, ErrorCode.NotMember, ErrorCode.Banned, ErrorCode.RoomNotFound)
             .WithMetadata(new HttpGuard(Allowance.Free));
         MapRevoke(api);
     }
@@ -46,6 +46,8 @@ internal static class SecurityEndpoints
     /// <param name="action">What was done.</param>
     /// <param name="roomId">Where.</param>
     /// <param name="targetId">To whom or what.</param>
+    /// <param name="since">Only what was done at this time or later, ISO-8601.</param>
+    /// <param name="until">Only what was done before this time, ISO-8601.</param>
     /// <param name="before">Only what was done before this item, as <c>next</c> of a page says.</param>
     /// <param name="limit">Items, 1 to 100; default 50.</param>
     /// <param name="caller">Who asks.</param>
@@ -53,7 +55,7 @@ internal static class SecurityEndpoints
     /// <param name="cancellationToken">The client went.</param>
     internal static async Task<IResult> ListAuditAsync(
         [FromQuery(Name = "actor_id")] string? actorId, string? action, [FromQuery(Name = "room_id")] string? roomId, [FromQuery(Name = "target_id")] string? targetId,
-        string? before, int? limit, Caller caller, SecurityService.SecurityServiceClient security, CancellationToken cancellationToken)
+        DateTimeOffset? since, DateTimeOffset? until, string? before, int? limit, Caller caller, SecurityService.SecurityServiceClient security, CancellationToken cancellationToken)
     {
         var place = (before ?? "0:").Split(':', 2);
         if (place.Length != 2 || !long.TryParse(place[0], NumberStyles.None, CultureInfo.InvariantCulture, out var beforeMs))
@@ -63,8 +65,9 @@ internal static class SecurityEndpoints
 
         var asked = new ListAuditRequest
         {
-            Actor = caller.ToActor(""), ActorId = actorId ?? "", Action = action ?? "", RoomId = roomId ?? "", TargetId = targetId ?? "", BeforeMs = beforeMs,
+            Actor = caller.ToActor(roomId ?? ""), ActorId = actorId ?? "", Action = action ?? "", RoomId = roomId ?? "", TargetId = targetId ?? "", BeforeMs = beforeMs,
             BeforeId = place[1], Limit = limit ?? DefaultLimit,
+            SinceMs = Math.Max(0, since?.ToUnixTimeMilliseconds() ?? 0), UntilMs = until is { } end ? Math.Max(1, end.ToUnixTimeMilliseconds()) : 0,
         };
         var page = await security.ListAuditAsync(asked, deadline: DateTime.UtcNow + HttpDoor.ReadDeadline, cancellationToken: cancellationToken);
         return HttpJson.Ok(json =>
@@ -206,7 +209,7 @@ internal sealed record RevokedAnswer(string? Jti, string? UserId, string? RoomId
 /// <param name="Id">UUIDv7.</param>
 /// <param name="At">When.</param>
 /// <param name="ActorId">Who did it.</param>
-/// <param name="Action"><c>token_revoked</c>, <c>user_revoked</c>, <c>member_revoked</c>, <c>room_revoked</c>.</param>
+/// <param name="Action">What: <c>member_banned</c>, <c>user_revoked</c>, …</param>
 /// <param name="RoomId">Where.</param>
 /// <param name="TargetId">To whom or what.</param>
 /// <param name="Detail">What the actor said about it.</param>

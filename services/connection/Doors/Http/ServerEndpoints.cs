@@ -64,7 +64,8 @@ internal static class ServerEndpoints
         return await MessageEndpoints.SendBodyAsync(fields.RoomId, request, body, onBehalf, commands, messages, cancellationToken);
     }
 
-    internal static async Task<IResult> BroadcastAsync(HttpRequest request, Caller caller, ILiveBus bus, ProcessIdentity node, CancellationToken cancellationToken)
+    internal static async Task<IResult> BroadcastAsync(
+        HttpRequest request, Caller caller, ILiveBus bus, ProcessIdentity node, ActionRecords records, CancellationToken cancellationToken)
     {
         var (body, refused) = await HttpCommands.ReadBodyAsync(request, cancellationToken);
         if (refused is not null || !TryRead(body, out var fields, out refused))
@@ -82,6 +83,7 @@ internal static class ServerEndpoints
             return new Refused(ErrorCode.TooLarge, $"payload has more than {MaxPayloadBytes} bytes");
         }
 
+        await records.AddAsync(caller, "broadcast", fields.RoomId ?? "", fields.UserId ?? "", fields.Event, cancellationToken);
         return await OrderAsync(bus, node, new ServerOrder
         {
             By = caller.UserId,
@@ -91,7 +93,8 @@ internal static class ServerEndpoints
         }, cancellationToken);
     }
 
-    internal static async Task<IResult> DisconnectAsync(HttpRequest request, Caller caller, ILiveBus bus, ProcessIdentity node, CancellationToken cancellationToken)
+    internal static async Task<IResult> DisconnectAsync(
+        HttpRequest request, Caller caller, ILiveBus bus, ProcessIdentity node, ActionRecords records, CancellationToken cancellationToken)
     {
         var (body, refused) = await HttpCommands.ReadBodyAsync(request, cancellationToken);
         if (refused is not null || !TryRead(body, out var fields, out refused))
@@ -99,15 +102,21 @@ internal static class ServerEndpoints
             return refused!;
         }
 
-        return fields.UserId is null && fields.ConnectionId is null
-            ? new Refused(ErrorCode.BadRequest, "user_id or connection_id is required")
-            : await OrderAsync(bus, node, new ServerOrder
-            {
-                By = caller.UserId,
-                UserId = fields.UserId ?? "",
-                ConnectionId = fields.ConnectionId ?? "",
-                Disconnect = new Disconnect { Reason = fields.Reason ?? "disconnected by the server" },
-            }, cancellationToken);
+        if (fields.UserId is null && fields.ConnectionId is null)
+        {
+            return new Refused(ErrorCode.BadRequest, "user_id or connection_id is required");
+        }
+
+        var detail = fields.ConnectionId is { } connectionId ? $"connection {connectionId}" : "";
+        await records.AddAsync(
+            caller, "disconnected", "", fields.UserId ?? "", fields.Reason is { } reason ? $"{detail} {reason}".Trim() : detail, cancellationToken);
+        return await OrderAsync(bus, node, new ServerOrder
+        {
+            By = caller.UserId,
+            UserId = fields.UserId ?? "",
+            ConnectionId = fields.ConnectionId ?? "",
+            Disconnect = new Disconnect { Reason = fields.Reason ?? "disconnected by the server" },
+        }, cancellationToken);
     }
 
     internal static async Task<IResult> GetConnectionsAsync(

@@ -10,6 +10,7 @@ internal sealed class AppendRows
 {
     private readonly IReadOnlyList<RoomAppend> _appends;
     private readonly int _entries;
+    private readonly List<AuditRecord> _records = [];
 
     public AppendRows(IReadOnlyList<RoomAppend> appends)
     {
@@ -21,6 +22,12 @@ internal sealed class AppendRows
             {
                 Changes += entry.Change is null ? 0 : 1;
                 Replies += IsReply(entry) ? 1 : 0;
+                Erasures += entry.Erased is null ? 0 : 1;
+                if (entry.Event.BodyCase != RoomEvent.BodyOneofCase.Message && ModerationRecords.Of(append.RoomId, entry.Event) is { } record)
+                {
+                    _records.Add(record);
+                }
+
                 switch (entry.Event.BodyCase)
                 {
                     case RoomEvent.BodyOneofCase.Member:
@@ -51,6 +58,12 @@ internal sealed class AppendRows
 
     /// <summary>Messages that belong to a thread.</summary>
     public int Replies { get; }
+
+    /// <summary>Entries that take the text out of an older one.</summary>
+    public int Erasures { get; }
+
+    /// <summary>What the audit log says of them.</summary>
+    public int Records => _records.Count;
 
     /// <summary>An array as a parameter by position.</summary>
     public static NpgsqlParameter Array<T>(NpgsqlDbType type, T[] column) => new NpgsqlParameter<T[]> { NpgsqlDbType = NpgsqlDbType.Array | type, TypedValue = column };
@@ -226,6 +239,27 @@ internal sealed class AppendRows
         parameters.Add(Array(NpgsqlDbType.Text, Column(replies, row => row.RoomId)));
         parameters.Add(Array(NpgsqlDbType.Bigint, Column(replies, row => row.Entry.Event.Message.ThreadRootSeq)));
         parameters.Add(Array(NpgsqlDbType.Bigint, Column(replies, row => row.Entry.Event.Seq)));
+    }
+
+    /// <summary>room_id, seq, body.</summary>
+    public void AddErasures(NpgsqlParameterCollection parameters)
+    {
+        var erasing = Where(entry => entry.Erased is not null, Erasures);
+        parameters.Add(Array(NpgsqlDbType.Text, Column(erasing, row => row.RoomId)));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column(erasing, row => row.Entry.Erased!.Seq)));
+        parameters.Add(Array(NpgsqlDbType.Bytea, Column(erasing, row => row.Entry.Erased!.ToByteArray())));
+    }
+
+    /// <summary>id, at_ms, actor_id, action, room_id, target_id, detail.</summary>
+    public void AddRecords(NpgsqlParameterCollection parameters)
+    {
+        parameters.Add(Array(NpgsqlDbType.Text, _records.ConvertAll(record => record.Id).ToArray()));
+        parameters.Add(Array(NpgsqlDbType.Bigint, _records.ConvertAll(record => record.AtMs).ToArray()));
+        parameters.Add(Array(NpgsqlDbType.Text, _records.ConvertAll(record => record.ActorId).ToArray()));
+        parameters.Add(Array(NpgsqlDbType.Text, _records.ConvertAll(record => record.Action).ToArray()));
+        parameters.Add(Array(NpgsqlDbType.Text, _records.ConvertAll(record => record.RoomId).ToArray()));
+        parameters.Add(Array(NpgsqlDbType.Text, _records.ConvertAll(record => record.TargetId).ToArray()));
+        parameters.Add(Array(NpgsqlDbType.Text, _records.ConvertAll(record => record.Detail).ToArray()));
     }
 
     private static bool IsReply(in LogEntry entry) => entry.Event.Message is { ThreadRootSeq: > 0 };

@@ -106,6 +106,14 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
         insert into thread_replies (room_id, root_seq, seq) select room_id, root_seq, seq from unnest($1, $2, $3) as r(room_id, root_seq, seq)
         """;
 
+    private const string EraseTexts = """
+        update room_log l set body = e.body from unnest($1, $2, $3) as e(room_id, seq, body) where l.room_id = e.room_id and l.seq = e.seq
+        """;
+
+    private const string InsertAudit = """
+        insert into audit (id, at_ms, actor_id, action, room_id, target_id, detail) select * from unnest($1, $2, $3, $4, $5, $6, $7)
+        """;
+
     private const string LockOwners = "select partition, owner_epoch from partition_owners where partition = any($1) order by partition for update";
 
     private const string FindWithoutBefore = """
@@ -258,6 +266,16 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
         if (rows.Changes > 0)
         {
             rows.AddChanges(Add(batch, UpsertChanges));
+        }
+
+        if (rows.Erasures > 0)
+        {
+            rows.AddErasures(Add(batch, EraseTexts));
+        }
+
+        if (rows.Records > 0)
+        {
+            rows.AddRecords(Add(batch, InsertAudit));
         }
 
         await batch.ExecuteNonQueryAsync(CancellationToken.None);

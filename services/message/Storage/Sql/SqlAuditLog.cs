@@ -8,14 +8,15 @@ internal sealed class SqlAuditLog(ISqlDialect dialect) : IAuditLog
     private const string Insert = """
         insert into audit (id, at_ms, actor_id, action, room_id, target_id, detail)
         values (@audit_id, @audit_at, @audit_actor, @audit_action, @audit_room, @audit_target, @audit_detail)
+        on conflict do nothing
         """;
 
-    private const string Before = """
-        select id, at_ms, actor_id, action, room_id, target_id, detail from audit
-        where (at_ms, id) < (@at, @id) and (@actor = '' or actor_id = @actor) and (@action = '' or action = @action)
-            and (@room = '' or room_id = @room) and (@target = '' or target_id = @target)
-        order by at_ms desc, id desc limit @limit
-        """;
+    public Task AddAsync(AuditRecord record, CancellationToken cancellationToken) => dialect.TryAsync(
+        () => dialect.WriteAsync(async command =>
+        {
+            await AddAsync(command, record);
+            return true;
+        }), cancellationToken);
 
     /// <summary>Writes one in the transaction of a command, whose parameters stay.</summary>
     public static async Task AddAsync(DbCommand command, AuditRecord record)
@@ -35,9 +36,19 @@ internal sealed class SqlAuditLog(ISqlDialect dialect) : IAuditLog
         AuditFilter filter, long beforeMs, string beforeId, int limit, CancellationToken cancellationToken) => dialect.TryAsync(async () =>
     {
         await using var connection = await dialect.OpenAsync();
+        List<(string, object)> parameters = [("at", beforeMs), ("id", beforeId), ("since", filter.SinceMs), ("limit", limit)];
+        var conditions = "";
+        Add("actor_id", filter.ActorId);
+        Add("action", filter.Action);
+        Add("room_id", filter.RoomId);
+        Add("target_id", filter.TargetId);
         await using var command = connection.CreateCommand(
-            Before, ("at", beforeMs), ("id", beforeId), ("actor", filter.ActorId), ("action", filter.Action), ("room", filter.RoomId), ("target", filter.TargetId),
-            ("limit", limit));
+            $"""
+            select id, at_ms, actor_id, action, room_id, target_id, detail from audit
+            where (at_ms, id) < (@at, @id) and at_ms >= @since{conditions}
+            order by at_ms desc, id desc limit @limit
+            """,
+            [.. parameters]);
         await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
         var found = new List<AuditRecord>();
         while (await reader.ReadAsync(CancellationToken.None))
@@ -47,5 +58,15 @@ internal sealed class SqlAuditLog(ISqlDialect dialect) : IAuditLog
         }
 
         return (IReadOnlyList<AuditRecord>)found;
+
+        // Only what is asked for is compared, so that its index serves.
+        void Add(string column, string value)
+        {
+            if (value.Length > 0)
+            {
+                conditions += $" and {column} = @{column} and {column} <> ''";
+                parameters.Add((column, value));
+            }
+        }
     }, cancellationToken);
 }

@@ -30,6 +30,8 @@ internal sealed class SqliteAppend : IDisposable
     private readonly SqliteStatement _unmark;
     private readonly SqliteStatement _change;
     private readonly SqliteStatement _reply;
+    private readonly SqliteStatement _erase;
+    private readonly SqliteStatement _audit;
     private readonly SqliteStatement[] _all;
     private readonly SortedDictionary<int, List<RoomAppend>> _byPartition = [];
     private readonly Dictionary<int, long> _owners = []; // Of this transaction, by partition.
@@ -76,6 +78,8 @@ internal sealed class SqliteAppend : IDisposable
                     do update set updated_seq = excluded.updated_seq, state = excluded.state, pinned_seq = excluded.pinned_seq
                 """),
             _reply = new(database, "insert into thread_replies (room_id, root_seq, seq) values (?, ?, ?)"),
+            _erase = new(database, "update room_log set body = ? where room_id = ? and seq = ?"),
+            _audit = new(database, "insert into audit (id, at_ms, actor_id, action, room_id, target_id, detail) values (?, ?, ?, ?, ?, ?, ?)"),
         ];
     }
 
@@ -308,6 +312,31 @@ internal sealed class SqliteAppend : IDisposable
             _change.Bind(5, change.State.PinnedSeq);
             _change.Run();
         }
+
+        if (entry.Erased is { } erased)
+        {
+            _erase.Bind(1, Bytes(erased));
+            _erase.Bind(2, roomId);
+            _erase.Bind(3, erased.Seq);
+            _erase.Run();
+        }
+
+        if (entry.Event.BodyCase != RoomEvent.BodyOneofCase.Message && ModerationRecords.Of(roomId, entry.Event) is { } record)
+        {
+            WriteAudit(record);
+        }
+    }
+
+    private void WriteAudit(AuditRecord record)
+    {
+        _audit.Bind(1, record.Id);
+        _audit.Bind(2, record.AtMs);
+        _audit.Bind(3, record.ActorId);
+        _audit.Bind(4, record.Action);
+        _audit.Bind(5, record.RoomId);
+        _audit.Bind(6, record.TargetId);
+        _audit.Bind(7, record.Detail);
+        _audit.Run();
     }
 
     // What was said before somebody became a member is not unread.

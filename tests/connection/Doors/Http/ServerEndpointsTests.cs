@@ -9,12 +9,18 @@ public sealed class ServerEndpointsTests : IAsyncLifetime
 {
     private const string Key = "a-long-and-random-key-of-the-shop";
 
+    private readonly List<string> _records = [];
     private HttpHost _host = null!;
 
     public async Task InitializeAsync()
     {
         _host = await HttpHost.StartAsync(("Auth:ServiceKeys:0", $"shop:{ServiceKeys.HashOf(Key)}"), ("Limits:EventsPerMinute", "1"));
         _host.Calls.On<ListRoomsRequest, ListRoomsReply>("ListRooms", _ => new ListRoomsReply());
+        _host.Calls.On<AuditEntry, RecordAuditReply>("RecordAudit", entry =>
+        {
+            _records.Add($"{entry.ActorId} {entry.Action} {entry.RoomId}{entry.TargetId} {entry.Detail}");
+            return new RecordAuditReply();
+        });
         _host.Calls.On<GetRoomRequest, RoomPresence>("GetRoom", request => new RoomPresence { RoomId = request.RoomId });
         _host.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = HttpHost.Epoch, Seq = 5 });
         _host.Calls.On<GetUserRequest, UserPresence>("GetUser", request => request.UserId == "ana" ? new UserPresence { Connections = 2, NodeIds = { "n1" } } : new UserPresence());
@@ -62,6 +68,21 @@ public sealed class ServerEndpointsTests : IAsyncLifetime
         var close = await ana.NextAsync("close");
         Assert.Equal((4506, "signed out"), (close.Number("code"), close.Text("reason")));
         await Eventually.HoldsAsync(() => _host.Of<SessionRegistry>().Count == 0, "the session is gone");
+    }
+
+    [Fact]
+    public async Task What_a_service_orders_is_in_the_audit_log_or_is_not_done()
+    {
+        await AskAsync(HttpMethod.Post, "/api/v1/server/broadcast", """{"room_id":"lobby","event":"changed"}""");
+        await AskAsync(HttpMethod.Post, "/api/v1/server/disconnect", """{"user_id":"ana","connection_id":"c1","reason":"signed out"}""");
+        Assert.Equal(["shop broadcast lobby changed", "shop disconnected ana connection c1 signed out"], _records);
+
+        await using var ana = await JoinedAsync();
+        _host.Calls.On<AuditEntry, RecordAuditReply>("RecordAudit", (Func<AuditEntry, RecordAuditReply>)(_ =>
+            throw new Grpc.Core.RpcException(new Grpc.Core.Status(Grpc.Core.StatusCode.Unavailable, "away"))));
+
+        Assert.Equal(503, (await AskAsync(HttpMethod.Post, "/api/v1/server/disconnect", """{"user_id":"ana"}""")).Status);
+        Assert.Equal(1, _host.Of<SessionRegistry>().Count);
     }
 
     [Fact]
