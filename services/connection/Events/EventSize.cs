@@ -95,6 +95,15 @@ internal static class EventSize
     /// <summary>A member in a list.</summary>
     public static int Of(ListedMember member) => MessageOverhead + Of(member.UserId) + Of(member.Username) + Of(member.Role) + Of(member.InvitedBy);
 
+    /// <summary>A changed member in a list, or a room's changed settings.</summary>
+    public static int Of(RoomEvent entry) => MessageOverhead + Of(entry.UserId) + (entry.Member is { } member
+        ? UserOverhead + Of(member.UserId) + Of(member.Username) + Of(member.Role) + Of(member.Reason) + Of(member.InvitedBy)
+        : Of(entry.RoomUpdated?.Settings));
+
+    /// <summary>A room's settings.</summary>
+    public static int Of(RoomSettings? settings) =>
+        settings is null ? 0 : MessageOverhead + Of(settings.Name) + Of(settings.Topic) + Of(settings.Community) + Of(settings.Kind);
+
     /// <summary>A report in a list.</summary>
     public static int OfReport(RoomEvent entry) => MessageOverhead + Of(entry.UserId) + Of(entry.Username) + Of(entry.Reported.MessageId)
         + Of(entry.Reported.AuthorId) + Of(entry.Reported.Reason);

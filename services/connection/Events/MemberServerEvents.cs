@@ -48,13 +48,15 @@ internal sealed record ReportedEvent(string RoomId, string MessageId, string? Re
 /// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
 /// <param name="Items">The page.</param>
 /// <param name="HasMore">There are more after the last one.</param>
-internal sealed record MembersEvent(string RoomId, string? Ref, IReadOnlyList<ListedMember> Items, bool HasMore) : ServerEvent(DeliveryClass.Control)
+/// <param name="Epoch">Of the seq.</param>
+/// <param name="Seq">The room's before the page was read: entries after it are newer than the page, or in it already.</param>
+internal sealed record MembersEvent(string RoomId, string? Ref, IReadOnlyList<ListedMember> Items, bool HasMore, string Epoch, long Seq) : ServerEvent(DeliveryClass.Control)
 {
     /// <summary>As much of a page as fits.</summary>
     public static MembersEvent Fit(string roomId, string? reference, MembersPage page, int maxBytes = MaxBytes - EventSize.Overhead)
     {
         var items = EventSize.Fit(page.Members, EventSize.Of, maxBytes);
-        return new MembersEvent(roomId, reference, items, page.HasMore || items.Count < page.Members.Count);
+        return new MembersEvent(roomId, reference, items, page.HasMore || items.Count < page.Members.Count, page.Epoch, page.Seq);
     }
 }
 

@@ -33,19 +33,14 @@ internal sealed record MessageSentEvent(
 
 /// <summary>The session is in the room.</summary>
 /// <param name="Room">What it is shown.</param>
-/// <param name="History">The messages of the view that fit.</param>
+/// <param name="Shown">As much of it as fits.</param>
 /// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
-internal sealed record JoinedEvent(RoomView Room, IReadOnlyList<Message> History, string? Ref) : ServerEvent(DeliveryClass.Control)
+internal sealed record JoinedEvent(RoomView Room, FittingRoom Shown, string? Ref) : ServerEvent(DeliveryClass.Control)
 {
-    /// <summary>The answer to a join, with as many messages as fit.</summary>
+    /// <summary>The answer to a join, with as much as fits.</summary>
     /// <param name="room">What the session is shown.</param>
     /// <param name="reference">The command's <c>ref</c>; null when it had none.</param>
-    /// <param name="taken">Messages of the snapshot that are in it: see <see cref="RoomView.FitHistory"/>.</param>
-    public static JoinedEvent Fit(RoomView room, string? reference, out int taken)
-    {
-        var history = room.FitHistory(EventSize.Overhead, out taken);
-        return new JoinedEvent(room, history, reference);
-    }
+    public static JoinedEvent Fit(RoomView room, string? reference) => new(room, room.Fit(EventSize.Overhead), reference);
 }
 
 /// <summary>The caller is out of the room.</summary>

@@ -40,8 +40,8 @@ internal sealed record ConnectedEvent() : ServerEvent(DeliveryClass.Control)
     /// <summary>The room of the URL; null on <c>/ws</c>.</summary>
     public RoomView? Room { get; init; }
 
-    /// <summary>The messages of <see cref="Room"/> that fit.</summary>
-    public IReadOnlyList<Message> History { get; init; } = [];
+    /// <summary>As much of <see cref="Room"/> as fits.</summary>
+    public FittingRoom Shown { get; init; } = new([], [], 0);
 }
 
 /// <summary>More of the rooms the user is in: those that did not fit into the greeting.</summary>

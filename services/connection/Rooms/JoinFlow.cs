@@ -148,6 +148,12 @@ internal sealed partial class JoinFlow(
         lock (member.Room.Gate)
         {
             member.Place = new Place(joined.Seq, joined.Role, joined.Muted, joined.MutedUntilMs);
+            if (member.ExitDue is { } due && due.Seq > joined.Seq && member.State != MemberState.Left)
+            {
+                exits.PutOut(member, due.Exit);
+            }
+
+            member.ExitDue = null;
         }
 
         if (!TryAnnounce(member))

@@ -9,25 +9,36 @@ internal sealed partial class RoomBinding
     {
         if (entry.BodyCase == RoomEvent.BodyOneofCase.RoomDeleted)
         {
-            PutOut(Exit.Deleted, userId: null);
+            PutOut(Exit.Deleted, userId: null, entry.Seq);
         }
         else if (Exit.Of(entry.Member) is { } exit)
         {
-            PutOut(exit, entry.Member.UserId);
+            PutOut(exit, entry.Member.UserId, entry.Seq);
         }
     }
 
-    private void PutOut(Exit exit, string? userId)
+    // Who was let in again after the entry stays: an entry that had to be read from the log comes after the answer to a later join.
+    private void PutOut(Exit exit, string? userId, long seq)
     {
         List<RoomMember>? leaving = null; // The list of members changes when one leaves.
         foreach (var member in _members.Span)
         {
-            if (userId is null || member.UserId == userId)
+            if ((userId is null || member.UserId == userId) && seq > member.Place.Seq)
             {
                 (leaving ??= []).Add(member);
             }
         }
 
-        leaving?.ForEach(member => exits.PutOut(member, exit));
+        leaving?.ForEach(member =>
+        {
+            if (member.Place == Place.Unknown)
+            {
+                member.ExitDue = new ExitAt(exit, seq); // Whether it was let in before or after the entry, the answer says.
+            }
+            else
+            {
+                exits.PutOut(member, exit);
+            }
+        });
     }
 }

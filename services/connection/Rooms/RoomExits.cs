@@ -41,6 +41,11 @@ internal sealed class RoomExits(TypingTracker typing, PresenceReporter reporter,
     }
 }
 
+/// <summary>A member is put out by an entry.</summary>
+/// <param name="Exit">Why.</param>
+/// <param name="Seq">The entry's.</param>
+internal sealed record ExitAt(Exit Exit, long Seq);
+
 /// <summary>Why a member is put out.</summary>
 /// <param name="Reason">As the client is told.</param>
 /// <param name="Code">What a join that was under way is refused with.</param>

@@ -75,6 +75,9 @@ internal sealed class RoomMember(Session session, RoomBinding room, string userI
     /// <summary>Why the member may not be in the room any more; null when it may.</summary>
     public Refusal? PutOut { get; set; }
 
+    /// <summary>The member is to be put out unless it is let in after this; null when it is not.</summary>
+    public ExitAt? ExitDue { get; set; }
+
     /// <summary>The user's place in the room. Set under the lock, read without it.</summary>
     public Place Place
     {

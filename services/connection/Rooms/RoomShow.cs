@@ -34,13 +34,14 @@ internal sealed partial class RoomShow(
         }
 
         var (users, online) = await present.AnswerAsync(question, caller, cancellationToken);
-        var first = First(member, caller, entrance, new RoomView(roomId, snapshot, users, online), joined.Role, out var taken);
+        var view = RoomView.Of(roomId, snapshot, users, online, out var later);
+        var (first, shown) = First(member, caller, entrance, view, joined.Role);
         if (member.State == MemberState.Left)
         {
             return JoinFlow.Left();
         }
 
-        var progress = new Progress(member, request, snapshot, taken, first);
+        var progress = new Progress(member, request, snapshot, shown, first, later);
         try
         {
             await ShowAllAsync(progress, cancellationToken);
@@ -113,17 +114,23 @@ internal sealed partial class RoomShow(
     {
         var (member, snapshot) = (progress.Member, progress.Snapshot);
 
-        // What was missed and does not fit comes one by one; of a history, the client pages what does not fit.
-        for (var next = progress.Taken; snapshot.Recovered && next < snapshot.Messages.Count; next++)
+        foreach (var users in progress.TakeUsers())
         {
             await SendAsync(progress, cancellationToken);
-            progress.Event = new MessageStateEvent(member.Room.RoomId, snapshot.Epoch, snapshot.Messages[next]);
+            progress.Event = users;
+        }
+
+        // What was missed and does not fit comes one by one; of a history, the client pages what does not fit.
+        for (; snapshot.Recovered && progress.Missed.Next is { } next; progress.Missed.Take())
+        {
+            await SendAsync(progress, cancellationToken);
+            progress.Event = next.Show(member.Room.RoomId, snapshot.Epoch);
         }
 
         if (snapshot.Gap is { } gap)
         {
             // The gap ends where what was shown begins: of the newest page only the end may have fitted into the frame.
-            var toSeq = progress.Taken < snapshot.Messages.Count ? snapshot.Messages[^progress.Taken].Seq - 1 : gap.ToSeq;
+            var toSeq = progress.Shown < snapshot.Messages.Count ? snapshot.Messages[^progress.Shown].Seq - 1 : gap.ToSeq;
             await SendAsync(progress, cancellationToken);
             progress.Event = new GapEvent(member.Room.RoomId, snapshot.Epoch, gap.FromSeq, toSeq);
         }
@@ -191,30 +198,16 @@ internal sealed partial class RoomShow(
         }
     }
 
-    // The position that the first event tells is one that the client can resume from when nothing more reaches it.
-    private ServerEvent First(RoomMember member, Caller caller, Entrance entrance, RoomView view, string role, out int taken)
+    private (ServerEvent Event, FittingRoom Shown) First(RoomMember member, Caller caller, Entrance entrance, RoomView view, string role)
     {
-        var whole = Encode(view, out taken);
-        var snapshot = view.Snapshot;
-        if (!snapshot.Recovered || taken == snapshot.Messages.Count)
+        if (entrance.Greets)
         {
-            return whole;
+            var connected = greeting.Connected(member.Session, caller, view, role);
+            return (connected, connected.Shown);
         }
 
-        var part = new Snapshot
-        {
-            Epoch = snapshot.Epoch,
-            Seq = taken == 0 ? entrance.Since?.Seq ?? 0 : snapshot.Messages[taken - 1].UpdatedSeq,
-            Recovered = true,
-            Members = snapshot.Members,
-            Mark = snapshot.Mark,
-            Messages = { snapshot.Messages.Take(taken) },
-        };
-        return Encode(view with { Snapshot = part }, out taken);
-
-        ServerEvent Encode(RoomView shown, out int fits) => entrance.Greets
-            ? greeting.Connected(member.Session, caller, shown, role, out fits)
-            : JoinedEvent.Fit(shown, entrance.Reference, out fits);
+        var joined = JoinedEvent.Fit(view, entrance.Reference);
+        return (joined, joined.Shown);
     }
 
     private async Task<Snapshot> ReadAsync(GetSnapshotRequest request, Patience patience, CancellationToken cancellationToken)
@@ -243,8 +236,10 @@ internal sealed partial class RoomShow(
     private partial void LogCut(string reason, string roomId, long seq);
 
     /// <summary>How far one member was shown the room.</summary>
-    private sealed class Progress(RoomMember member, GetSnapshotRequest request, Snapshot snapshot, int taken, ServerEvent first)
+    private sealed class Progress(RoomMember member, GetSnapshotRequest request, Snapshot snapshot, FittingRoom shown, ServerEvent first, IReadOnlyList<PresentUser> users)
     {
+        private IReadOnlyList<PresentUser> _users = users;
+
         public RoomMember Member { get; } = member;
 
         public GetSnapshotRequest Request { get; } = request;
@@ -252,8 +247,11 @@ internal sealed partial class RoomShow(
         /// <summary>The page that is being shown.</summary>
         public Snapshot Snapshot { get; private set; } = snapshot;
 
-        /// <summary>Messages of the page that are in the event.</summary>
-        public int Taken { get; private set; } = taken;
+        /// <summary>What of the page is to be sent yet, when it is what the client missed.</summary>
+        public MissedChanges Missed { get; private set; } = MissedChanges.After(snapshot, shown);
+
+        /// <summary>Messages of the first page that are in the first event.</summary>
+        public int Shown { get; private set; } = shown.History.Count;
 
         /// <summary>To be sent next; null when there is nothing.</summary>
         public ServerEvent? Event { get; set; } = first;
@@ -263,6 +261,14 @@ internal sealed partial class RoomShow(
 
         /// <summary>The first event was sent.</summary>
         public bool IsAnswered { get; set; }
+
+        /// <summary>The users who did not fit into the first event, once.</summary>
+        public IEnumerable<ServerEvent> TakeUsers()
+        {
+            var later = _users;
+            _users = [];
+            return later.Count == 0 ? [] : PresenceStateEvent.Cut(Member.Room.RoomId, later);
+        }
 
         public void SendEvent()
         {
@@ -275,7 +281,7 @@ internal sealed partial class RoomShow(
 
         public void Continue(Snapshot next)
         {
-            (Snapshot, Taken, Event) = (next, 0, null);
+            (Snapshot, Missed, Shown, Event) = (next, new MissedChanges(next), 0, null);
             Position = Math.Max(Position, next.Seq);
         }
     }

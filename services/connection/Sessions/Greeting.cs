@@ -20,16 +20,16 @@ internal sealed partial class Greeting(
     /// <param name="caller">As whom.</param>
     /// <param name="view">What it is shown.</param>
     /// <param name="role">In the room.</param>
-    /// <param name="taken">Messages of the snapshot that are in it: see <see cref="RoomView.FitHistory"/>.</param>
-    public ConnectedEvent Connected(Session session, Caller caller, RoomView view, string role, out int taken)
+    public ConnectedEvent Connected(Session session, Caller caller, RoomView view, string role)
     {
         var room = new RoomSummary
         {
             RoomId = view.RoomId, Epoch = view.Snapshot.Epoch, Seq = view.Snapshot.Seq, Role = role,
             ReadSeq = view.Snapshot.Mark?.ReadSeq ?? 0, Unread = view.Snapshot.Mark?.Unread ?? 0,
         };
-        var history = view.FitHistory(OverheadOf(caller) + EventSize.Of(room), out taken);
-        return Connected(session, caller, [room]) with { Room = view, History = history };
+        var shown = view.Fit(OverheadOf(caller) + EventSize.Of(room));
+        room.Seq = shown.Seq;
+        return Connected(session, caller, [room]) with { Room = view, Shown = shown };
     }
 
     /// <summary>Greets a session on <c>/ws</c>, with the rooms its user is a member of: as many as fit into the first event, the others in events that follow as the

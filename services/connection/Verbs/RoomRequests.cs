@@ -128,9 +128,8 @@ internal sealed class ChangeMemberRequest(SubmitBatcher batcher) : RoomRequest<C
     public EntryKind Entries { get; } = new(RoomEvent.BodyOneofCase.Member);
 
     /// <inheritdoc />
-    /// <remarks>Who comes and goes by themselves is seen by presence, which is bounded: a room may have more of them than its members want to be told.</remarks>
-    public ServerEvent? Show(string roomId, string epoch, RoomEvent entry) =>
-        entry.Member.Action is MemberAction.Unspecified or MemberAction.Enter or MemberAction.Leave ? null : new MemberEvent(roomId, epoch, entry);
+    /// <remarks>A large room may have more of those who come and go by themselves than its members want to be told: its writer says so.</remarks>
+    public ServerEvent? Show(string roomId, string epoch, RoomEvent entry) => entry.Member.Quiet ? null : new MemberEvent(roomId, epoch, entry);
 
     /// <inheritdoc />
     protected override Refusal? Fill(ChangeMemberCommand command, Command submitted)

@@ -1,16 +1,18 @@
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Messages.Members;
 using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Storage;
 
 namespace Tertulia.Messages.History;
 
 /// <summary>What a user who enters a room is shown.</summary>
-internal sealed class Snapshots(IMessageStore store, TimeProvider time)
+internal sealed class Snapshots(IMessageStore store, IRoomReads rooms, TimeProvider time)
 {
     /// <summary>Changed messages that a resuming client is sent at most; above it pages its history itself.</summary>
     public const int MaxChanges = 300;
 
+    private const int MaxPlaces = 250; // Entries about settings and members of one snapshot: at their largest they are a megabyte. More come with the next one.
     private const int DefaultHistory = 50;
     private const int MaxHistory = 100;
 
@@ -31,7 +33,7 @@ internal sealed class Snapshots(IMessageStore store, TimeProvider time)
             var isKnown = sinceSeq <= changes.Head.LastSeq && changes.Epoch == request.Since.Epoch;
             if (isKnown && (request.Continued || !await IsTooMuchAsync(changes, sinceSeq, cancellationToken)))
             {
-                return Recovered(changes, request.Actor.UserId);
+                return await RecoveredAsync(changes, request, cancellationToken);
             }
 
             since = isKnown ? sinceSeq : null; // A position that was never given: the client knows nothing.
@@ -46,7 +48,8 @@ internal sealed class Snapshots(IMessageStore store, TimeProvider time)
             view.Messages.Clear();
         }
 
-        var snapshot = ToSnapshot(view, recovered: false, request.Actor.UserId);
+        var room = await ReadRoomAsync(view, long.MaxValue, cancellationToken);
+        var snapshot = ToSnapshot(view, room, recovered: false, request.Actor);
         if (since is { } from && view.Messages is [var first, ..] && first.Seq > from + 1)
         {
             snapshot.Gap = new Gap { FromSeq = from + 1, ToSeq = first.Seq - 1 };
@@ -62,7 +65,7 @@ internal sealed class Snapshots(IMessageStore store, TimeProvider time)
             throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
         }
 
-        var refusal = RoomPermissions.Check(actor, view.Head.Kind, view.Reader.At(time.GetUtcNow().ToUnixTimeMilliseconds()), RoomAction.Read);
+        var refusal = RoomPermissions.Check(actor, view.Head.Kind, PlaceOf(view), RoomAction.Read);
         return refusal == ErrorCode.Unspecified ? view : throw RpcErrors.Refuse(refusal);
     }
 
@@ -79,21 +82,64 @@ internal sealed class Snapshots(IMessageStore store, TimeProvider time)
         return changes.Head.Messages - before.GetValueOrDefault(position) > MaxChanges;
     }
 
-    private static Snapshot Recovered(RoomView changes, string userId)
+    private async Task<Snapshot> RecoveredAsync(RoomView changes, GetSnapshotRequest request, CancellationToken cancellationToken)
     {
-        var snapshot = ToSnapshot(changes, recovered: true, userId);
+        // After the messages: what is newer than they are is told by what comes next, and left out here.
+        var room = await ReadRoomAsync(changes, request.Since.Seq, cancellationToken);
+        var snapshot = ToSnapshot(changes, room, recovered: true, request.Actor);
         if (changes.HasMore)
         {
             (snapshot.HasMore, snapshot.Seq) = (true, changes.Messages[^1].UpdatedSeq);
         }
 
+        if (room.HasMore && room.Entries[^1].Seq < snapshot.Seq)
+        {
+            (snapshot.HasMore, snapshot.Seq) = (true, room.Entries[^1].Seq);
+            while (snapshot.Messages is [.., var last] && last.UpdatedSeq > snapshot.Seq)
+            {
+                snapshot.Messages.RemoveAt(snapshot.Messages.Count - 1);
+            }
+        }
+
+        snapshot.Changes.AddRange(Newest(room.Entries, snapshot.Seq));
         return snapshot;
     }
 
-    private static Snapshot ToSnapshot(RoomView view, bool recovered, string userId)
+    private async Task<RoomSince> ReadRoomAsync(RoomView view, long sinceSeq, CancellationToken cancellationToken)
     {
-        var snapshot = new Snapshot { Epoch = view.Epoch, Seq = view.Head.LastSeq, Recovered = recovered, Members = (uint)view.Head.Members };
-        snapshot.Messages.AddRange(view.Messages.ShownTo(userId));
+        var room = await rooms.ReadRoomAsync(view.Head.RoomId, sinceSeq, MaxPlaces, cancellationToken) ?? throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
+        return room.Epoch == view.Epoch ? room : throw RpcErrors.Refuse(ErrorCode.Unavailable, "the store has a new epoch");
+    }
+
+    // Of each user, and of the settings, what was told last.
+    private static IEnumerable<RoomEvent> Newest(List<RoomEvent> entries, long toSeq)
+    {
+        var newest = new Dictionary<string, RoomEvent>(StringComparer.Ordinal);
+        foreach (var entry in entries)
+        {
+            if (entry.Seq <= toSeq && entry.Member is not { Quiet: true })
+            {
+                newest[entry.Member?.UserId ?? ""] = entry;
+            }
+        }
+
+        return newest.Values.OrderBy(entry => entry.Seq);
+    }
+
+    private Snapshot ToSnapshot(RoomView view, RoomSince room, bool recovered, Actor actor)
+    {
+        var snapshot = new Snapshot
+        {
+            Epoch = view.Epoch,
+            Seq = view.Head.LastSeq,
+            Recovered = recovered,
+            Members = (uint)view.Head.Members,
+            Settings = room.Settings,
+            Reader = MemberPages.Listed(actor.UserId, actor.Username, PlaceOf(view)),
+        };
+        snapshot.Messages.AddRange(view.Messages.ShownTo(actor.UserId));
         return snapshot;
     }
+
+    private Membership PlaceOf(RoomView view) => view.Reader.At(time.GetUtcNow().ToUnixTimeMilliseconds());
 }

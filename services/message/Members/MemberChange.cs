@@ -8,6 +8,9 @@ namespace Tertulia.Messages.Members;
 /// <summary>Changes a user's place in a room in memory, and says it in an entry.</summary>
 internal static class MemberChange
 {
+    /// <summary>Members of a room at most that are told of each member who comes or goes by itself: as many as are told of each user who is there.</summary>
+    public const uint MaxTold = 200;
+
     /// <summary>The entry, without seq, time and user. The room counts its members and owners anew.</summary>
     public static RoomEvent Apply(
         RoomState room, MemberState member, in Membership now, MemberAction action, string username, string reason = "")
@@ -38,6 +41,7 @@ internal static class MemberChange
                 Muted = now.Muted,
                 MutedUntilMs = now.MutedUntilMs,
                 InvitedBy = now.InvitedBy,
+                Quiet = action is MemberAction.Enter or MemberAction.Leave && (room.Members > MaxTold || room.Kind == RoomKinds.Auditorium),
             },
         };
     }

@@ -7,7 +7,7 @@ using Tertulia.Messages.Storage;
 namespace Tertulia.Messages.Members;
 
 /// <summary>A room's members, by user id.</summary>
-internal sealed class MemberPages(RoomAccess access, IRoomReads rooms)
+internal sealed class MemberPages(RoomAccess access, IRoomReads rooms, IMessageStore store)
 {
     private const int MaxMembers = 200;
 
@@ -18,27 +18,29 @@ internal sealed class MemberPages(RoomAccess access, IRoomReads rooms)
             throw RpcErrors.Refuse(ErrorCode.BadRequest, $"room_id and actor are needed, limit is 1 to {MaxMembers}");
         }
 
-        var may = await access.CheckAsync(request.RoomId, actor, RoomAction.SeeMembers, cancellationToken);
+        var (lastSeq, may) = await access.CheckAsync(request.RoomId, actor, RoomAction.SeeMembers, cancellationToken);
         var nowMs = access.NowMs;
         var listed = await rooms.ListMembersAsync(
             request.RoomId, request.AfterUserId, withOthers: may(RoomAction.Ban), nowMs, request.Limit, cancellationToken);
-        var page = new MembersPage { HasMore = listed.HasMore };
+        var page = new MembersPage { HasMore = listed.HasMore, Epoch = store.Epoch, Seq = lastSeq };
         foreach (var user in listed.Items)
         {
-            var place = user.Membership.At(nowMs);
-            page.Members.Add(new ListedMember
-            {
-                UserId = user.UserId,
-                Username = user.Username,
-                Role = place.Role,
-                Muted = place.Muted,
-                MutedUntilMs = place.MutedUntilMs,
-                Banned = place.Banned,
-                BannedUntilMs = place.BannedUntilMs,
-                InvitedBy = place.InvitedBy,
-            });
+            page.Members.Add(Listed(user.UserId, user.Username, user.Membership.At(nowMs)));
         }
 
         return page;
     }
+
+    /// <summary>A user's place in a room.</summary>
+    public static ListedMember Listed(string userId, string username, in Membership place) => new()
+    {
+        UserId = userId,
+        Username = username,
+        Role = place.Role,
+        Muted = place.Muted,
+        MutedUntilMs = place.MutedUntilMs,
+        Banned = place.Banned,
+        BannedUntilMs = place.BannedUntilMs,
+        InvitedBy = place.InvitedBy,
+    };
 }

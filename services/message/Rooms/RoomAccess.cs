@@ -11,8 +11,8 @@ internal sealed class RoomAccess(IMessageStore store, TimeProvider time)
     public long NowMs => time.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>Refuses the call of who may not.</summary>
-    /// <returns>What else the user may do there.</returns>
-    public async Task<Func<RoomAction, bool>> CheckAsync(string roomId, Actor actor, RoomAction action, CancellationToken cancellationToken)
+    /// <returns>The room's last seq, and what else the user may do there.</returns>
+    public async Task<(long LastSeq, Func<RoomAction, bool> May)> CheckAsync(string roomId, Actor actor, RoomAction action, CancellationToken cancellationToken)
     {
         var key = new MemberKey(roomId, actor.UserId);
         var loaded = await store.LoadAsync([roomId], [key], cancellationToken);
@@ -23,7 +23,7 @@ internal sealed class RoomAccess(IMessageStore store, TimeProvider time)
 
         var membership = loaded.Members.GetValueOrDefault(key, Membership.None).At(NowMs);
         var refusal = Check(action);
-        return refusal == ErrorCode.Unspecified ? other => Check(other) == ErrorCode.Unspecified : throw RpcErrors.Refuse(refusal);
+        return refusal == ErrorCode.Unspecified ? (head.LastSeq, other => Check(other) == ErrorCode.Unspecified) : throw RpcErrors.Refuse(refusal);
 
         ErrorCode Check(RoomAction what) => RoomPermissions.Check(actor, head.Kind, membership, what, head.Settings is { Archived: true });
     }

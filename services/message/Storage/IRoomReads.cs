@@ -27,7 +27,22 @@ internal interface IRoomReads
     /// <param name="limit">Entries at most.</param>
     /// <param name="cancellationToken">Ends the caller's waiting.</param>
     Task<Listed<RoomEvent>> ListReportsAsync(string roomId, long beforeSeq, int limit, CancellationToken cancellationToken);
+
+    /// <summary>What a room is like, and the entries about its settings and its users' places after a seq, in the order of seq. All of one moment.</summary>
+    /// <param name="roomId">The room.</param>
+    /// <param name="sinceSeq">Exclusive.</param>
+    /// <param name="limit">Entries at most.</param>
+    /// <param name="cancellationToken">Ends the caller's waiting.</param>
+    /// <returns>Null when there is no such room, or it was deleted.</returns>
+    Task<RoomSince?> ReadRoomAsync(string roomId, long sinceSeq, int limit, CancellationToken cancellationToken);
 }
+
+/// <summary>A room beside its messages.</summary>
+/// <param name="Epoch">Under which the seqs are valid.</param>
+/// <param name="Settings">What it is like.</param>
+/// <param name="Entries">Whose body is a changed member or updated settings.</param>
+/// <param name="HasMore">There are more after the last one.</param>
+internal sealed record RoomSince(string Epoch, RoomSettings Settings, List<RoomEvent> Entries, bool HasMore);
 
 /// <summary>A page of a list.</summary>
 /// <param name="Items">In the list's order.</param>

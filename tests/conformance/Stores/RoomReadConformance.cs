@@ -57,6 +57,43 @@ public abstract class RoomReadConformance(IStoreDatabase database) : StoreConfor
     }
 
     [Fact]
+    public async Task A_room_is_read_with_what_changed_of_its_settings_and_members_since_a_seq()
+    {
+        var lobby = new RoomScript("lobby");
+        var settings = new RoomSettings { Kind = "private", Name = "Lobby", SlowModeSeconds = 5 };
+        await AppendedAsync(
+        [
+            .. lobby.Opening(messages: 2), lobby.Joined("bruno"), lobby.Said("ana", "m3"),
+            lobby.Wrote("ana", new RoomEvent { RoomUpdated = new RoomUpdated { Settings = settings, Changed = { "name" } } }),
+            lobby.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = "bruno", Muted = true, Role = "member", Members = 2 } }),
+        ]);
+        await AppendedAsync([.. new RoomScript("other").Opening(messages: 0)]);
+        var (joined, last) = (lobby.LastSeq - 3, lobby.LastSeq);
+
+        var all = await Reads.ReadRoomAsync("lobby", sinceSeq: 2, limit: 3, Deadline);
+        var cut = await Reads.ReadRoomAsync("lobby", sinceSeq: 2, limit: 2, Deadline);
+        var none = await Reads.ReadRoomAsync("lobby", last, limit: 3, Deadline);
+
+        Assert.Equal([joined, last - 1, last], all!.Entries.Select(entry => entry.Seq));
+        Assert.Equal((false, Store.Epoch, settings), (all.HasMore, all.Epoch, all.Settings));
+        Assert.Equal(settings, all.Entries[1].RoomUpdated.Settings);
+        Assert.Equal([joined, last - 1], cut!.Entries.Select(entry => entry.Seq));
+        Assert.True(cut.HasMore);
+        Assert.Equal((0, false, settings), (none!.Entries.Count, none.HasMore, none.Settings));
+        Assert.Equal(new RoomSettings { Kind = "open" }, (await Reads.ReadRoomAsync("other", 0, 1, Deadline))!.Settings);
+        Assert.Null(await Reads.ReadRoomAsync("nowhere", 0, 1, Deadline));
+    }
+
+    [Fact]
+    public async Task A_room_that_was_deleted_is_not_read()
+    {
+        var lobby = new RoomScript("lobby");
+        await AppendedAsync([.. lobby.Opening(messages: 1), lobby.Wrote("ana", new RoomEvent { RoomDeleted = new RoomDeleted() })]);
+
+        Assert.Null(await Reads.ReadRoomAsync("lobby", 0, 1, Deadline));
+    }
+
+    [Fact]
     public async Task Reports_of_a_room_are_listed_the_newest_first()
     {
         var lobby = new RoomScript("lobby");

@@ -42,6 +42,42 @@ public sealed class ExitTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_was_let_in_again_after_the_entry_stays_when_the_entry_is_read_late()
+    {
+        await _node.JoinedAsync("ana", "lobby", seq: 5);
+        var bruno = await _node.JoinedAsync("bruno", "lobby", seq: 9);
+
+        await _node.TellEventsAsync("lobby", Changed(6, MemberAction.Kick, "bruno"), TestNode.Message(7), TestNode.Message(8), TestNode.Message(9), TestNode.Message(10));
+
+        Assert.Equal(["m10"], await bruno.MessagesAsync(1));
+    }
+
+    [Theory]
+    [InlineData(6, true)]
+    [InlineData(5, false)]
+    public async Task Who_is_let_in_before_or_after_the_entry_the_answer_says(long admittedSeq, bool isLetIn)
+    {
+        await _node.JoinedAsync("ana", "lobby", seq: 5);
+        _node.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = TestNode.Epoch, Seq = admittedSeq });
+        var bruno = await _node.ConnectAsync("bruno");
+        await bruno.JoinAsync("lobby", reference: "j1");
+        var join = await _node.CommandAsync(Command.BodyOneofCase.Join);
+
+        await _node.TellEventsAsync("lobby", Changed(6, MemberAction.Kick, "bruno"));
+        await _node.AdmitAsync(join, admittedSeq);
+
+        if (isLetIn)
+        {
+            await bruno.NextAsync("joined", "it came back after it was kicked");
+        }
+        else
+        {
+            Assert.Equal("kicked", (await bruno.NextAsync("left", "the end")).Text("reason"));
+            Assert.Equal((40301, "j1"), await bruno.NextAsync("error", "the join is refused") is var error ? (error.Code, error.Ref) : default);
+        }
+    }
+
+    [Fact]
     public async Task Who_enters_while_being_banned_is_told_so_and_is_never_shown_the_room()
     {
         await _node.JoinedAsync("ana", "lobby", seq: 5);

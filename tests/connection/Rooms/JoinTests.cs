@@ -117,6 +117,90 @@ public sealed class JoinTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_enters_is_told_the_settings_and_its_own_place()
+    {
+        _node.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot
+        {
+            Epoch = TestNode.Epoch,
+            Seq = 6,
+            Settings = new RoomSettings { Kind = "open", Name = "Lobby", SlowModeSeconds = 5 },
+            Reader = new ListedMember { UserId = "ana", Role = "moderator", Muted = true },
+        });
+        var ana = await _node.ConnectAsync("ana");
+
+        await ana.JoinAsync("lobby");
+        await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 6);
+
+        var joined = await ana.NextAsync("joined", "the answer");
+        Assert.Equal("""{"kind":"public","name":"Lobby","slow_mode":5,"archived":false,"retention_days":0}""", joined.Data.GetProperty("settings").GetRawText());
+        Assert.Equal("""{"role":"moderator","muted":true}""", joined.Data.GetProperty("me").GetRawText());
+        Assert.False(joined.Data.TryGetProperty("member_changes", out _));
+    }
+
+    [Fact]
+    public async Task A_resuming_client_is_told_what_changed_of_members_and_settings_in_order_among_the_messages()
+    {
+        _node.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot
+        {
+            Epoch = TestNode.Epoch,
+            Seq = 10,
+            Recovered = true,
+            Messages = { Shown(6), Shown(8, new string('x', 62_000)), Shown(10) },
+            Changes = { Member(7, "bruno", "moderator"), Updated(9, "Lobby") },
+        });
+        var ana = await _node.ConnectAsync("ana");
+
+        await ana.JoinAsync("lobby", new Position { Epoch = TestNode.Epoch, Seq = 5 });
+        await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 10);
+
+        var joined = await ana.NextAsync("joined", "the answer");
+        Assert.Equal(8, joined.Seq); // All up to there is in it: a client that is cut now resumes there.
+        Assert.Equal([6, 8], joined.Messages("history").Select(message => message.Seq));
+        Assert.Equal([("bruno", "moderator")], joined.Items("member_changes").Select(item => (item.GetProperty("user_id").GetString(), item.GetProperty("role").GetString())));
+        var updated = ana.NextAsync("room_updated", "the settings");
+        await Eventually.HoldsAsync(() =>
+        {
+            _node.Time.Advance(TimeSpan.FromMilliseconds(20));
+            return updated.IsCompleted;
+        }, "the settings");
+        Assert.Equal((9, "Lobby"), ((await updated).Seq, (await updated).Text("name")));
+        Assert.Equal(10, (await ana.NextAsync("message", "the rest")).Seq);
+    }
+
+    [Fact]
+    public async Task Users_that_are_too_many_bytes_for_the_answer_follow_it()
+    {
+        _node.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = TestNode.Epoch, Seq = 6, Messages = { Shown(6) } });
+        _node.Calls.On<GetRoomRequest, RoomPresence>("GetRoom", _ => new RoomPresence
+        {
+            Online = 150,
+            Users = { Enumerable.Range(100, 150).Select(number => new PresentUser { UserId = $"user-{number}", Username = "User", Status = "online", Text = string.Concat(Enumerable.Repeat("😀", 70)) }) },
+        });
+        var ana = await _node.ConnectAsync("ana");
+
+        await ana.JoinAsync("lobby");
+        await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 6);
+
+        var joined = await ana.NextAsync("joined", "the answer");
+        Assert.Equal((0, 151L), (joined.Items("active_users").Count, joined.Number("count")));
+        var users = new List<string?>();
+        for (var hasMore = true; hasMore;)
+        {
+            var next = ana.NextAsync("presence_state", "the users");
+            await Eventually.HoldsAsync(() =>
+            {
+                _node.Time.Advance(TimeSpan.FromMilliseconds(20));
+                return next.IsCompleted;
+            }, "the users");
+            Assert.InRange((await next).Raw.Length, 1, ServerEvent.MaxBytes);
+            users.AddRange((await next).Items("users").Select(user => user.GetProperty("user_id").GetString()));
+            hasMore = (await next).Flag("has_more");
+        }
+
+        Assert.Equal([.. Enumerable.Range(100, 150).Select(number => $"user-{number}"), "ana"], users);
+    }
+
+    [Fact]
     public async Task A_gap_that_is_too_large_to_resume_is_told()
     {
         _node.Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot
@@ -324,6 +408,12 @@ public sealed class JoinTests : IAsyncLifetime
         string[] rooms = [(await _node.CommandAsync(Command.BodyOneofCase.Subscribe)).RoomId, (await _node.CommandAsync(Command.BodyOneofCase.Subscribe)).RoomId];
         Assert.Equal(["kitchen", "lobby"], rooms.Order(StringComparer.Ordinal));
     }
+
+    private static RoomEvent Member(long seq, string userId, string role) =>
+        new() { Seq = seq, UserId = "zoe", Member = new MemberChanged { UserId = userId, Role = role, Members = 2, Action = MemberAction.SetRole } };
+
+    private static RoomEvent Updated(long seq, string name) =>
+        new() { Seq = seq, UserId = "zoe", RoomUpdated = new RoomUpdated { Settings = new RoomSettings { Kind = "open", Name = name }, Changed = { "name" } } };
 
     private static Message Shown(long seq, string? content = null) => new()
     {

@@ -81,7 +81,7 @@ public sealed class PresenceTests : IAsyncLifetime
     [Fact]
     public async Task Members_that_the_log_names_are_counted()
     {
-        var changed = new RoomEvent { Seq = 6, Member = new MemberChanged { UserId = "zoe", Role = "member", Members = 7 } };
+        var changed = new RoomEvent { Seq = 6, Member = new MemberChanged { UserId = "zoe", Role = "member", Members = 7, Quiet = true } };
         await _node.TellEventsAsync("lobby", changed);
         await TellAsync(new RoomPresenceChange { RoomId = "lobby", Online = 150, CountsOnly = true });
 

@@ -28,6 +28,8 @@ public sealed class RoomListTests : IAsyncLifetime
             Assert.Equal(("lobby", "ana", "a", 2), (request.RoomId, request.Actor.UserId, request.AfterUserId, request.Limit));
             return new MembersPage
             {
+                Epoch = "e",
+                Seq = 42,
                 Members =
                 {
                     new ListedMember { UserId = "bruno", Username = "Bruno", Role = "member", Muted = true, MutedUntilMs = 1_893_456_000_000 },
@@ -41,7 +43,7 @@ public sealed class RoomListTests : IAsyncLifetime
 
         Assert.Equal("m1", answer.Ref);
         Assert.Equal(
-            """{"items":[{"user_id":"bruno","username":"Bruno","role":"member","banned":false,"muted":true,"muted_until":"2030-01-01T00:00:00.000Z"},{"user_id":"carla","username":"carla","role":"","banned":true,"muted":false}],"has_more":false}""",
+            """{"items":[{"user_id":"bruno","username":"Bruno","role":"member","banned":false,"muted":true,"muted_until":"2030-01-01T00:00:00.000Z"},{"user_id":"carla","username":"carla","role":"","banned":true,"muted":false}],"has_more":false,"epoch":"e","seq":42}""",
             answer.Data.GetRawText());
     }
 

@@ -13,10 +13,12 @@ public sealed class HistoryTests : IAsyncLifetime
     private const int LastSeq = 402;
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"tertulia-history-{Guid.NewGuid():N}");
     private SqlMessageStore _store = null!;
+    private SqlRoomReads _reads = null!;
 
     public async Task InitializeAsync()
     {
-        _store = new SqlMessageStore(new SqliteMessageDialect(new StoreOptions { Path = Path.Combine(_folder, "tertulia.db"), Synchronous = SqliteSynchronous.Normal }));
+        var dialect = new SqliteMessageDialect(new StoreOptions { Path = Path.Combine(_folder, "tertulia.db"), Synchronous = SqliteSynchronous.Normal });
+        (_store, _reads) = (new SqlMessageStore(dialect), new SqlRoomReads(dialect));
         await _store.InitializeAsync(CancellationToken.None);
         List<LogEntry> entries =
         [
@@ -92,6 +94,45 @@ public sealed class HistoryTests : IAsyncLifetime
         Assert.False(snapshot.Recovered);
         Assert.Equal(50, snapshot.Messages.Count);
         Assert.Null(snapshot.Gap);
+    }
+
+    [Fact]
+    public async Task Who_enters_is_told_what_the_room_is_like_and_the_own_place()
+    {
+        await AppendAsync(Settings("Lobby"), Member("ana", "owner", muted: true));
+
+        var snapshot = await SnapshotAsync(since: null, history: 1);
+
+        Assert.Equal(new RoomSettings { Kind = "open", Name = "Lobby" }, snapshot.Settings);
+        Assert.Equal(("ana", "owner", true), (snapshot.Reader.UserId, snapshot.Reader.Role, snapshot.Reader.Muted));
+        Assert.Empty(snapshot.Changes);
+    }
+
+    [Fact]
+    public async Task Who_resumes_is_told_of_each_member_and_of_the_settings_what_was_told_last()
+    {
+        await AppendAsync(
+            Member("bruno", "member"), Settings("First"), Member("carla", "member"), Member("bruno", "moderator"), Member("bruno", "", quiet: true), Settings("Second"));
+
+        var snapshot = await SnapshotAsync(new Position { Epoch = _store.Epoch, Seq = LastSeq }, history: 0);
+
+        Assert.Equal(
+            [(LastSeq + 3, "carla"), (LastSeq + 4, "bruno"), (LastSeq + 6, "Second")],
+            snapshot.Changes.Select(entry => ((int)entry.Seq, entry.Member?.UserId ?? entry.RoomUpdated.Settings.Name)));
+        Assert.Equal(("moderator", (long)LastSeq + 6), (snapshot.Changes[1].Member.Role, snapshot.Seq));
+    }
+
+    [Fact]
+    public async Task More_changes_of_members_than_a_snapshot_holds_come_with_the_next_one()
+    {
+        await AppendAsync([.. Enumerable.Range(0, 300).Select(number => Member($"user-{number}", "member")), Message("late")]);
+
+        var first = await SnapshotAsync(new Position { Epoch = _store.Epoch, Seq = LastSeq }, history: 0);
+        var second = await SnapshotAsync(new Position { Epoch = _store.Epoch, Seq = first.Seq }, history: 0, continued: true);
+
+        Assert.Equal((250, LastSeq + 250, true, 0), (first.Changes.Count, (int)first.Seq, first.HasMore, first.Messages.Count));
+        Assert.Equal((50, LastSeq + 301, false), (second.Changes.Count, (int)second.Seq, second.HasMore));
+        Assert.Equal("late", Assert.Single(second.Messages).MessageId);
     }
 
     [Fact]
@@ -172,8 +213,28 @@ public sealed class HistoryTests : IAsyncLifetime
     private async Task<ErrorCode> RefusalAsync(string messageId, Actor? actor) =>
         RpcErrors.ToRefusal(await Assert.ThrowsAsync<RpcException>(() => FindAsync(messageId, actor))).Code;
 
-    private Task<Snapshot> SnapshotAsync(Position? since, int history, Actor? actor = null) => new Snapshots(_store, TimeProvider.System).GetAsync(
-        new GetSnapshotRequest { RoomId = "lobby", Actor = actor ?? Commands.User("ana"), Since = since, History = history }, CancellationToken.None);
+    private static RoomEvent Member(string userId, string role, bool muted = false, bool quiet = false) =>
+        new() { UserId = "ana", Member = new MemberChanged { UserId = userId, Role = role, Muted = muted, Quiet = quiet, Members = 1, Action = MemberAction.Add } };
+
+    private static RoomEvent Settings(string name) =>
+        new() { UserId = "ana", RoomUpdated = new RoomUpdated { Settings = new RoomSettings { Kind = "open", Name = name }, Changed = { "name" } } };
+
+    private static RoomEvent Message(string id) => new() { UserId = "ana", Message = new MessageCreated { MessageId = id, Content = id } };
+
+    private async Task AppendAsync(params RoomEvent[] entries)
+    {
+        var ownerEpoch = await _store.TakePartitionAsync(partition: 0, nowMs: 1, CancellationToken.None);
+        for (var index = 0; index < entries.Length; index++)
+        {
+            entries[index].Seq = LastSeq + 1 + index;
+        }
+
+        var append = new RoomAppend(0, "lobby", ownerEpoch, [.. entries.Select(entry => new LogEntry("ana", $"+{entry.Seq}", entry))]);
+        Assert.Equal([AppendOutcome.Appended], await _store.AppendAsync([append], CancellationToken.None));
+    }
+
+    private Task<Snapshot> SnapshotAsync(Position? since, int history, Actor? actor = null, bool continued = false) => new Snapshots(_store, _reads, TimeProvider.System).GetAsync(
+        new GetSnapshotRequest { RoomId = "lobby", Actor = actor ?? Commands.User("ana"), Since = since, History = history, Continued = continued }, CancellationToken.None);
 
     private Task<HistoryPage> PageAsync(GetHistoryRequest request)
     {
@@ -185,8 +246,8 @@ public sealed class HistoryTests : IAsyncLifetime
     private async Task AssertRefusedAsync(ErrorCode code, Actor? actor, string roomId)
     {
         var since = new Position { Epoch = _store.Epoch, Seq = 400 };
-        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, History = 1 }, CancellationToken.None)));
-        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, Since = since }, CancellationToken.None)));
+        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store, _reads, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, History = 1 }, CancellationToken.None)));
+        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store, _reads, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, Since = since }, CancellationToken.None)));
         Assert.Equal(code, await RefusalOfAsync(() => new HistoryPages(_store, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, Limit = 1 }, CancellationToken.None)));
     }
 }

@@ -47,9 +47,9 @@ public sealed class PagesInBytesTests : IAsyncLifetime
         var (access, reads) = (new RoomAccess(_store, TimeProvider.System), new SqlRoomReads(dialect));
         var (marks, rooms) = (new SqlReadMarks(dialect), new RoomPages(_store, new SqlReadMarks(dialect)));
         _service = new MessageGrpc(
-            _gate, new Snapshots(_store, TimeProvider.System), new HistoryPages(_store, TimeProvider.System), new ThreadPages(_store, TimeProvider.System),
+            _gate, new Snapshots(_store, reads, TimeProvider.System), new HistoryPages(_store, TimeProvider.System), new ThreadPages(_store, TimeProvider.System),
             new PinPages(_store, TimeProvider.System), new OneMessage(_store, TimeProvider.System), new UnreadCounts(marks),
-            new MessageSearch(new SqliteSearchIndex(dialect), _store, rooms, TimeProvider.System), new MemberPages(access, reads), new ReportPages(access, reads, _store), rooms, _store);
+            new MessageSearch(new SqliteSearchIndex(dialect), _store, rooms, TimeProvider.System), new MemberPages(access, reads, _store), new ReportPages(access, reads, _store), rooms, _store);
     }
 
     public async Task DisposeAsync()

@@ -47,6 +47,19 @@ public sealed class JoinVerbTests
         Assert.Equal(11, _flush.Replies[0].Reply.Joined.Seq);
     }
 
+    [Theory]
+    [InlineData(RoomKinds.Open, 200, true)]
+    [InlineData(RoomKinds.Open, 199, false)]
+    [InlineData(RoomKinds.Auditorium, 2, true)]
+    public void Who_enters_a_large_room_or_an_auditorium_is_not_told(string kind, int members, bool quiet)
+    {
+        var room = Deciding.Room(kind: kind, lastSeq: 10, members: members);
+
+        Decide(Commands.Join("lobby", "bruno").By(room, role: ""));
+
+        Assert.Equal(quiet, Assert.Single(room.Entries!).Event.Member.Quiet);
+    }
+
     [Fact]
     public void A_member_enters_again_and_nothing_is_written()
     {

@@ -20,6 +20,12 @@ internal sealed record RoomAnswer(
     string RoomId, long? Seq, string? Epoch, string Kind, string? Name, string? Topic, string? Community, int SlowMode, bool Archived, int RetentionDays,
     string? Role, bool? Duplicate, IReadOnlyList<string>? Changed, string? By, DateTimeOffset? CreatedAt);
 
+/// <summary>A room's settings, as in <c>joined</c>.</summary>
+internal sealed record RoomSettingsItem(string Kind, string? Name, string? Topic, string? Community, int SlowMode, bool Archived, int RetentionDays);
+
+/// <summary>The caller's place in a room, as in <c>joined</c>.</summary>
+internal sealed record OwnPlace(string Role, bool Muted, DateTimeOffset? MutedUntil);
+
 /// <summary>Answer of <c>DELETE rooms/{id}</c>.</summary>
 internal sealed record RoomDeletedAnswer(string RoomId);
 
@@ -41,6 +47,11 @@ internal sealed record MemberBody(string? Role, string? Username, string? Reason
 /// <param name="Reason">Told to everyone in the room.</param>
 /// <param name="Until">When a ban or a mute ends; absent: not by itself.</param>
 internal sealed record MemberActionBody(string UserId, string? Reason, DateTimeOffset? Until);
+
+/// <summary>A user's place in a room that changed, as in <c>joined</c>.</summary>
+internal sealed record ChangedMember(
+    long Seq, string UserId, string Username, string Role, string Action, string? By, string? Reason, bool Banned, DateTimeOffset? BannedUntil, bool Muted,
+    DateTimeOffset? MutedUntil, string? InvitedBy, int Members, DateTimeOffset? CreatedAt);
 
 /// <summary>A user's place in a room, as <c>member</c>.</summary>
 internal sealed record MemberAnswer(

@@ -20,7 +20,7 @@ internal static class MemberEndpoints
         api.MapGet("/rooms/{roomId}/members", ListMembersAsync)
             .Describe("list_members", "A room's members by user id, page by page; to who may ban also who is banned, muted or invited without being a member.")
             .Answers<MembersAnswer>(example: """
-                {"room_id":"lobby","items":[{"user_id":"ana","username":"Ana","role":"owner","banned":false,"muted":false}],"has_more":false}
+                {"room_id":"lobby","items":[{"user_id":"ana","username":"Ana","role":"owner","banned":false,"muted":false}],"has_more":false,"epoch":"k3v9x2ab","seq":42}
                 """)
             .Refuses(Refusals);
         api.MapGet("/rooms/{roomId}/reports", ListReportsAsync)
@@ -92,7 +92,9 @@ internal static class MemberEndpoints
 /// <param name="RoomId">The room.</param>
 /// <param name="Items">Ascending by user id.</param>
 /// <param name="HasMore">There are more after the last one.</param>
-internal sealed record MembersAnswer(string RoomId, IReadOnlyList<MemberItem> Items, bool HasMore);
+/// <param name="Epoch">Of the seq.</param>
+/// <param name="Seq">The room's before the page was read.</param>
+internal sealed record MembersAnswer(string RoomId, IReadOnlyList<MemberItem> Items, bool HasMore, string Epoch, long Seq);
 
 /// <summary>A user who has a place in a room.</summary>
 /// <param name="UserId">The user.</param>

@@ -96,6 +96,11 @@ internal static class SyncEndpoints
         json.WriteString("epoch"u8, room.Position.Epoch);
         json.WriteNumber("seq"u8, room.Position.Seq);
         json.WriteBoolean("recovered"u8, room.IsRecovered);
+        if (room.State is { } state)
+        {
+            RoomFrames.WriteState(json, state, room.Changes);
+        }
+
         FrameJson.WriteMessages(json, "items"u8, room.Items);
         if (room.Gap is { } gap)
         {
@@ -117,18 +122,26 @@ internal static class SyncEndpoints
 /// <param name="Gap">What lies between the client's position and the page; null when nothing.</param>
 /// <param name="HasMore">There is more: ask again from the position.</param>
 /// <param name="Refusal">Why the room is not told; null when it is.</param>
+/// <param name="State">Its settings and the caller's place; null when it is not told.</param>
 internal sealed record RoomChanges(
-    string RoomId, Position Position, bool IsRecovered, IReadOnlyList<Message> Items, Gap? Gap, bool HasMore, Refusal? Refusal = null)
+    string RoomId, Position Position, bool IsRecovered, IReadOnlyList<Message> Items, Gap? Gap, bool HasMore, Refusal? Refusal = null, Snapshot? State = null)
 {
+    /// <summary>What else changed since the client's position, when it is recovered.</summary>
+    public IReadOnlyList<RoomEvent> Changes { get; init; } = [];
+
     /// <summary>The client learns something from it.</summary>
-    public bool IsNews(Position asked) => Refusal is not null || !IsRecovered || Items.Count > 0 || HasMore || Position.Epoch != asked.Epoch;
+    public bool IsNews(Position asked) =>
+        Refusal is not null || !IsRecovered || Items.Count > 0 || Changes.Count > 0 || HasMore || Position.Epoch != asked.Epoch;
+
+    /// <summary>Of the items and changes, about.</summary>
+    public int Bytes => Items.Sum(EventSize.Of) + Changes.Sum(EventSize.Of);
 }
 
 /// <summary>Reads what changed in rooms, and waits for it.</summary>
 internal sealed class RoomSync(
     MessageService.MessageServiceClient messages, PatientReads reads, RoomWatches watches, IHostApplicationLifetime lifetime, TimeProvider time)
 {
-    private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(50); // Entries that are shown by no state (members) wake a wait, too.
+    private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(50); // Entries that clients are not told (reports) wake a wait, too.
 
     /// <summary>What changed, room by room, until the answer is full.</summary>
     /// <param name="caller">Who reads.</param>
@@ -145,7 +158,7 @@ internal sealed class RoomSync(
             rooms.Add(maxBytes > 0
                 ? await ReadOneAsync(caller, roomId, position, maxBytes, history, cancellationToken)
                 : new RoomChanges(roomId, position, IsRecovered: true, [], Gap: null, HasMore: true));
-            maxBytes -= rooms[^1].Items.Sum(EventSize.Of);
+            maxBytes -= rooms[^1].Bytes;
         }
 
         return rooms;
@@ -198,11 +211,10 @@ internal sealed class RoomSync(
             }
 
             var snapshot = await SnapshotAsync(caller, roomId, known.Epoch.Length > 0 ? known : null, history, cancellationToken);
-            var items = EventSize.Fit(snapshot.Messages, maxBytes, fromEnd: !snapshot.Recovered);
-            var isCut = snapshot.Recovered && items.Count < snapshot.Messages.Count;
-            var seq = isCut ? items[^1].UpdatedSeq : snapshot.Seq;
+            var shown = new RoomView(roomId, snapshot, [], 0).Fit(ServerEvent.MaxBytes - maxBytes);
             return new RoomChanges(
-                roomId, new Position { Epoch = snapshot.Epoch, Seq = seq }, snapshot.Recovered, items, GapOf(snapshot, items), snapshot.HasMore || isCut);
+                roomId, new Position { Epoch = snapshot.Epoch, Seq = shown.Seq }, snapshot.Recovered, shown.History, GapOf(snapshot, shown.History),
+                snapshot.HasMore || (snapshot.Recovered && shown.Seq < snapshot.Seq), State: snapshot) { Changes = shown.Changes };
         }
         catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -234,11 +246,15 @@ internal sealed record SyncAnswer(IReadOnlyList<SyncRoom> Rooms, string Position
 /// <param name="Seq">The client's position now.</param>
 /// <param name="Recovered">The items are all that changed since the position that was sent; else the newest page.</param>
 /// <param name="Items">Messages in their current state.</param>
+/// <param name="Settings">As of <c>joined</c>.</param>
+/// <param name="Me">As of <c>joined</c>.</param>
+/// <param name="MemberChanges">As of <c>joined</c>.</param>
 /// <param name="Gap">What is between the position and the page: page the history.</param>
 /// <param name="HasMore">Ask again from the position.</param>
 /// <param name="Error">Why the room is not told; then nothing else is there.</param>
 internal sealed record SyncRoom(
-    string RoomId, string? Epoch, long? Seq, bool? Recovered, IReadOnlyList<MessageItem>? Items, SyncGap? Gap, bool? HasMore, SyncError? Error);
+    string RoomId, string? Epoch, long? Seq, bool? Recovered, IReadOnlyList<MessageItem>? Items, RoomSettingsItem? Settings, OwnPlace? Me,
+    IReadOnlyList<ChangedMember>? MemberChanges, SyncGap? Gap, bool? HasMore, SyncError? Error);
 
 /// <summary>Seqs that were left out.</summary>
 /// <param name="FromSeq">The first.</param>

@@ -131,18 +131,18 @@ internal static class NativeEncoders
     private static Utf8JsonWriter Connected(ConnectedEvent connected)
     {
         var json = connected.Room is { } room
-            ? FrameJson.BeginData("connected"u8, room.RoomId, room.Snapshot.Seq, room.Snapshot.Epoch)
+            ? FrameJson.BeginData("connected"u8, room.RoomId, connected.Shown.Seq, room.Snapshot.Epoch)
             : FrameJson.BeginData("connected"u8);
         if (connected.Room is not null)
         {
-            WriteRoom(json, connected.Room);
+            WriteRoom(json, connected.Room, connected.Shown);
         }
         else
         {
             FrameJson.WriteUsers(json, "active_users"u8, []);
         }
 
-        FrameJson.WriteMessages(json, "history"u8, connected.History);
+        FrameJson.WriteMessages(json, "history"u8, connected.Shown.History);
         json.WriteString("connection_id"u8, connected.ConnectionId);
         json.WriteString("session_id"u8, connected.SessionId);
         json.WriteStartObject("user"u8);
@@ -186,9 +186,9 @@ internal static class NativeEncoders
     private static Utf8JsonWriter Joined(JoinedEvent joined)
     {
         var snapshot = joined.Room.Snapshot;
-        var json = FrameJson.BeginData("joined"u8, joined.Room.RoomId, snapshot.Seq, snapshot.Epoch, joined.Ref);
-        WriteRoom(json, joined.Room);
-        FrameJson.WriteMessages(json, "history"u8, joined.History);
+        var json = FrameJson.BeginData("joined"u8, joined.Room.RoomId, joined.Shown.Seq, snapshot.Epoch, joined.Ref);
+        WriteRoom(json, joined.Room, joined.Shown);
+        FrameJson.WriteMessages(json, "history"u8, joined.Shown.History);
         return json;
     }
 
@@ -345,11 +345,11 @@ internal static class NativeEncoders
         return json;
     }
 
-    private static void WriteRoom(Utf8JsonWriter json, RoomView room)
+    private static void WriteRoom(Utf8JsonWriter json, RoomView room, in FittingRoom shown)
     {
         json.WriteString("room_id"u8, room.RoomId);
         json.WriteString("epoch"u8, room.Snapshot.Epoch);
-        json.WriteNumber("seq"u8, room.Snapshot.Seq);
+        json.WriteNumber("seq"u8, shown.Seq);
         json.WriteBoolean("recovered"u8, room.Snapshot.Recovered);
         json.WriteNumber("members"u8, room.Snapshot.Members);
         json.WriteNumber("count"u8, room.Online);
@@ -358,6 +358,7 @@ internal static class NativeEncoders
             FrameJson.WriteMark(json, mark);
         }
 
+        RoomFrames.WriteState(json, room.Snapshot, shown.Changes);
         FrameJson.WriteUsers(json, "active_users"u8, room.ActiveUsers);
     }
 

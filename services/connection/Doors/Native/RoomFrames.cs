@@ -108,6 +108,45 @@ internal static class RoomFrames
         json.WriteNumber("retention_days"u8, settings.RetentionDays);
     }
 
+    /// <summary><c>settings:{…}, me:{role, muted, muted_until}</c>, and of what was missed <c>member_changes:[…]</c>.</summary>
+    /// <param name="json">Where to.</param>
+    /// <param name="snapshot">The room, and the caller's place in it.</param>
+    /// <param name="changes">What else than messages was missed. Settings are there as they are now.</param>
+    public static void WriteState(Utf8JsonWriter json, Snapshot snapshot, IEnumerable<RoomEvent> changes)
+    {
+        if (snapshot.Settings is { } settings)
+        {
+            json.WriteStartObject("settings"u8);
+            WriteSettings(json, settings);
+            json.WriteEndObject();
+        }
+
+        if (snapshot.Reader is { } me)
+        {
+            json.WriteStartObject("me"u8);
+            json.WriteString("role"u8, me.Role);
+            json.WriteBoolean("muted"u8, me.Muted);
+            FrameJson.WriteOptionalTime(json, "muted_until"u8, me.MutedUntilMs);
+            json.WriteEndObject();
+        }
+
+        if (snapshot.Recovered)
+        {
+            json.WriteStartArray("member_changes"u8);
+            foreach (var entry in changes)
+            {
+                if (entry.Member is not null)
+                {
+                    json.WriteStartObject();
+                    WriteMember(json, entry);
+                    json.WriteEndObject();
+                }
+            }
+
+            json.WriteEndArray();
+        }
+    }
+
     /// <summary><c>items:[{user_id, username, role, …}], has_more</c>.</summary>
     public static void WriteMembers(Utf8JsonWriter json, MembersEvent members)
     {
@@ -128,6 +167,8 @@ internal static class RoomFrames
 
         json.WriteEndArray();
         json.WriteBoolean("has_more"u8, members.HasMore);
+        json.WriteString("epoch"u8, members.Epoch);
+        json.WriteNumber("seq"u8, members.Seq);
     }
 
     /// <summary><c>items:[{message_id, message_seq, author_id, reason, user_id, username, created_at, seq}], has_more</c>.</summary>
@@ -193,8 +234,14 @@ internal static class RoomFrames
 
     private static Utf8JsonWriter Member(MemberEvent changed)
     {
-        var (entry, member) = (changed.Entry, changed.Entry.Member);
-        var json = FrameJson.BeginData("member"u8, changed.RoomId, SeqOf(entry), changed.Epoch, changed.Ref);
+        var json = FrameJson.BeginData("member"u8, changed.RoomId, SeqOf(changed.Entry), changed.Epoch, changed.Ref);
+        WriteMember(json, changed.Entry);
+        return json;
+    }
+
+    private static void WriteMember(Utf8JsonWriter json, RoomEvent entry)
+    {
+        var member = entry.Member;
         json.WriteString("user_id"u8, member.UserId);
         json.WriteString("username"u8, member.Username.Length > 0 ? member.Username : member.UserId);
         json.WriteString("role"u8, member.Role);
@@ -208,7 +255,6 @@ internal static class RoomFrames
         FrameJson.WriteOptional(json, "invited_by"u8, member.InvitedBy);
         json.WriteNumber("members"u8, member.Members);
         WriteChange(json, entry);
-        return json;
     }
 
     private static Utf8JsonWriter Updated(RoomUpdatedEvent updated)

@@ -23,6 +23,15 @@ internal sealed class SqlRoomReads(ISqlDialect dialect) : IRoomReads
     // 41 is the field number of RoomEvent.reported.
     private const string Reports = "select body from room_log where room_id = @room and kind = 41 and seq < @before order by seq desc limit @count + 1";
 
+    // 21 and 40 are the field numbers of RoomEvent.member and RoomEvent.room_updated. The first row is the room.
+    private const string Room = $"""
+        select 0 as seq, e.value, r.kind, r.settings from rooms r join ({SqlText.Epoch}) e on 1 = 1 where r.room_id = @room and not r.deleted
+        union all
+        select seq, '', '', body from (
+            select seq, body from room_log where room_id = @room and kind in (21, 40) and seq > @since order by seq limit @count + 1) l
+        order by 1
+        """;
+
     public Task<Dictionary<string, long>> LastSentAsync(string roomId, long sinceMs, CancellationToken cancellationToken) => dialect.TryAsync(async () =>
     {
         await using var connection = await dialect.OpenAsync();
@@ -46,6 +55,30 @@ internal sealed class SqlRoomReads(ISqlDialect dialect) : IRoomReads
 
     public Task<Listed<RoomEvent>> ListReportsAsync(string roomId, long beforeSeq, int limit, CancellationToken cancellationToken) =>
         ListAsync(Reports, limit, reader => reader.GetEvent(0), cancellationToken, ("room", roomId), ("before", beforeSeq));
+
+    public Task<RoomSince?> ReadRoomAsync(string roomId, long sinceSeq, int limit, CancellationToken cancellationToken) => dialect.TryAsync(async () =>
+    {
+        await using var connection = await dialect.OpenAsync();
+        await using var command = connection.CreateCommand(Room, ("room", roomId), ("since", sinceSeq), ("count", limit));
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        if (!await reader.ReadAsync(CancellationToken.None) || reader.GetInt64(0) != 0)
+        {
+            return null;
+        }
+
+        var room = new RoomSince(reader.GetString(1), reader.GetSettings(3) ?? new RoomSettings { Kind = reader.GetString(2) }, [], HasMore: false);
+        while (await reader.ReadAsync(CancellationToken.None))
+        {
+            if (room.Entries.Count == limit)
+            {
+                return room with { HasMore = true };
+            }
+
+            room.Entries.Add(reader.GetEvent(3));
+        }
+
+        return room;
+    }, cancellationToken);
 
     private Task<Listed<T>> ListAsync<T>(
         string sql, int limit, Func<DbDataReader, T> read, CancellationToken cancellationToken, params (string, object)[] parameters) => dialect.TryAsync(async () =>

@@ -101,9 +101,8 @@ public sealed class NativeFormatTests
         RoomSummary[] rooms = [new RoomSummary { RoomId = "1", Epoch = "e", Seq = 1, Role = "owner" }];
 
         var view = new RoomView("1", snapshot, [Ana], 1);
-        var frame = Connected(caller) with { Rooms = rooms, Room = view, History = view.FitHistory(0, out var taken) };
+        var frame = Connected(caller) with { Rooms = rooms, Room = view, Shown = view.Fit(0) };
 
-        Assert.Equal(1, taken);
         Assert.Equal(
             """{"type":"connected","room_id":"1","seq":1,"epoch":"e","data":{"room_id":"1","epoch":"e","seq":1,"recovered":false,"members":2,"count":1,"active_users":[{"user_id":"u1","username":"Ana","status":"online"}],"history":[{"id":"m1","seq":1,"user_id":"u","username":"U","content":"x","created_at":"2030-01-01T12:00:00.007Z"}],"connection_id":"c","session_id":"s","user":{"user_id":"u1","username":"Ana","role":"user","avatar":"https://example.com/a.png"},"rooms":[{"room_id":"1","epoch":"e","seq":1,"read_seq":0,"unread":0,"role":"owner"}],"heartbeat_ms":25000,"server_time":"2030-01-01T12:00:00.007Z","limits":{"content_length":1000,"frame_bytes":65536,"events_per_minute":100,"burst":20,"rooms_per_connection":128,"connections_per_user":20,"history_page":100}}}""",
             Text(frame));
@@ -158,7 +157,8 @@ public sealed class NativeFormatTests
         var snapshot = new Snapshot { Epoch = "e", Seq = 300, Recovered = recovered };
         snapshot.Messages.AddRange(Enumerable.Range(1, 300).Select(seq => Message(seq, string.Concat(Enumerable.Repeat("€😀", 100)))));
 
-        var frame = JoinedEvent.Fit(new RoomView("1", snapshot, [], 500), "r", out var taken);
+        var frame = JoinedEvent.Fit(new RoomView("1", snapshot, [], 500), "r");
+        var taken = frame.Shown.History.Count;
 
         Assert.InRange(Json(frame).Length, 32 * 1024, ServerEvent.MaxBytes);
         Assert.Equal(recovered ? Enumerable.Range(1, taken) : Enumerable.Range(301 - taken, taken), Seqs(frame, "history"));
