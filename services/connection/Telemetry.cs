@@ -37,6 +37,10 @@ internal static class Telemetry
     public static readonly Counter<long> OutboxDropped = Meter.CreateCounter<long>(
         "tertulia.outbox.dropped", "{frame}", "Room events that slow readers did not get and were told as a gap");
 
+    /// <summary>What waits for clients that do not take it at once.</summary>
+    public static readonly UpDownCounter<long> OutboxBytes = Meter.CreateUpDownCounter<long>(
+        "tertulia.outbox.bytes", "By", "Bytes that wait for clients that read slowly, all outboxes of the node together");
+
     /// <summary>Commands per submitted batch, changes per presence report.</summary>
     public static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>(
         "tertulia.batch.size", "{item}", "Items that went together because they had waited together");

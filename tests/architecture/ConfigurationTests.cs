@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Tertulia.Testing;
 
 namespace Tertulia.Architecture.Tests;
@@ -5,7 +6,7 @@ namespace Tertulia.Architecture.Tests;
 /// <summary><c>docs/configuration.md</c> says what the options classes say.</summary>
 /// <remarks><c>TERTULIA_ACCEPT_CONFIGURATION=1 ./dev test architecture</c> writes it again from their doc comments. What stands above the mark is
 /// written by hand and kept.</remarks>
-public sealed class ConfigurationTests
+public sealed partial class ConfigurationTests
 {
     private const string Accept = "TERTULIA_ACCEPT_CONFIGURATION";
     private const string Mark = "<!-- From here on generated";
@@ -39,6 +40,21 @@ public sealed class ConfigurationTests
         Assert.True(now == before, $"docs/configuration.md is stale: {Accept}=1 ./dev test architecture writes it again");
     }
 
+    [Fact]
+    public void The_schema_of_the_chart_has_the_keys()
+    {
+        var schema = Path.Combine(Repository.Root, "deploy/helm/tertulia/values.schema.json");
+        var before = File.ReadAllText(schema);
+        var now = SchemaPattern().Replace(before, match => match.Groups[1].Value + OptionsSource.KeyPattern + match.Groups[2].Value);
+        if (Environment.GetEnvironmentVariable(Accept) == "1")
+        {
+            File.WriteAllText(schema, now);
+            return;
+        }
+
+        Assert.True(now == before, $"deploy/helm/tertulia/values.schema.json lacks keys: {Accept}=1 ./dev test architecture writes it again");
+    }
+
     private static string Generated() =>
         $"{Mark} from the options classes: {Accept}=1 ./dev test architecture -->\n" + string.Concat(OptionsSource.Sections.Select(Table));
 
@@ -60,9 +76,13 @@ public sealed class ConfigurationTests
         ["gateway", ..] => "gateway",
         ["services", "shared", "bus", ..] => "connection, message, notification, presence",
         ["services", "shared", "hosting", "LimitOptions.cs"] => "connection, message",
-        ["services", "shared", "sql", ..] => "message",
+        ["services", "shared", "sql", ..] => "message, notification, presence",
         ["services", "shared", ..] => "every process",
         ["services", var service, ..] => service,
         _ => throw new NotSupportedException($"{file} belongs to no process"),
     };
+
+    // Keys hold no character that JSON escapes.
+    [GeneratedRegex("(\"propertyNames\": \\{\\s*\"pattern\": \")[^\"]*(\")", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex SchemaPattern();
 }

@@ -30,6 +30,12 @@ internal static partial class OptionsSource
             .SelectMany(Read).OrderBy(section => section.Section, StringComparer.Ordinal),
     ];
 
+    /// <summary>A regular expression of all keys, for the schema of the chart's values: of lists every element, with what may be below it, and what the framework
+    /// and OpenTelemetry read.</summary>
+    public static string KeyPattern { get; } =
+        $"^({string.Join('|', Sections.SelectMany(section => section.Keys).Select(key => ListElement().Replace(key.Name, "__[0-9]+(__[A-Za-z0-9]+)*")))}"
+        + "|Logging__LogLevel__[A-Za-z0-9.]+|OTEL_[A-Z0-9_]+|DOTNET_[A-Za-z0-9_]+)$";
+
     private static IEnumerable<OptionsSection> Read(string file)
     {
         var (comment, meaning, section) = ("", "", "");
@@ -100,6 +106,9 @@ internal static partial class OptionsSource
 
     [GeneratedRegex(@"^\s*public ([\w<>?]+) (\w+) \{ get;", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Property();
+
+    [GeneratedRegex("__0$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ListElement();
 
     [GeneratedRegex(@"\s+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Space();

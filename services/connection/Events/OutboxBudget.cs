@@ -39,6 +39,7 @@ internal sealed class OutboxBudget(IOptions<OutboxOptions> options) : IThreadPoo
             _slow.TryRemove(outbox, out _);
         }
 
+        Telemetry.OutboxBytes.Add(after - before);
         if (Interlocked.Add(ref _used, after - before) > _budget && after > before && Interlocked.Exchange(ref _relieving, 1) == 0)
         {
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);

@@ -5,7 +5,6 @@ using Grpc.Net.Client.Balancer;
 using Grpc.Net.Client.Configuration;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Tertulia.Hosting;
 
@@ -19,6 +18,9 @@ public static class GrpcClients
     // Replies are cut at 1 MiB, but a single log entry goes whole: as large as the command that made it, 8 MiB at most. gRPC's default of 4 MiB would make a room
     // with such an entry unreadable.
     private const int MaxReplyBytes = 16 * 1024 * 1024;
+
+    // A replica that came is found by this, one that went also by its lost connection. The library's own default is never.
+    private static readonly TimeSpan LookUpEvery = TimeSpan.FromSeconds(15);
 
     // What fails because a replica has just gone is tried on another one. Deadlines are the callers', and bound all attempts together.
     private static readonly MethodConfig Retry = new()
@@ -41,8 +43,12 @@ public static class GrpcClients
     public static IServiceCollection AddServiceClient<TClient>(this IServiceCollection services, string service)
         where TClient : ClientBase
     {
-        services.TryAddSingleton<ResolverFactory>(provider => new StaticResolverFactory(
-            uri => Targets(AddressOf(provider, uri.AbsolutePath.TrimStart('/')))));
+        if (!services.Any(known => known.ServiceType == typeof(ResolverFactory)))
+        {
+            services.AddSingleton<ResolverFactory>(provider => new StaticResolverFactory(uri => Targets(AddressOf(provider, uri.AbsolutePath.TrimStart('/')))));
+            services.AddSingleton<ResolverFactory>(new DnsResolverFactory(LookUpEvery));
+        }
+
         services.AddGrpcClient<TClient>((provider, options) => options.Address = ChannelAddress(AddressOf(provider, service), service))
             .ConfigureChannel((provider, channel) => Configure(channel, AddressOf(provider, service)))
             .ConfigurePrimaryHttpMessageHandler(provider => provider.GetRequiredService<InternalAuth>().Around(Handler(AddressOf(provider, service))))

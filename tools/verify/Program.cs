@@ -1,0 +1,29 @@
+using System.Diagnostics;
+using Tertulia.Testing;
+using Tertulia.Verify;
+
+if (!VerifyArguments.TryParse(args, out var arguments, out var problem))
+{
+    await Console.Error.WriteLineAsync($"{problem}\n{VerifyArguments.Usage}");
+    return 2;
+}
+
+var signer = Environment.GetEnvironmentVariable("TERTULIA_VERIFY_SECRET") is { Length: > 0 } secret ? new TokenSigner(secret.Trim(), arguments, TimeProvider.System) : null;
+Console.WriteLine($"{arguments.Clients} clients in {arguments.Rooms} rooms at {string.Join(' ', arguments.Urls)}, {arguments.Messages} messages");
+try
+{
+    var started = Stopwatch.GetTimestamp();
+    await using var load = await RoomLoad.StartAsync(
+        arguments.Urls, arguments.Clients, arguments.Rooms, RoomLoad.SeedOfRun(),
+        new RoomLoadStyle { JoinWithin = arguments.Within, TokenFor = signer is null ? null : signer.For });
+    var joined = Stopwatch.GetElapsedTime(started);
+    await load.WaitForMoreAsync(arguments.Messages, arguments.Within);
+    var violations = await load.FinishAsync();
+    Report.Write(Console.Out, load, joined, Stopwatch.GetElapsedTime(started), violations);
+    return violations.Count == 0 ? 0 : 1;
+}
+catch (Exception failed) when (failed is TimeoutException or InvalidOperationException or IOException or System.Net.WebSockets.WebSocketException)
+{
+    Console.WriteLine($"VERDICT: could not be checked: {failed.Message}");
+    return 1;
+}
