@@ -1,8 +1,11 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Tertulia.Testing;
+using Xunit.Abstractions;
 
-[assembly: CollectionBehavior(DisableTestParallelization = true)] // One cluster is enough for two cores.
+// Two at a time: tests of faults mostly wait, for a process to start, for a time-out to pass.
+[assembly: CollectionBehavior(MaxParallelThreads = 2)]
+[assembly: TestCollectionOrderer("Tertulia.Integration.Tests.LongestFirst", "Tertulia.Integration.Tests")]
 
 namespace Tertulia.Integration.Tests;
 
@@ -122,4 +125,20 @@ public sealed class FaultCollection : ICollectionFixture<FaultCluster>
 public sealed class LimitedCollection : ICollectionFixture<LimitedCluster>
 {
     public const string Name = "limits";
+}
+
+/// <summary>For what takes all of the machine, or asks what happens when nothing else does: runs after the others, one at a time.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class AloneCollection
+{
+    public const string Name = "alone";
+}
+
+/// <summary>The faults of the shared cluster take about half of the time, so they begin first.</summary>
+public sealed class LongestFirst : ITestCollectionOrderer
+{
+    /// <inheritdoc />
+    public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
+        testCollections.OrderBy(collection => collection.DisplayName switch { FaultCollection.Name => 0, LimitedCollection.Name => 1, _ => 2 })
+            .ThenBy(collection => collection.DisplayName, StringComparer.Ordinal);
 }

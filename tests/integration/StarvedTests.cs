@@ -4,6 +4,7 @@ using Xunit.Abstractions;
 namespace Tertulia.Integration.Tests;
 
 /// <summary>A process never stands still: with a part of the CPU that it wants it is slow, and answers; it does not lose clients or stop confirming.</summary>
+[Collection(AloneCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class StarvedTests(ITestOutputHelper output)

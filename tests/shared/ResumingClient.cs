@@ -35,8 +35,8 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     /// <summary>The connection that stands; null between two.</summary>
     public ChatClient? Connection => _connection;
 
-    /// <summary>See <see cref="ChatClientOptions.ReceiveBufferBytes"/>.</summary>
-    public int? ReceiveBufferBytes { get; init; }
+    /// <summary>See <see cref="ChatClientOptions.ReceiveBufferBytes"/>; of the connections from now on.</summary>
+    public int? ReceiveBufferBytes { get; set; }
 
     /// <summary>See <see cref="ChatClientOptions.Token"/>.</summary>
     public string? Token { get; init; }
