@@ -9,12 +9,11 @@ internal interface ISearchIndex : IStore
     /// <summary>How far the index has followed a partition.</summary>
     Task<FeedMark> ReadMarkAsync(int partition, CancellationToken cancellationToken);
 
-    /// <summary>Takes over what a page of the feed changed, and its mark, both or neither.</summary>
-    /// <param name="page">The page; its entries are not looked at.</param>
-    /// <param name="changes">What it comes to: each message at most once.</param>
+    /// <summary>Takes over what pages of the feed changed, and their marks, of each page both or neither.</summary>
+    /// <param name="pages">One of a partition at most, by ascending partition.</param>
     /// <param name="cancellationToken">Ends the caller's waiting.</param>
-    /// <returns>False when the mark is another one: nothing was written.</returns>
-    Task<bool> WriteAsync(FeedBatch page, SearchChanges changes, CancellationToken cancellationToken);
+    /// <returns>What became of each; <see cref="FeedOutcome.Nothing"/> where there was nothing to write.</returns>
+    Task<FeedOutcome[]> WriteAsync(IReadOnlyList<SearchPage> pages, CancellationToken cancellationToken);
 
     /// <summary>Messages that match, the newest first.</summary>
     /// <param name="query">What is looked for; its room is among the rooms.</param>
@@ -62,6 +61,11 @@ internal sealed record SearchDocument(
 /// <param name="Words">What it says; none when it was deleted.</param>
 /// <param name="HasLink">It has a link.</param>
 internal sealed record SearchEdit(string RoomId, long Seq, IReadOnlyList<string> Words, bool HasLink);
+
+/// <summary>A page of the feed, and what it comes to.</summary>
+/// <param name="Batch">The page; its entries are not looked at.</param>
+/// <param name="Changes">Each message at most once.</param>
+internal sealed record SearchPage(FeedBatch Batch, SearchChanges Changes);
 
 /// <summary>What a page of the feed comes to.</summary>
 /// <param name="Added">New messages, as the page leaves them.</param>

@@ -12,7 +12,8 @@ internal sealed class SearchFollower(ISearchIndex index) : IFeedHandler
     public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) => index.ReadMarkAsync(partition, cancellationToken);
 
     /// <inheritdoc />
-    public Task<bool> HandleAsync(FeedBatch page, CancellationToken cancellationToken) => index.WriteAsync(page, ChangesOf(page.Entries), cancellationToken);
+    public Task<FeedOutcome[]> HandleAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken) =>
+        index.WriteAsync([.. batches.Select(batch => new SearchPage(batch, ChangesOf(batch.Entries)))], cancellationToken);
 
     /// <summary>What the entries come to, each message once.</summary>
     internal static SearchChanges ChangesOf(IReadOnlyList<FollowedEntry> entries)

@@ -27,7 +27,7 @@ internal sealed partial class SearchStart
     {
         (_index, _indexStart, _storeStart, _logger) = (index, indexStart, storeStart, logger);
         Follower = new FeedFollower(
-            "search", options.Value.Partitions, ReadyAsync, new PacedFeed(feed), new SearchFollower(index), replicas, bus, identity.Id, time, followerLogger);
+            "search", options.Value.Partitions, ReadyAsync, feed, new SearchFollower(index), FeedPace.Relaxed, replicas, bus, identity.Id, time, followerLogger);
     }
 
     /// <summary>To be run.</summary>

@@ -38,6 +38,11 @@ internal sealed class EntryDecider(
         }
     }
 
+    /// <summary>Whether an entry may concern somebody whatever the room and the users' words: all but a message that answers nobody and mentions nobody.</summary>
+    public static bool IsMoreThanText(RoomEvent entry) =>
+        entry.BodyCase != RoomEvent.BodyOneofCase.Message || entry.Message.ThreadRoot.Length > 0 || entry.Message.ReplyToUserId.Length > 0
+        || entry.Message.Content.Contains('@', StringComparison.Ordinal);
+
     /// <summary>What a new message says to whom.</summary>
     public async Task<List<Wanted>> OnMessageAsync(string roomId, RoomEvent entry)
     {

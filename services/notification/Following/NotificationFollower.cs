@@ -22,19 +22,75 @@ internal sealed class NotificationFollower(
     public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) => _marks.ReadAsync(partition, cancellationToken);
 
     /// <inheritdoc />
-    public async Task<bool> HandleAsync(FeedBatch batch, CancellationToken cancellationToken)
+    public async Task<FeedOutcome[]> HandleAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
     {
-        var here = await HereAsync(batch, cancellationToken);
-        var outcome = await store.WriteAsync(command => WriteAsync(command, batch, here), cancellationToken);
-        if (outcome is null)
+        var outcomes = new FeedOutcome[batches.Count];
+        var concerns = await ConcernsAsync(batches, cancellationToken);
+        int[] written = [.. Enumerable.Range(0, batches.Count).Where(i => concerns[i])];
+        for (var i = 0; i < outcomes.Length; i++)
         {
-            return false;
+            outcomes[i] = FeedOutcome.Nothing;
         }
 
+        if (written.Length == 0)
+        {
+            return outcomes;
+        }
+
+        var here = new IReadOnlySet<string>?[batches.Count];
+        foreach (var i in written)
+        {
+            here[i] = await HereAsync(batches[i], cancellationToken);
+        }
+
+        var all = await store.WriteAsync(
+            async command =>
+            {
+                var all = new Outcome([], []);
+                foreach (var i in written)
+                {
+                    var outcome = await WriteAsync(command, batches[i], here[i]);
+                    outcomes[i] = outcome is null ? FeedOutcome.Lost : FeedOutcome.Stored;
+                    all.Made.AddRange(outcome?.Made ?? []);
+                    all.Ended.AddRange(outcome?.Ended ?? []);
+                }
+
+                return all;
+            },
+            cancellationToken);
         inbox.OnCommitted();
-        await news.TellAsync(outcome.Made, outcome.Ended, cancellationToken);
-        return true;
+        await news.TellAsync(all.Made, all.Ended, cancellationToken);
+        return outcomes;
     }
+
+    /// <summary>Which batches have to be written: most messages mention nobody, and are read and passed by.</summary>
+    private async Task<bool[]> ConcernsAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
+    {
+        bool[] concerns = [.. batches.Select(batch => !batch.MayWait || batch.Entries.Any(entry => EntryDecider.IsMoreThanText(entry.Event)))];
+        FollowedEntry[] open = [.. batches.Where((_, i) => !concerns[i]).SelectMany(batch => batch.Entries)];
+        if (open.Length == 0)
+        {
+            return concerns;
+        }
+
+        var (direct, words) = await store.ReadAsync(
+            async command =>
+            {
+                var facts = new RoomFacts(store.Dialect, command, partition: -1);
+                return (await facts.DirectOnesAsync(open.Select(entry => entry.RoomId)), await facts.KeywordsAsync(WordsOf(open)));
+            },
+            cancellationToken);
+        for (var i = 0; i < concerns.Length; i++)
+        {
+            concerns[i] = concerns[i] || batches[i].Entries.Any(
+                entry => direct.Contains(entry.RoomId) || (words.Count > 0 && Words.Of(entry.Event.Message.Content).Any(words.Contains)));
+        }
+
+        return concerns;
+    }
+
+    private static HashSet<string> WordsOf(IEnumerable<FollowedEntry> entries) =>
+        entries.Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Message).SelectMany(entry => Words.Of(entry.Event.Message.Content)).ToHashSet(StringComparer.Ordinal);
 
     /// <returns>Null when another follower has the partition.</returns>
     private async Task<Outcome?> WriteAsync(DbCommand command, FeedBatch batch, IReadOnlySet<string>? here)
@@ -45,7 +101,7 @@ internal sealed class NotificationFollower(
         }
 
         var facts = new RoomFacts(store.Dialect, command, batch.Partition);
-        if (batch.From.Epoch.Length > 0 && batch.From.Epoch != batch.To.Epoch)
+        if (batch.IsOfAnotherEpoch)
         {
             await facts.ForgetAsync();
         }
@@ -57,9 +113,7 @@ internal sealed class NotificationFollower(
         }
 
         await facts.LoadAsync(batch.Entries.Select(entry => entry.RoomId));
-        var words = batch.Entries.Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Message)
-            .SelectMany(entry => Words.Of(entry.Event.Message.Content)).ToHashSet(StringComparer.Ordinal);
-        var decider = new EntryDecider(facts, options.Value, await facts.KeywordsAsync(words), here, time.GetUtcNow());
+        var decider = new EntryDecider(facts, options.Value, await facts.KeywordsAsync(WordsOf(batch.Entries)), here, time.GetUtcNow());
         List<Wanted> wanted = [];
         foreach (var entry in batch.Entries)
         {

@@ -8,6 +8,8 @@ namespace Tertulia.Notifications.Following;
 /// <summary>What is known of rooms from their entries: their members, their kinds, who wrote in their threads. In the follower's transaction.</summary>
 internal sealed class RoomFacts(ISqlDialect dialect, DbCommand command, int partition)
 {
+    private const string Direct = "direct";
+
     private readonly Dictionary<string, (string Kind, string Name)> _rooms = new(StringComparer.Ordinal);
 
     /// <summary>The store went back: what is known of the partition may be wrong, and comes again.</summary>
@@ -28,6 +30,13 @@ internal sealed class RoomFacts(ISqlDialect dialect, DbCommand command, int part
         {
             _rooms[roomId] = (kind, name);
         }
+    }
+
+    /// <summary>Those of the rooms that are of two users.</summary>
+    public async Task<HashSet<string>> DirectOnesAsync(IEnumerable<string> roomIds)
+    {
+        await LoadAsync(roomIds);
+        return [.. _rooms.Where(room => room.Value.Kind == Direct).Select(room => room.Key)];
     }
 
     /// <summary>The room's kind; empty when it is not known.</summary>

@@ -30,6 +30,7 @@ internal static class InboxSetup
             () => provider.GetRequiredService<StoreStart<NotificationStore>>().Initialized,
             new GrpcFeedSource(provider.GetRequiredService<FeedService.FeedServiceClient>()),
             provider.GetRequiredService<NotificationFollower>(),
+            FeedPace.Prompt,
             provider.GetRequiredKeyedService<Replicas>(NotificationServiceSetup.Service),
             provider.GetRequiredService<ILiveBus>(),
             provider.GetRequiredService<ProcessIdentity>().Id,

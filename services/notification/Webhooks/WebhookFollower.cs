@@ -20,11 +20,36 @@ internal sealed class WebhookFollower(NotificationStore store, WebhookStore webh
     public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) => _marks.ReadAsync(partition, cancellationToken);
 
     /// <inheritdoc />
-    public async Task<bool> HandleAsync(FeedBatch page, CancellationToken cancellationToken)
+    public async Task<FeedOutcome[]> HandleAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
     {
-        var moved = await store.WriteAsync(command => WriteAsync(command, page), cancellationToken);
+        var outcomes = new FeedOutcome[batches.Count];
+        if (batches.All(batch => batch.MayWait) && !await IsAnyWantedAsync(batches, cancellationToken))
+        {
+            Array.Fill(outcomes, FeedOutcome.Nothing);
+            return outcomes;
+        }
+
+        outcomes = await store.WriteAsync(
+            async command =>
+            {
+                for (var i = 0; i < outcomes.Length; i++)
+                {
+                    outcomes[i] = await WriteAsync(command, batches[i]) ? FeedOutcome.Stored : FeedOutcome.Lost;
+                }
+
+                return outcomes;
+            },
+            cancellationToken);
         jobs.Ring();
-        return moved;
+        return outcomes;
+    }
+
+    /// <summary>Whether there is a webhook for what happened. One that comes later is told nothing of before.</summary>
+    private async Task<bool> IsAnyWantedAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
+    {
+        var known = await webhooks.ListAsync(cancellationToken);
+        return known.Count > 0 && batches.SelectMany(batch => batch.Entries.Select(entry => WebhookEvents.Of(batch.To.Epoch, entry.RoomId, entry.Event)))
+            .OfType<WebhookEvent>().Any(one => known.Any(webhook => webhook.Wants(one)));
     }
 
     private async Task<bool> WriteAsync(DbCommand command, FeedBatch page)
@@ -34,7 +59,7 @@ internal sealed class WebhookFollower(NotificationStore store, WebhookStore webh
             return false;
         }
 
-        if (page.From.Epoch.Length > 0 && page.From.Epoch != page.To.Epoch)
+        if (page.IsOfAnotherEpoch)
         {
             await command.With(
                 "insert into notification_webhook_epochs (partition, epoch, since_ms) values (@partition, @epoch, @since) on conflict do nothing",

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Grpc.Core;
 using Microsoft.Extensions.Hosting;
@@ -16,17 +18,21 @@ namespace Tertulia.Feed;
 /// <param name="ready">Completes when the handler's store can be used.</param>
 /// <param name="source">Where the feed is read.</param>
 /// <param name="handler">What is done with it.</param>
+/// <param name="pace">How long it waits for more.</param>
 /// <param name="replicas">Those who share the partitions.</param>
 /// <param name="bus">Where hints come from.</param>
 /// <param name="replicaId">Of this process.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">The log.</param>
 public sealed partial class FeedFollower(
-    string name, int partitions, Func<Task> ready, IFeedSource source, IFeedHandler handler, Replicas replicas, ILiveBus bus, string replicaId, TimeProvider time,
+    string name, int partitions, Func<Task> ready, IFeedSource source, IFeedHandler handler, FeedPace pace, Replicas replicas, ILiveBus bus, string replicaId, TimeProvider time,
     ILogger<FeedFollower> logger) : BackgroundService
 {
     /// <summary>Time between two looks at every partition, when no hint comes.</summary>
     public static readonly TimeSpan IdleInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Longest time that the mark behind entries which came to nothing is not stored.</summary>
+    public static readonly TimeSpan StoreMarksWithin = TimeSpan.FromSeconds(1);
 
     private const int PageEntries = 500;
     private const int PartitionsInRequest = 16;
@@ -66,12 +72,17 @@ public sealed partial class FeedFollower(
             _wake.Reader.TryRead(out _);
             try
             {
-                if (await RoundAsync(cancellationToken))
+                var began = Stopwatch.GetTimestamp();
+                var entries = await RoundAsync(cancellationToken);
+                backoff = new Backoff(time);
+                if (_followed.Values.Any(followed => followed.HasMore))
                 {
                     Wake();
                 }
-
-                backoff = new Backoff(time);
+                else if (pace.After(entries) - Stopwatch.GetElapsedTime(began) is var wait && wait > TimeSpan.Zero)
+                {
+                    await Task.Delay(wait, cancellationToken); // By the machine's clock, not a test's: it is about its load.
+                }
             }
             catch (Exception exception) when (exception is StoreUnavailableException or RpcException)
             {
@@ -91,7 +102,7 @@ public sealed partial class FeedFollower(
     {
         foreach (var followed in _followed.Values)
         {
-            followed.Mark = null;
+            followed.Forget();
         }
 
         await backoff.WaitAsync(cancellationToken);
@@ -99,8 +110,8 @@ public sealed partial class FeedFollower(
     }
 
     /// <summary>One page of every partition that has news.</summary>
-    /// <returns>True when there is more.</returns>
-    private async Task<bool> RoundAsync(CancellationToken cancellationToken)
+    /// <returns>Entries that were read.</returns>
+    private async Task<int> RoundAsync(CancellationToken cancellationToken)
     {
         var due = new List<Followed>();
         for (var partition = 0; partition < partitions; partition++)
@@ -112,26 +123,49 @@ public sealed partial class FeedFollower(
             else if (Interlocked.Exchange(ref _hinted[partition], false) | (_followed.TryGetValue(partition, out var followed) && followed.HasMore))
             {
                 followed ??= _followed[partition] = new Followed(partition);
-                followed.Mark ??= await handler.OpenAsync(partition, cancellationToken);
+                if (followed.Mark is null)
+                {
+                    followed.Begin(await handler.OpenAsync(partition, cancellationToken));
+                }
+
                 due.Add(followed);
             }
         }
 
-        foreach (var alone in due.Where(followed => followed.Alone > 0).ToArray())
+        await StoreMarksAsync(cancellationToken);
+        var entries = 0;
+        foreach (var alone in due.Where(followed => followed is { Alone: > 0, Mark: not null }).ToArray())
         {
             due.Remove(alone);
-            await ReadAsync([alone], limit: 1, cancellationToken);
+            entries += await ReadAsync([alone], limit: 1, cancellationToken);
         }
 
-        foreach (var part in due.Chunk(PartitionsInRequest))
+        foreach (var part in due.Where(followed => followed.Mark is not null).Chunk(PartitionsInRequest))
         {
-            await ReadAsync(part, PageEntries, cancellationToken);
+            entries += await ReadAsync(part, PageEntries, cancellationToken);
         }
 
-        return _followed.Values.Any(followed => followed.HasMore);
+        return entries;
     }
 
-    private async Task ReadAsync(IReadOnlyCollection<Followed> due, uint limit, CancellationToken cancellationToken)
+    /// <summary>What came to nothing a while ago need not be read again after a start.</summary>
+    private async Task StoreMarksAsync(CancellationToken cancellationToken)
+    {
+        var waiting = _followed.Values.Where(followed => followed.IsStoreDue(StoreMarksWithin)).OrderBy(followed => followed.Partition).ToArray();
+        if (waiting.Length == 0)
+        {
+            return;
+        }
+
+        FeedBatch[] batches = [.. waiting.Select(followed => new FeedBatch(followed.Partition, followed.Stored, followed.Mark!.Value, []))];
+        var outcomes = await handler.HandleAsync(batches, cancellationToken);
+        foreach (var (followed, outcome) in waiting.Zip(outcomes))
+        {
+            followed.OnStored(outcome);
+        }
+    }
+
+    private async Task<int> ReadAsync(IReadOnlyCollection<Followed> due, uint limit, CancellationToken cancellationToken)
     {
         var request = new ReadFeedRequest { Limit = limit };
         foreach (var followed in due)
@@ -145,49 +179,89 @@ public sealed partial class FeedFollower(
         }
 
         var reply = await source.ReadAsync(request, cancellationToken);
+        var news = new List<News>();
         foreach (var page in reply.Pages)
         {
-            await HandleAsync(_followed[(int)page.Partition], page, cancellationToken);
-        }
-    }
-
-    private async Task HandleAsync(Followed followed, FollowedPage read, CancellationToken cancellationToken)
-    {
-        var from = followed.Mark!.Value;
-        var page = new FeedBatch(followed.Partition, from, new FeedMark(read.Epoch, read.Next.OwnerEpoch, read.Next.Flush, read.Next.Entry), read.Entries);
-        if (page.To == from)
-        {
-            (followed.HasMore, followed.Alone) = (read.HasMore, 0);
-            return;
-        }
-
-        if (from.Epoch.Length > 0 && from.Epoch != read.Epoch)
-        {
-            LogAnew(name, followed.Partition, from.Epoch, read.Epoch);
-        }
-
-        bool isMoved;
-        try
-        {
-            isMoved = await handler.HandleAsync(page, cancellationToken);
-        }
-        catch (Exception exception) when (exception is not (StoreUnavailableException or RpcException) && !cancellationToken.IsCancellationRequested)
-        {
-            if (page.Entries.Count != 1 || followed.Alone == 0 || ++followed.Failures < Attempts)
+            var followed = _followed[(int)page.Partition];
+            var to = new FeedMark(page.Epoch, page.Next.OwnerEpoch, page.Next.Flush, page.Next.Entry);
+            if (to == followed.Mark)
             {
-                followed.Alone = Math.Max(followed.Alone, page.Entries.Count);
-                throw;
+                (followed.HasMore, followed.Alone) = (page.HasMore, 0);
+                continue;
             }
 
-            LogLeftOut(exception, name, followed.Partition, page.Entries[0].RoomId, page.Entries[0].Event.Seq);
-            isMoved = await handler.HandleAsync(page with { Entries = [] }, cancellationToken);
+            if (followed.Stored.Epoch.Length > 0 && followed.Stored.Epoch != page.Epoch)
+            {
+                LogAnew(name, followed.Partition, followed.Stored.Epoch, page.Epoch);
+            }
+
+            news.Add(new News(followed, new FeedBatch(followed.Partition, followed.Stored, to, page.Entries), page.HasMore));
         }
 
-        followed.Mark = isMoved ? page.To : null;
-        followed.HasMore = read.HasMore || !isMoved;
-        followed.Alone = Math.Max(0, followed.Alone - 1);
-        followed.Failures = 0;
+        news.Sort((one, other) => one.Batch.Partition.CompareTo(other.Batch.Partition));
+        await HandleAsync(news, cancellationToken);
+        return news.Sum(one => one.Batch.Entries.Count);
     }
+
+    private async Task HandleAsync(List<News> news, CancellationToken cancellationToken)
+    {
+        if (news.Count > 1)
+        {
+            try
+            {
+                OnHandled(news, await handler.HandleAsync([.. news.Select(one => one.Batch)], cancellationToken));
+                return;
+            }
+            catch (Exception exception) when (IsFault(exception, cancellationToken))
+            {
+                LogApart(exception, name); // One partition's fault holds up no other.
+            }
+        }
+
+        ExceptionDispatchInfo? fault = null;
+        foreach (var one in news)
+        {
+            try
+            {
+                OnHandled([one], await handler.HandleAsync([one.Batch], cancellationToken));
+            }
+            catch (Exception exception) when (IsFault(exception, cancellationToken))
+            {
+                fault = await OnFaultAsync(one, exception, cancellationToken) ?? fault;
+            }
+        }
+
+        fault?.Throw();
+    }
+
+    /// <returns>Null when the entry was left out.</returns>
+    private async Task<ExceptionDispatchInfo?> OnFaultAsync(News one, Exception exception, CancellationToken cancellationToken)
+    {
+        var (followed, batch) = (one.Followed, one.Batch);
+        if (batch.Entries.Count != 1 || followed.Alone == 0 || ++followed.Failures < Attempts)
+        {
+            followed.Alone = Math.Max(followed.Alone, batch.Entries.Count);
+            return ExceptionDispatchInfo.Capture(exception);
+        }
+
+        LogLeftOut(exception, name, followed.Partition, batch.Entries[0].RoomId, batch.Entries[0].Event.Seq);
+        OnHandled([one], await handler.HandleAsync([batch with { Entries = [] }], cancellationToken));
+        return null;
+    }
+
+    private static void OnHandled(List<News> news, FeedOutcome[] outcomes)
+    {
+        foreach (var (one, outcome) in news.Zip(outcomes))
+        {
+            one.Followed.OnHandled(one.Batch.To, outcome);
+            one.Followed.HasMore = one.HasMore || outcome == FeedOutcome.Lost;
+            one.Followed.Alone = Math.Max(0, one.Followed.Alone - 1);
+            one.Followed.Failures = 0;
+        }
+    }
+
+    private static bool IsFault(Exception exception, CancellationToken cancellationToken) =>
+        exception is not (StoreUnavailableException or RpcException) && !cancellationToken.IsCancellationRequested;
 
     private ValueTask OnHintAsync(FeedHint hint)
     {
@@ -221,6 +295,9 @@ public sealed partial class FeedFollower(
     [LoggerMessage(Level = LogLevel.Error, Message = "{Follower} could not handle what it read; it tries again, one entry at a time")]
     private partial void LogFailed(Exception exception, string follower);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Follower} could not handle what it read; it tries again, each partition by itself")]
+    private partial void LogApart(Exception exception, string follower);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "{Follower}, partition {Partition}: an entry of {RoomId}, seq {Seq}, fails every time and is left out")]
     private partial void LogLeftOut(Exception exception, string follower, int partition, string roomId, long seq);
 
@@ -230,13 +307,21 @@ public sealed partial class FeedFollower(
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Follower} stops")]
     private partial void LogStopped(string follower);
 
+    /// <summary>What was read of a partition.</summary>
+    private sealed record News(Followed Followed, FeedBatch Batch, bool HasMore);
+
     /// <summary>A partition that this replica follows. Of the loop only.</summary>
     private sealed class Followed(int partition)
     {
+        private long _waitsSince;
+
         public int Partition { get; } = partition;
 
-        /// <summary>Null: to be read.</summary>
-        public FeedMark? Mark { get; set; }
+        /// <summary>Up to where it is handled. Null: the stored mark is to be read.</summary>
+        public FeedMark? Mark { get; private set; }
+
+        /// <summary>The mark that is stored: what came to nothing is handled, and not stored yet.</summary>
+        public FeedMark Stored { get; private set; }
 
         public bool HasMore { get; set; }
 
@@ -245,5 +330,35 @@ public sealed partial class FeedFollower(
 
         /// <summary>Of the entry that is read alone.</summary>
         public int Failures { get; set; }
+
+        public void Begin(FeedMark stored) => (Mark, Stored) = (stored, stored);
+
+        public void Forget() => Mark = null;
+
+        public bool IsStoreDue(TimeSpan within) => Mark is { } mark && mark != Stored && Stopwatch.GetElapsedTime(_waitsSince) >= within;
+
+        public void OnHandled(FeedMark to, FeedOutcome outcome)
+        {
+            if (outcome == FeedOutcome.Nothing && Mark == Stored)
+            {
+                _waitsSince = Stopwatch.GetTimestamp();
+            }
+
+            Mark = outcome == FeedOutcome.Lost ? null : to;
+            Stored = outcome == FeedOutcome.Stored ? to : Stored;
+        }
+
+        public void OnStored(FeedOutcome outcome)
+        {
+            if (outcome == FeedOutcome.Stored)
+            {
+                Stored = Mark!.Value;
+            }
+            else
+            {
+                Forget();
+                HasMore = true;
+            }
+        }
     }
 }

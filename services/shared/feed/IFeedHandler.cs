@@ -8,11 +8,28 @@ public interface IFeedHandler
     /// <summary>How far the follower has come; <see cref="FeedMark.Start"/> when it has never followed the partition.</summary>
     Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken);
 
-    /// <summary>Handles a batch and stores <see cref="FeedBatch.To"/>, both or neither: usually one transaction, with <see cref="FeedMarks"/>.</summary>
-    /// <remarks>An entry may come again: when the store went back, and when what was handled is a call to somebody else. An exception that is not of the infrastructure is a bug:
-    /// the batch is tried again entry by entry, and an entry that fails every time is left out, so that it does not hold up all that come after it.</remarks>
-    /// <returns>False when the stored mark is not <see cref="FeedBatch.From"/> any more: nothing was done, another follower has the partition.</returns>
-    Task<bool> HandleAsync(FeedBatch page, CancellationToken cancellationToken);
+    /// <summary>Handles batches and stores each <see cref="FeedBatch.To"/>, both or neither: usually one transaction, with <see cref="FeedMarks"/>.</summary>
+    /// <remarks>An entry may come again: when the store went back, when what was handled is a call to somebody else, and when the mark behind it was not stored yet.
+    /// An exception that is not of the infrastructure is a bug: the batches are tried again, at last entry by entry, and an entry that fails every time is left
+    /// out, so that it does not hold up all that come after it.</remarks>
+    /// <param name="batches">One of a partition at most, by ascending partition: who locks marks does it in this order.</param>
+    /// <param name="cancellationToken">The follower stops.</param>
+    /// <returns>What became of each, in their order.</returns>
+    Task<FeedOutcome[]> HandleAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken);
+}
+
+/// <summary>What became of a batch.</summary>
+public enum FeedOutcome
+{
+    /// <summary>The stored mark is not <see cref="FeedBatch.From"/> any more: nothing was done, another follower has the partition.</summary>
+    Lost,
+
+    /// <summary>It is handled, and the mark is stored.</summary>
+    Stored,
+
+    /// <summary>Its entries are none of the handler's business, and would be none if they came again: the mark is stored later, with others. Never
+    /// for a batch without entries, nor for one that begins or follows another epoch.</summary>
+    Nothing,
 }
 
 /// <summary>How far a follower has come in a partition.</summary>
@@ -31,4 +48,26 @@ public readonly record struct FeedMark(string Epoch, long OwnerEpoch, long Flush
 /// <param name="From">The mark that is stored.</param>
 /// <param name="To">The mark to be stored.</param>
 /// <param name="Entries">In the order in which they were appended. None when only the mark moves.</param>
-public sealed record FeedBatch(int Partition, FeedMark From, FeedMark To, IReadOnlyList<FollowedEntry> Entries);
+public sealed record FeedBatch(int Partition, FeedMark From, FeedMark To, IReadOnlyList<FollowedEntry> Entries)
+{
+    /// <summary>The store went back or was replaced: what the follower knows of the partition may be wrong, and all of it comes again.</summary>
+    public bool IsOfAnotherEpoch => From.Epoch.Length > 0 && From.Epoch != To.Epoch;
+
+    /// <summary>Whether <see cref="FeedOutcome.Nothing"/> is allowed.</summary>
+    public bool MayWait => Entries.Count > 0 && From.Epoch == To.Epoch;
+}
+
+/// <summary>How long a follower that keeps up waits for more before it reads again: the more comes, the longer, so that an entry costs less when it costs most.</summary>
+/// <param name="PerEntry">For each entry that was read.</param>
+/// <param name="Longest">At most.</param>
+public readonly record struct FeedPace(TimeSpan PerEntry, TimeSpan Longest)
+{
+    /// <summary>For what somebody waits for: up to 50 entries a second as they come, 0.2 seconds later when there are many.</summary>
+    public static FeedPace Prompt { get; } = new(TimeSpan.FromMilliseconds(4), TimeSpan.FromMilliseconds(200));
+
+    /// <summary>For what must be right within a second.</summary>
+    public static FeedPace Relaxed { get; } = new(TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(500));
+
+    /// <summary>After so many entries.</summary>
+    public TimeSpan After(int entries) => entries * PerEntry is var wait && wait < Longest ? wait : Longest;
+}

@@ -219,11 +219,27 @@ public abstract class InboxConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_message_that_concerns_nobody_is_passed_by_without_a_write_and_the_mark_behind_it_is_stored_later()
+    {
+        var plain = Batch(_mark, _mark.Epoch, [_lobby.Said("ana", "a", "Hola")]);
+        var mention = plain with { To = plain.To with { Flush = plain.To.Flush + 1 }, Entries = [new FollowedEntry { RoomId = "lobby", Event = _lobby.Said("ana", "b", "@bruno").Event }] };
+
+        Assert.Equal([FeedOutcome.Nothing], await _follower.HandleAsync([plain], Deadline));
+        Assert.Equal(_mark, await _follower.OpenAsync(0, Deadline));
+        Assert.Equal([FeedOutcome.Stored], await _follower.HandleAsync([mention], Deadline));
+
+        Assert.Equal(mention.To, await _follower.OpenAsync(0, Deadline));
+        Assert.Equal(["mention id-ana-b"], await KindsAsync("bruno"));
+    }
+
+    [Fact]
     public async Task Of_two_followers_the_slower_one_writes_nothing()
     {
         var page = Batch(_mark, _mark.Epoch, [_lobby.Said("ana", "a", "@bruno")]);
-        Assert.True(await _follower.HandleAsync(page, Deadline));
-        Assert.False(await _follower.HandleAsync(page with { Entries = [new FollowedEntry { RoomId = "lobby", Event = _lobby.Said("ana", "b", "@bruno").Event }] }, Deadline));
+        Assert.Equal([FeedOutcome.Stored], await _follower.HandleAsync([page], Deadline));
+        Assert.Equal(
+            [FeedOutcome.Lost],
+            await _follower.HandleAsync([page with { Entries = [new FollowedEntry { RoomId = "lobby", Event = _lobby.Said("ana", "b", "@bruno").Event }] }], Deadline));
 
         Assert.Equal(["mention id-ana-a"], await KindsAsync("bruno"));
     }
@@ -443,8 +459,9 @@ public abstract class InboxConformance : IAsyncLifetime
     private async Task FollowAsync(string epoch, IEnumerable<RoomEntry> entries)
     {
         var batch = Batch(_mark, epoch, entries);
-        Assert.True(await _follower.HandleAsync(batch, Deadline));
-        _mark = batch.To;
+        var outcomes = await _follower.HandleAsync([batch], Deadline);
+        Assert.NotEqual([FeedOutcome.Lost], outcomes);
+        _mark = outcomes is [FeedOutcome.Stored] ? batch.To : _mark; // It concerns nobody: the mark waits.
     }
 
     private Task SetAsync(string userId, NotificationPreferences preferences) =>

@@ -136,8 +136,8 @@ public abstract class SearchConformance : IAsyncLifetime
     {
         var page = Page(0, Said("lobby", "una vez"));
 
-        Assert.True(await Index.WriteAsync(page, SearchFollower.ChangesOf(page.Entries), Deadline));
-        Assert.False(await Index.WriteAsync(page, SearchFollower.ChangesOf(page.Entries), Deadline));
+        Assert.Equal([FeedOutcome.Stored], await new SearchFollower(Index).HandleAsync([page], Deadline));
+        Assert.Equal([FeedOutcome.Lost], await new SearchFollower(Index).HandleAsync([page], Deadline));
         Assert.Equal(page.To, await Index.ReadMarkAsync(0, Deadline));
         Assert.Equal(["1"], await FindAsync("vez"));
     }
@@ -204,7 +204,7 @@ public abstract class SearchConformance : IAsyncLifetime
     private async Task FollowAsync(params FollowedEntry[] entries)
     {
         var page = Page(0, entries);
-        Assert.True(await Index.WriteAsync(page, SearchFollower.ChangesOf(entries), Deadline));
+        Assert.Equal([FeedOutcome.Stored], await new SearchFollower(Index).HandleAsync([page], Deadline));
         _marks[0] = page.To;
     }
 

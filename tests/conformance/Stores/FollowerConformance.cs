@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -54,6 +55,27 @@ public abstract class FollowerConformance : StoreConformance
         await HandledAsync(7);
 
         Assert.Equal(Enumerable.Range(1, 7).Select(seq => $"lobby {seq}"), await RowsAsync());
+    }
+
+    [Fact]
+    public async Task What_comes_to_nothing_is_read_once_and_its_mark_is_stored_a_little_later()
+    {
+        await BeginAsync();
+        var lobby = new RoomScript("lobby");
+        await AppendedAsync(lobby.Opening(messages: 1));
+        var first = await StartAsync(configure: follower => follower.PassesBy = entry => entry.Event.Seq > 3);
+        await HandledAsync(3);
+        var marks = new FeedMarks(_dialect, Table, "rows");
+        var before = await marks.ReadAsync(0, Deadline);
+
+        await AppendedAsync(lobby.Said("ana", "nothing-1"), lobby.Said("ana", "nothing-2"));
+        await Eventually.HoldsAsync(async () => await marks.ReadAsync(0, Deadline) != before, "the mark behind what came to nothing is stored");
+        await first.StopAsync();
+        await AppendedAsync(lobby.Said("ana", "later"));
+        await StartAsync();
+        await HandledAsync(4);
+
+        Assert.Equal(["lobby 1", "lobby 2", "lobby 3", "lobby 6"], await RowsAsync());
     }
 
     [Fact]
@@ -312,7 +334,7 @@ public abstract class FollowerConformance : StoreConformance
                 store, _gate, hints ?? new FeedHints(bus, Partitions(), TimeProvider.System, new Messages.Partitions.OwnedPartitions(Partitions(), TimeProvider.System)));
             _replicas = new Replicas(bus, alone ? $"rows-{id}" : "rows", id, TimeProvider.System);
             _follower = new FeedFollower(
-                "rows", partitions: 2, () => Task.CompletedTask, this, this, _replicas, bus, id, TimeProvider.System, NullLogger<FeedFollower>.Instance);
+                "rows", partitions: 2, () => Task.CompletedTask, this, this, FeedPace.Prompt, _replicas, bus, id, TimeProvider.System, NullLogger<FeedFollower>.Instance);
         }
 
         public TaskCompletionSource Died { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -322,6 +344,8 @@ public abstract class FollowerConformance : StoreConformance
         public Action? AfterCommit { get; set; }
 
         public Func<FollowedEntry, bool> Refuses { get; set; } = _ => false;
+
+        public Func<FollowedEntry, bool> PassesBy { get; set; } = _ => false;
 
         public int Reads => Volatile.Read(ref _reads);
 
@@ -353,38 +377,54 @@ public abstract class FollowerConformance : StoreConformance
 
         public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) => _marks.ReadAsync(partition, cancellationToken);
 
-        public async Task<bool> HandleAsync(FeedBatch page, CancellationToken cancellationToken)
+        public async Task<FeedOutcome[]> HandleAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
         {
-            if (page.Entries.Any(Refuses))
+            if (batches.SelectMany(batch => batch.Entries).Any(Refuses))
             {
                 throw new InvalidOperationException("cannot handle it");
             }
 
-            var isMoved = await _dialect.TryAsync(() => _dialect.WriteAsync(async command =>
+            FeedOutcome[] outcomes = [.. batches.Select(_ => FeedOutcome.Nothing)];
+            if (batches.All(batch => batch.MayWait && batch.Entries.All(PassesBy)))
             {
-                if (!await _marks.MoveAsync(command, page))
-                {
-                    return false;
-                }
+                return outcomes;
+            }
 
-                foreach (var entry in page.Entries)
+            await _dialect.TryAsync(() => _dialect.WriteAsync(async command =>
+            {
+                for (var i = 0; i < outcomes.Length; i++)
                 {
-                    command.CommandText = """
-                        insert into followed_rows (room_id, seq, times) values (@room, @seq, 1)
-                        on conflict (room_id, seq) do update set times = followed_rows.times + 1
-                        """;
-                    command.Parameters.Add(command.Parameter("room", entry.RoomId));
-                    command.Parameters.Add(command.Parameter("seq", entry.Event.Seq));
-                    await command.ExecuteNonQueryAsync(CancellationToken.None);
-                    command.Parameters.Clear();
+                    outcomes[i] = await WriteAsync(command, batches[i]) ? FeedOutcome.Stored : FeedOutcome.Lost;
                 }
 
                 Die(BeforeCommit);
-                return true;
+                return outcomes;
             }), cancellationToken);
-            Interlocked.Add(ref _handled, isMoved ? page.Entries.Count : 0);
+            Interlocked.Add(ref _handled, batches.Where((_, i) => outcomes[i] == FeedOutcome.Stored).Sum(batch => batch.Entries.Count));
             Die(AfterCommit);
-            return isMoved;
+            return outcomes;
+        }
+
+        private async Task<bool> WriteAsync(DbCommand command, FeedBatch batch)
+        {
+            if (!await _marks.MoveAsync(command, batch))
+            {
+                return false;
+            }
+
+            foreach (var entry in batch.Entries)
+            {
+                command.CommandText = """
+                    insert into followed_rows (room_id, seq, times) values (@room, @seq, 1)
+                    on conflict (room_id, seq) do update set times = followed_rows.times + 1
+                    """;
+                command.Parameters.Add(command.Parameter("room", entry.RoomId));
+                command.Parameters.Add(command.Parameter("seq", entry.Event.Seq));
+                await command.ExecuteNonQueryAsync(CancellationToken.None);
+                command.Parameters.Clear();
+            }
+
+            return true;
         }
 
         private void Die(Action? hook)

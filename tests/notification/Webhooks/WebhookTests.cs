@@ -207,15 +207,31 @@ public sealed class WebhookTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_no_webhook_wants_is_passed_by_without_a_write()
+    {
+        var follower = _service.Get<WebhookFollower>();
+        FeedMark first = new("epoch", 1, 1, 1), second = first with { Flush = 2 };
+        Assert.Equal([FeedOutcome.Stored], await follower.HandleAsync([new FeedBatch(0, FeedMark.Start, first, [])], CancellationToken.None));
+
+        var nobody = await follower.HandleAsync([new FeedBatch(0, first, second, [Message("1", "Hola")])], CancellationToken.None);
+        await PutAsync("a");
+        var wanted = await follower.HandleAsync([new FeedBatch(0, first, second, [Message("1", "Hola")])], CancellationToken.None);
+
+        Assert.Equal([FeedOutcome.Nothing], nobody);
+        Assert.Equal([FeedOutcome.Stored], wanted);
+        await TakenAsync(1);
+    }
+
+    [Fact]
     public async Task Two_followers_of_a_partition_add_an_event_once()
     {
         await PutAsync("a");
         var follower = _service.Get<WebhookFollower>();
         var batch = new FeedBatch(0, FeedMark.Start, new FeedMark("epoch", 1, 1, 1), [Message("1", "Hola")]);
 
-        var moved = await Task.WhenAll(follower.HandleAsync(batch, CancellationToken.None), follower.HandleAsync(batch, CancellationToken.None));
+        var moved = await Task.WhenAll(follower.HandleAsync([batch], CancellationToken.None), follower.HandleAsync([batch], CancellationToken.None));
 
-        Assert.Single(moved, one => one);
+        Assert.Equal([FeedOutcome.Lost, FeedOutcome.Stored], moved.Select(outcomes => outcomes[0]).Order());
         await TakenAsync(1);
         await IdleAsync();
         Assert.Equal(1, _receiver.Requests);
@@ -248,7 +264,7 @@ public sealed class WebhookTests : IAsyncLifetime
         using var refused = await strict.Admin.PutAsJsonAsync("/admin/webhooks/number", named with { Url = _receiver.Url.OriginalString });
         using var taken = await strict.Admin.PutAsJsonAsync("/admin/webhooks/name", named);
         await strict.Get<WebhookFollower>().HandleAsync(
-            new FeedBatch(0, FeedMark.Start, new FeedMark("epoch", 1, 1, 1), [Message("1", "Hola")]), CancellationToken.None);
+            [new FeedBatch(0, FeedMark.Start, new FeedMark("epoch", 1, 1, 1), [Message("1", "Hola")])], CancellationToken.None);
 
         Assert.Equal((HttpStatusCode.BadRequest, HttpStatusCode.NoContent), (refused.StatusCode, taken.StatusCode));
         await Eventually.EqualsAsync(
@@ -311,8 +327,8 @@ public sealed class WebhookTests : IAsyncLifetime
     private async Task FollowAsync(params FollowedEntry[] entries)
     {
         var to = new FeedMark(_epoch, 1, _mark.Flush + 1, entries.Length);
-        Assert.True(await _service.Get<WebhookFollower>().HandleAsync(new FeedBatch(0, _mark, to, entries), CancellationToken.None));
-        _mark = to;
+        var outcomes = await _service.Get<WebhookFollower>().HandleAsync([new FeedBatch(0, _mark, to, entries)], CancellationToken.None);
+        _mark = outcomes is [FeedOutcome.Stored] ? to : _mark; // Nobody wants it: the mark waits.
     }
 
     private async Task<WebhookItem> ItemAsync() => Assert.Single((await _service.Admin.GetFromJsonAsync<WebhookItem[]>("/admin/webhooks"))!);

@@ -12,6 +12,9 @@ internal sealed class PostgresSearchIndex(ISqlDialect dialect) : SqlSearchIndex(
 {
     private const int MaxPosition = 16_383; // Of a vector.
 
+    // What a crash of the server takes is read from the feed again: marks and documents are of one transaction.
+    protected override Task PrepareAsync(DbCommand command) => ExecuteAsync(command, "set local synchronous_commit = off");
+
     protected override string Drop => "drop table if exists search_marks; drop table if exists search_documents;";
 
     protected override string Create => """

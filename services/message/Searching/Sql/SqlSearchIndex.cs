@@ -26,6 +26,9 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
     /// <summary>Makes the tables.</summary>
     protected abstract string Create { get; }
 
+    /// <summary>Before anything is written in a transaction.</summary>
+    protected virtual Task PrepareAsync(DbCommand command) => Task.CompletedTask;
+
     public Task InitializeAsync(CancellationToken cancellationToken) => Dialect.TryForAsLongAsItTakesAsync(async () =>
     {
         await using var connection = await Dialect.OpenAsync();
@@ -54,18 +57,38 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
 
     public Task<FeedMark> ReadMarkAsync(int partition, CancellationToken cancellationToken) => _marks.ReadAsync(partition, cancellationToken);
 
-    public Task<bool> WriteAsync(FeedBatch page, SearchChanges changes, CancellationToken cancellationToken) => Dialect.TryAsync(() => Dialect.WriteAsync(async command =>
+    public async Task<FeedOutcome[]> WriteAsync(IReadOnlyList<SearchPage> pages, CancellationToken cancellationToken)
     {
-        if (!await _marks.MoveAsync(command, page))
+        var outcomes = new FeedOutcome[pages.Count];
+        if (pages.All(page => page.Batch.MayWait && page.Changes.IsEmpty))
         {
-            return false;
+            Array.Fill(outcomes, FeedOutcome.Nothing);
+            return outcomes;
         }
 
-        // What is added is taken out first, too: a feed that is followed again brings it again, and another one after the store went back.
-        var gone = changes.Removed.Concat(changes.Added.Select(added => (added.RoomId, added.Seq))).ToArray();
-        if (gone.Length > 0)
+        return await Dialect.TryAsync(() => Dialect.WriteAsync(async command =>
         {
-            await RemoveAsync(command, gone);
+            await PrepareAsync(command);
+            var mine = new List<SearchChanges>();
+            for (var i = 0; i < outcomes.Length; i++)
+            {
+                outcomes[i] = await _marks.MoveAsync(command, pages[i].Batch) ? FeedOutcome.Stored : FeedOutcome.Lost;
+                if (outcomes[i] == FeedOutcome.Stored)
+                {
+                    mine.Add(pages[i].Changes);
+                }
+            }
+
+            await WriteAsync(command, new SearchChanges([.. mine.SelectMany(one => one.Added)], [.. mine.SelectMany(one => one.Edited)], [.. mine.SelectMany(one => one.Removed)]));
+            return outcomes;
+        }), cancellationToken);
+    }
+
+    private async Task WriteAsync(DbCommand command, SearchChanges changes)
+    {
+        if (changes.Removed.Count > 0)
+        {
+            await RemoveAsync(command, [.. changes.Removed]);
         }
 
         if (changes.Added.Count > 0)
@@ -77,9 +100,7 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
         {
             await EditAsync(command, changes.Edited);
         }
-
-        return true;
-    }), cancellationToken);
+    }
 
     public Task<List<SearchHit>> FindAsync(
         SearchQuery query, IReadOnlyCollection<string>? roomIds, SearchRange range, int limit, CancellationToken cancellationToken) => Dialect.TryAsync(async () =>
@@ -191,12 +212,13 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
         ) {clustered};
         """;
 
-    // Two messages of one millisecond may want the same place: then the later one takes the next that is free.
+    // Who is not inserted was there before: a feed that is followed again brings it again, and another one after the store went back. Or another message
+    // of the same millisecond has its place: then it takes the next that is free.
     private async Task AddAsync(DbCommand command, IReadOnlyCollection<SearchDocument> documents)
     {
         var placed = new List<(long Place, SearchDocument Document)>();
         var waiting = documents.Select(document => (Place: PlaceOf(document), Document: document)).ToList();
-        while (waiting.Count > 0)
+        for (var attempt = 1; waiting.Count > 0; attempt++)
         {
             command.CommandText = Insert;
             command.Parameters.Clear();
@@ -214,7 +236,13 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
             }
 
             placed.AddRange(waiting.Where(row => inserted.Contains((row.Document.RoomId, row.Document.Seq))));
-            waiting = [.. waiting.Where(row => !inserted.Contains((row.Document.RoomId, row.Document.Seq))).Select(row => (row.Place + 1, row.Document))];
+            var isFirst = attempt == 1;
+            waiting = [.. waiting.Where(row => !inserted.Contains((row.Document.RoomId, row.Document.Seq))).Select(row => (isFirst ? row.Place : row.Place + 1, row.Document))];
+            if (isFirst && waiting.Count > 0)
+            {
+                command.Parameters.Clear();
+                await RemoveAsync(command, [.. waiting.Select(row => (row.Document.RoomId, row.Document.Seq))]);
+            }
         }
 
         command.Parameters.Clear();
