@@ -225,10 +225,10 @@ public abstract class InboxConformance : IAsyncLifetime
         var mention = plain with { To = plain.To with { Flush = plain.To.Flush + 1 }, Entries = [new FollowedEntry { RoomId = "lobby", Event = _lobby.Said("ana", "b", "@bruno").Event }] };
 
         Assert.Equal([FeedOutcome.Nothing], await _follower.HandleAsync([plain], Deadline));
-        Assert.Equal(_mark, await _follower.OpenAsync(0, Deadline));
+        Assert.Equal(_mark, await _follower.OpenAsync(Partition, Deadline));
         Assert.Equal([FeedOutcome.Stored], await _follower.HandleAsync([mention], Deadline));
 
-        Assert.Equal(mention.To, await _follower.OpenAsync(0, Deadline));
+        Assert.Equal(mention.To, await _follower.OpenAsync(Partition, Deadline));
         Assert.Equal(["mention id-ana-b"], await KindsAsync("bruno"));
     }
 
