@@ -52,6 +52,7 @@ public static class ConnectionServiceSetup
     private static IServiceCollection AddServicesCalled(this IServiceCollection services) => services
         .AddServiceClient<MessageService.MessageServiceClient>("message")
         .AddServiceClient<SecurityService.SecurityServiceClient>("message")
+        .AddServiceClient<RequestService.RequestServiceClient>("message")
         .AddServiceClient<PresenceService.PresenceServiceClient>("presence")
         .AddServiceClient<PushService.PushServiceClient>("notification")
         .AddServiceClient<NotificationService.NotificationServiceClient>("notification");

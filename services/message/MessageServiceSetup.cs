@@ -12,6 +12,7 @@ using Tertulia.Messages.Moderation;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
+using Tertulia.Messages.Repeating;
 using Tertulia.Messages.Revoking;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Searching;
@@ -40,6 +41,7 @@ public static class MessageServiceSetup
         services.AddReading();
         services.AddSearching();
         services.AddGrpc().AddServiceOptions<SecurityGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
+        services.AddRepeating();
         services.AddFollowing();
         services.AddVerbs();
         services.AddFlushing();
@@ -53,6 +55,7 @@ public static class MessageServiceSetup
         app.MapGrpcService<MessageGrpc>();
         app.MapGrpcService<FeedGrpc>();
         app.MapGrpcService<SecurityGrpc>();
+        app.MapGrpcService<RequestGrpc>();
         return app;
     }
 
@@ -63,6 +66,7 @@ public static class MessageServiceSetup
         services.AddStore<IMessageStore>("store", provider => new SqlMessageStore(provider.GetRequiredService<IMessageDialect>()));
         services.AddSingleton<IAuditLog>(provider => new SqlAuditLog(provider.GetRequiredService<IMessageDialect>()));
         services.AddSingleton<IRevocationStore>(provider => new SqlRevocationStore(provider.GetRequiredService<IMessageDialect>()));
+        services.AddSingleton<IRequestRecords>(provider => new SqlRequestRecords(provider.GetRequiredService<IMessageDialect>()));
         services.AddSingleton<IRoomReads>(provider => new SqlRoomReads(provider.GetRequiredService<IMessageDialect>()));
         services.AddSingleton<IReadMarks>(provider => new SqlReadMarks(provider.GetRequiredService<IMessageDialect>()));
     }
@@ -101,6 +105,12 @@ public static class MessageServiceSetup
         services.AddSingleton<UnreadCounts>();
         services.AddSingleton<MarkWriter>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<MarkWriter>());
+    }
+
+    private static void AddRepeating(this IServiceCollection services)
+    {
+        services.AddSingleton<IHostedService, RequestSweeper>();
+        services.AddGrpc().AddServiceOptions<RequestGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
     }
 
     private static void AddFollowing(this IServiceCollection services)

@@ -78,6 +78,7 @@ public sealed class FaultCluster() : ClusterFixture(new ClusterLayout
     Presences = 2,
     Environment = new Dictionary<string, string>
     {
+        ["Auth__Secret"] = Tokens.Secret,
         ["Limits__EventsPerMinute"] = "0",
         ["Limits__RoomsCreatedPerHour"] = "0", // Each test has a room of its own, and all have the same few users.
         ["Outbox__StallTimeout"] = "00:00:02",

@@ -38,6 +38,13 @@ internal sealed class PostgresDatabase(PostgresServer server) : IStoreDatabase
         return new SqlRevocationStore(dialect);
     }
 
+    IRequestRecords IStoreDatabase.OpenRequests()
+    {
+        var dialect = new PostgresMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlRequestRecords(dialect);
+    }
+
     IRoomReads IStoreDatabase.OpenReads()
     {
         var dialect = new PostgresMessageDialect(Options);
@@ -89,6 +96,10 @@ public sealed class PostgresReadMarkTests(PostgresServer server) : ReadMarkConfo
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PostgresRevocationTests(PostgresServer server) : RevocationConformance(new PostgresDatabase(server));
+
+[Collection(PostgresGroup.Name)]
+[Trait(Needs.Trait, Needs.Postgres)]
+public sealed class PostgresRequestTests(PostgresServer server) : RequestConformance(new PostgresDatabase(server));
 
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]

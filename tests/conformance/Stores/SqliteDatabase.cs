@@ -43,6 +43,13 @@ internal sealed class SqliteDatabase : IStoreDatabase
         return new SqlRevocationStore(dialect);
     }
 
+    IRequestRecords IStoreDatabase.OpenRequests()
+    {
+        var dialect = new SqliteMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlRequestRecords(dialect);
+    }
+
     IRoomReads IStoreDatabase.OpenReads()
     {
         var dialect = new SqliteMessageDialect(Options);
@@ -78,5 +85,7 @@ public sealed class SqliteFeedTests() : FeedConformance(new SqliteDatabase());
 public sealed class SqliteReadMarkTests() : ReadMarkConformance(new SqliteDatabase());
 
 public sealed class SqliteRevocationTests() : RevocationConformance(new SqliteDatabase());
+
+public sealed class SqliteRequestTests() : RequestConformance(new SqliteDatabase());
 
 public sealed class SqliteRoomReadTests() : RoomReadConformance(new SqliteDatabase());

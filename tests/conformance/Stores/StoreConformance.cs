@@ -84,6 +84,9 @@ public interface IStoreDatabase
     /// <summary>The revocations of a process of its own. Closed with the database.</summary>
     internal IRevocationStore OpenRevocations();
 
+    /// <summary>The requests with a key of a process of its own. Closed with the database.</summary>
+    internal IRequestRecords OpenRequests();
+
     /// <summary>The reads of rooms of a process of its own. Closed with the database.</summary>
     internal IRoomReads OpenReads();
     /// <summary>The audit log of a process of its own. Closed with the database.</summary>

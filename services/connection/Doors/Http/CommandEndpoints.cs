@@ -27,7 +27,7 @@ internal static class CommandEndpoints
             .Describe("create_room", "Creates a room; its creator is its owner. With Idempotency-Key and without room_id the same key names the same room.")
             .Takes<RoomBody>("""{"kind":"private","name":"Team","topic":"Monday"}""")
             .Answers<RoomAnswer>(StatusCodes.Status201Created, RoomExample + ""","role":"owner","duplicate":false}""")
-            .TakesKey()
+            .KeepsAnswers()
             .Refuses(ErrorCode.InvalidJson, ErrorCode.Forbidden, ErrorCode.LimitExceeded, ErrorCode.VersionConflict, ErrorCode.Overloaded);
         Map<UpdateRoomCommand>(api, HttpMethods.Patch, "/rooms/{roomId}", "room_update")
             .Describe("update_room", "Changes settings of a room; what is not named stays.")
@@ -69,6 +69,11 @@ internal static class CommandEndpoints
     private static void Member(IEndpointRouteBuilder api, string method, string pattern, string type, string name, string summary, bool hasBody = false)
     {
         var route = Map<ChangeMemberCommand>(api, method, pattern, type).Describe(name, summary).Answers<MemberAnswer>(example: MemberExample).Refuses(Changes());
+        if (method == HttpMethods.Post)
+        {
+            route.KeepsAnswers();
+        }
+
         if (hasBody)
         {
             route.Takes<MemberActionBody>("""{"user_id":"bruno","reason":"Off topic"}""");

@@ -128,7 +128,8 @@ internal sealed class HttpCommands(FrameReader frames, NativeFormat format, IEnu
         return [.. text[..^1], .. Encoding.UTF8.GetBytes(fields.ToString()), (byte)'}'];
     }
 
-    private static async Task<byte[]> ReadAllAsync(HttpRequest request, CancellationToken cancellationToken)
+    /// <summary>The bytes of a body.</summary>
+    public static async Task<byte[]> ReadAllAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         while (true)
         {

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
 using Tertulia.Connections.Doors.Native;
+using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Doors.Http;
 
@@ -34,6 +35,18 @@ internal sealed class HttpJson : IResult
     /// <summary>202: it is on its way.</summary>
     /// <param name="write">Writes the fields of the answer's object.</param>
     public static HttpJson Accepted(Action<Utf8JsonWriter> write) => Make(StatusCodes.Status202Accepted, null, write);
+
+    /// <summary>An answer that was given before.</summary>
+    public static HttpJson Kept(KeptAnswer kept)
+    {
+        var answer = new HttpJson((int)kept.Status, kept.Location.Length > 0 ? kept.Location : null);
+        answer._json.Write(kept.Json.Span);
+        return answer;
+    }
+
+    /// <summary>The answer as it is kept.</summary>
+    public KeptAnswer Keep() =>
+        new() { Status = (uint)_status, Location = _location ?? "", Json = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(_json.WrittenMemory) };
 
     /// <inheritdoc />
     public async Task ExecuteAsync(HttpContext httpContext)

@@ -44,6 +44,7 @@ internal static class NotificationEndpoints
             .Describe("read_notifications", "Marks notifications as read: some, all up to a position, or all.")
             .Takes<ReadNotificationsBody>("""{"up_to_useq":7}""")
             .Answers<ReadNotificationsAnswer>(example: """{"up_to_useq":7,"unread":2}""")
+            .KeepsAnswers()
             .Refuses(ErrorCode.InvalidJson);
         api.MapGet("/notifications/preferences", GetPreferencesAsync)
             .Describe("get_notification_preferences", "What the caller wants to be told.")

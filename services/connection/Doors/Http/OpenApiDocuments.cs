@@ -104,11 +104,12 @@ internal static class OpenApiDocuments
             }
         }
 
-        if (metadata.OfType<TakesIdempotencyKey>().Any())
+        var key = metadata.OfType<TakesIdempotencyKey>().LastOrDefault();
+        if (key is not null)
         {
             (operation.Parameters ??= []).Add(new OpenApiParameter
             {
-                Name = IdempotencyKey.Header, In = ParameterLocation.Header, Description = "A repeated request with the same key has the first one's result.",
+                Name = IdempotencyKey.Header, In = ParameterLocation.Header, Description = "A repeated request with the same key has the first one's result, whichever node gets it.",
                 Schema = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = IdempotencyKey.MaxChars },
             });
         }
@@ -116,6 +117,12 @@ internal static class OpenApiDocuments
         if (metadata.OfType<Refusals>().LastOrDefault() is { } refusals)
         {
             DescribeRefusals(operation, [.. RouteDescriptions.Always, .. refusals.Codes]);
+        }
+
+        if (key is not null)
+        {
+            DescribeRepeat(operation, IdempotencyKey.Reused);
+            DescribeRepeat(operation, key.KeepsAnswer ? KeptAnswers.UnderWay : null);
         }
 
         return Task.CompletedTask;
@@ -134,19 +141,33 @@ internal static class OpenApiDocuments
             response.Description = string.Join(", ", group.Select(entry => entry.Name));
             media.Examples = group.ToDictionary(
                 entry => entry.Name,
-                entry => (IOpenApiExample)new OpenApiExample
-                {
-                    Value = new JsonObject
-                    {
-                        ["type"] = $"urn:tertulia:error:{entry.Name}",
-                        ["title"] = entry.Message,
-                        ["status"] = entry.Status,
-                        ["code"] = (int)entry.Code,
-                        ["name"] = entry.Name,
-                        ["temporary"] = entry.Temporary,
-                    },
-                },
+                entry => (IOpenApiExample)ExampleOf(entry, entry.Status),
                 StringComparer.Ordinal);
         }
     }
+
+    // Of a key that comes again: a status that is not its code's own.
+    private static void DescribeRepeat(OpenApiOperation operation, Refused? refused)
+    {
+        if (refused is { Status: { } status } && operation.Responses?.GetValueOrDefault($"{status}") is OpenApiResponse response && response.Content?.Values.FirstOrDefault() is { } media)
+        {
+            var entry = ErrorCatalog.Of(refused.Code);
+            media.Examples ??= new Dictionary<string, IOpenApiExample>(StringComparer.Ordinal);
+            media.Examples[entry.Name] = ExampleOf(entry, status);
+            response.Description = string.Join(", ", media.Examples.Keys.SkipLast(1).Append($"{entry.Name}: {refused.Detail}"));
+        }
+    }
+
+    private static OpenApiExample ExampleOf(ErrorEntry entry, int status) => new OpenApiExample
+    {
+        Value = new JsonObject
+        {
+            ["type"] = $"urn:tertulia:error:{entry.Name}",
+            ["title"] = entry.Message,
+            ["status"] = status,
+            ["code"] = (int)entry.Code,
+            ["name"] = entry.Name,
+            ["temporary"] = entry.Temporary,
+        },
+    };
 }

@@ -29,8 +29,16 @@ internal static class RouteDescriptions
         this RouteHandlerBuilder route, int status = StatusCodes.Status200OK, [StringSyntax(StringSyntaxAttribute.Json)] string? example = null,
         string contentType = "application/json") => route.Produces<TBody>(status, contentType).WithMetadata(new RouteExample(status, example));
 
-    /// <summary>The endpoint knows <c>Idempotency-Key</c>.</summary>
-    public static RouteHandlerBuilder TakesKey(this RouteHandlerBuilder route) => route.WithMetadata(new TakesIdempotencyKey());
+    /// <summary>The endpoint knows <c>Idempotency-Key</c>: it is that of the message that it writes, in the room's log.</summary>
+    public static RouteHandlerBuilder TakesKey(this RouteHandlerBuilder route) =>
+        route.WithMetadata(new TakesIdempotencyKey(KeepsAnswer: false)).Produces<Problem>(StatusCodes.Status422UnprocessableEntity, ProblemType);
+
+    /// <summary>The endpoint knows <c>Idempotency-Key</c>: its answers are kept (<see cref="KeptAnswers"/>).</summary>
+    public static RouteHandlerBuilder KeepsAnswers(this RouteHandlerBuilder route) => route
+        .WithMetadata(new TakesIdempotencyKey(KeepsAnswer: true))
+        .Produces<Problem>(StatusCodes.Status409Conflict, ProblemType)
+        .Produces<Problem>(StatusCodes.Status422UnprocessableEntity, ProblemType)
+        .AddEndpointFilter<KeptAnswers>();
 
     /// <summary>What it may be refused for, besides what every request may be.</summary>
     public static RouteHandlerBuilder Refuses(this RouteHandlerBuilder route, params ErrorCode[] codes)
@@ -53,7 +61,8 @@ internal sealed record Refusals(IReadOnlyList<ErrorCode> Codes);
 internal sealed record RouteExample(int? Status, string? Json);
 
 /// <summary>The endpoint knows <c>Idempotency-Key</c>.</summary>
-internal sealed record TakesIdempotencyKey;
+/// <param name="KeepsAnswer">The answer is kept; else the key is that of what is written.</param>
+internal sealed record TakesIdempotencyKey(bool KeepsAnswer);
 
 /// <summary>A refusal, as <see cref="Problems"/> writes it.</summary>
 /// <param name="Type"><c>urn:tertulia:error:</c> and the name.</param>

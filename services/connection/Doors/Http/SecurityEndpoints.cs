@@ -39,6 +39,7 @@ internal static class SecurityEndpoints
         .Describe("revoke", "Voids a token, or the tokens that a user, a room, or a user in a room had until now. For admins and services. Open sockets are closed with 4503 within 2 seconds.")
         .Takes<RevokeBody>(example: """{"user_id":"42","reason":"left the company"}""")
         .Answers<RevokedAnswer>(example: """{"user_id":"42","revoked_at":"2026-11-28T09:00:00.000Z","expires_at":"2026-12-28T09:00:00.000Z"}""")
+        .KeepsAnswers()
         .Refuses(ErrorCode.Forbidden, ErrorCode.LimitExceeded)
         .WithMetadata(new HttpGuard(Allowance.Free, MaxBodyBytes));
 

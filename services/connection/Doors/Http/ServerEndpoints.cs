@@ -32,11 +32,13 @@ internal static class ServerEndpoints
             .Describe("server_broadcast", "Tells those who are connected now an event of the application: a user, who is in a room, or all. Not stored.")
             .Takes<ServerBroadcastBody>("""{"user_id":"ana","event":"order_changed","payload":{"id":7}}""")
             .Answers<OrderedAnswer>(StatusCodes.Status202Accepted, """{"accepted":true}""")
+            .KeepsAnswers()
             .Refuses(ErrorCode.InvalidJson, ErrorCode.TooLarge, ErrorCode.Forbidden);
         api.MapPost("/disconnect", DisconnectAsync)
             .Describe("server_disconnect", "Closes the connections of a user, or one of them, with 4506. To keep the user out, revoke the token, too.")
             .Takes<ServerDisconnectBody>("""{"user_id":"ana","reason":"signed out"}""")
             .Answers<OrderedAnswer>(StatusCodes.Status202Accepted, """{"accepted":true}""")
+            .KeepsAnswers()
             .Refuses(ErrorCode.InvalidJson, ErrorCode.Forbidden);
         api.MapGet("/connections", GetConnectionsAsync)
             .Describe("server_connections", "How many connections a user has, and on which nodes.")

@@ -15,7 +15,7 @@ internal static class ServerNotificationEndpoint
         .Describe("server_notify", "Notifies users: in the inbox, at once on their sockets, by push. Durable when it is answered. The same Idempotency-Key again notifies nobody twice.")
         .Takes<ServerNotificationBody>("""{"user_ids":["ana","bruno"],"title":"Your order","body":"It is on its way","link":"/orders/7","kind":"order.shipped","sound":"ding"}""")
         .Answers<NotifiedAnswer>(example: """{"notified":2}""")
-        .TakesKey()
+        .KeepsAnswers()
         .Refuses(ErrorCode.InvalidJson, ErrorCode.TooLarge, ErrorCode.Forbidden);
 
     /// <returns>200 and how many users were notified by this call; 400 <c>bad_request</c> with what is wrong.</returns>

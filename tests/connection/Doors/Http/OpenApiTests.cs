@@ -11,6 +11,8 @@ namespace Tertulia.Connections.Tests.Doors.Http;
 /// <summary>The OpenAPI document says what there is, and what it says is so.</summary>
 public sealed class OpenApiTests : IAsyncLifetime
 {
+    private const string Read = "get_users_presence"; // Asks in a body: a repeated one has the answer of its own moment.
+
     private HttpHost _host = null!;
     private JsonElement _document;
 
@@ -41,6 +43,8 @@ public sealed class OpenApiTests : IAsyncLifetime
                 Assert.True(isThere, $"{method} {path} is not described");
                 Assert.True(operation.TryGetProperty("summary", out _), $"{method} {path} has no summary: Describe(…)");
                 names.Add(operation.GetProperty("operationId").GetString()!);
+                var takesKey = endpoint.Metadata.GetMetadata<TakesIdempotencyKey>() is not null;
+                Assert.True(takesKey == (method == "POST" && names[^1] != Read), $"{method} {path} and Idempotency-Key: TakesKey() or KeepsAnswers()");
                 var refusals = endpoint.Metadata.GetMetadata<Refusals>();
                 Assert.True(refusals is not null, $"{method} {path} says nothing of its refusals: Refuses(…)");
                 foreach (var entry in RouteDescriptions.Always.Concat(refusals.Codes).Select(ErrorCatalog.Of))
