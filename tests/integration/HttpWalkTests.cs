@@ -99,8 +99,8 @@ public sealed class HttpWalkTests(FaultCluster fixture) : IDisposable
         await DoAsync("set_notification_preferences", Ana, body: """{"level":"mentions"}""");
         Assert.Equal("mentions", Text(await DoAsync("get_notification_preferences", Ana), "level"));
         Assert.Equal(1, (await DoAsync("server_notify", "shop", body: $$"""{"user_ids":["{{Ana}}"],"title":"Hola"}""", role: "service")).GetProperty("notified").GetInt32());
-        Assert.Equal(1, (await DoAsync("count_notifications", Ana)).GetProperty("unread").GetInt32());
-        Assert.Equal("Hola", Text((await DoAsync("list_notifications", Ana)).GetProperty("items")[0], "title"));
+        await Eventually.EqualsAsync(2, async () => (await DoAsync("count_notifications", Ana)).GetProperty("unread").GetInt32()); // Bruno's reply is the other one.
+        Assert.Contains((await DoAsync("list_notifications", Ana)).GetProperty("items").EnumerateArray(), item => Text(item, "title") == "Hola");
         Assert.Equal(0, (await DoAsync("read_notifications", Ana, body: """{"all":true}""")).GetProperty("unread").GetInt32());
         await DoAsync("get_push_key", Ana);
         await DoAsync("subscribe_push", Ana, body: """
