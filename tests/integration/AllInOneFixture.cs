@@ -12,7 +12,18 @@ public sealed class AllInOneFixture : IAsyncLifetime
     public async Task InitializeAsync()
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        _product = await AllInOneProcess.StartAsync(new Dictionary<string, string> { ["Limits__EventsPerMinute"] = "0", ["Limits__RoomsCreatedPerHour"] = "0" }, deadline.Token);
+        _product = await AllInOneProcess.StartAsync(
+            new Dictionary<string, string>
+            {
+                ["Limits__EventsPerMinute"] = "0",
+                ["Limits__RoomsCreatedPerHour"] = "0",
+                ["Egress__AllowHttp"] = "true",
+                ["Egress__AllowedNetworks__0"] = "127.0.0.0/8",
+                ["Internal__Secret"] = Operator.Secret,
+                ["Push__CollapseWindow"] = "00:00:05",
+                ["Webhooks__PresenceDelay"] = "00:00:01",
+            },
+            deadline.Token);
     }
 
     /// <summary>Starts the product again after a test has ended it, on the same folder.</summary>

@@ -81,6 +81,11 @@ public sealed class FaultCluster() : ClusterFixture(new ClusterLayout
         ["Auth__Secret"] = Tokens.Secret,
         ["Limits__EventsPerMinute"] = "0",
         ["Limits__RoomsCreatedPerHour"] = "0", // Each test has a room of its own, and all have the same few users.
+        ["Egress__AllowHttp"] = "true",
+        ["Egress__AllowedNetworks__0"] = "127.0.0.0/8",
+        ["Internal__Secret"] = Operator.Secret,
+        ["Push__CollapseWindow"] = "00:00:05",
+        ["Webhooks__PresenceDelay"] = "00:00:01",
         ["Outbox__StallTimeout"] = "00:00:02",
         ["Outbox__CloseTimeout"] = "00:00:20",
     },

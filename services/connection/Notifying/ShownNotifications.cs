@@ -27,5 +27,9 @@ internal static class ShownNotifications
         Read = notification.Read,
     };
 
-    private static bool MaySee(Caller caller, Notification notification) => notification.RoomId.Length == 0 || caller.MayRead(notification.RoomId);
+    // A digest names rooms.
+    private static bool MaySee(Caller caller, Notification notification) =>
+        MayRead(caller, notification.RoomId) && notification.Rooms.All(room => MayRead(caller, room.RoomId));
+
+    private static bool MayRead(Caller caller, string roomId) => roomId.Length == 0 || caller.MayRead(roomId);
 }

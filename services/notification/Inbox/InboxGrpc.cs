@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Notifications.Explaining;
 using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Storage;
 
@@ -10,7 +11,8 @@ namespace Tertulia.Notifications.Inbox;
 
 /// <summary>The inbox and the preferences of each user, for the doors.</summary>
 internal sealed class InboxGrpc(
-    NotificationStore store, InboxStore inbox, InboxNews news, PreferenceStore preferences, IOptions<LiveBusOptions> bus, TimeProvider time)
+    NotificationStore store, InboxStore inbox, InboxNews news, PreferenceStore preferences, NotificationTrails trails, IOptions<LiveBusOptions> bus,
+    TimeProvider time)
     : NotificationService.NotificationServiceBase
 {
     private const int MaxPage = 100;
@@ -93,6 +95,12 @@ internal sealed class InboxGrpc(
         inbox.OnCommitted();
         await news.TellAsync(made, [], context.CancellationToken);
         return new NotifyReply { Notified = (uint)made.Count };
+    }
+
+    public override Task<NotificationTrail> ExplainMessage(ExplainMessageRequest request, ServerCallContext context)
+    {
+        Check(IsId(request.MessageId) && IsId(request.RoomId) && (request.UserId.Length == 0 || IsId(request.UserId)), "message_id and room_id are needed");
+        return trails.OfAsync(request, context.CancellationToken);
     }
 
     private static bool IsId(string id) => IsText(id, 1, MaxIdChars);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Tertulia.Notifications.Digests;
 using Tertulia.Notifications.Storage;
 using Tertulia.Sql;
 
@@ -6,7 +7,7 @@ namespace Tertulia.Notifications.Inbox;
 
 /// <summary>Removes notifications that are older than they are kept for, now and then, a few at a time.</summary>
 internal sealed partial class InboxPruner(
-    InboxStore inbox, StoreStart<NotificationStore> start, IOptions<InboxOptions> options, TimeProvider time, ILogger<InboxPruner> logger) : BackgroundService
+    InboxStore inbox, WithheldItems withheld, StoreStart<NotificationStore> start, IOptions<InboxOptions> options, TimeProvider time, ILogger<InboxPruner> logger) : BackgroundService
 {
     /// <summary>Time between two rounds.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
@@ -35,6 +36,11 @@ internal sealed partial class InboxPruner(
         try
         {
             while (await inbox.PruneAsync(time.GetUtcNow() - options.Value.KeepFor, AtOnce, cancellationToken) == AtOnce)
+            {
+                LogMore();
+            }
+
+            while (await withheld.PruneAsync(time.GetUtcNow() - options.Value.MaxAge, AtOnce, cancellationToken) == AtOnce)
             {
                 LogMore();
             }

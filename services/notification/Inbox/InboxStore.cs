@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using Google.Protobuf;
 using Tertulia.Contracts;
 using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Storage;
@@ -11,7 +12,7 @@ namespace Tertulia.Notifications.Inbox;
 internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxListener> listeners, TimeProvider time)
 {
     private const string Columns = """
-        notification_id, useq, kind, title, body, link, sound, created_at_ms, room_id, message_id, actor_id, actor_name, is_read, seq
+        notification_id, useq, kind, title, body, link, sound, created_at_ms, room_id, message_id, actor_id, actor_name, is_read, seq, rooms
         """;
 
     private readonly IInboxListener[] _listeners = [.. listeners];
@@ -27,13 +28,30 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
         var reads = await FindReadsAsync(command, wanted);
         var preferences = await FindPreferencesAsync(command, [.. wanted.Select(one => one.UserId).Distinct(StringComparer.Ordinal)]);
         List<(Wanted Wanted, string Sound)> taken = [];
+        List<KeptOut> kept = [];
         foreach (var one in wanted)
         {
+            var own = preferences.GetValueOrDefault(one.UserId);
             var hasRead = one.Item.Seq > 0 && reads.GetValueOrDefault((one.UserId, one.Item.RoomId)) >= one.Item.Seq;
-            if (!hasRead && PreferenceRules.SoundOf(preferences.GetValueOrDefault(one.UserId), one.Item.Kind, one.Item.RoomId, one.Sound, now) is { } sound
-                && known.Add((one.UserId, one.EventId)))
+            var verdict = hasRead ? new Verdict(null, Withheld.Read) : PreferenceRules.Decide(own, one.Item.Kind, one.Item.RoomId, one.Sound, now);
+            if (verdict.Sound is not { } sound)
+            {
+                if (!known.Contains((one.UserId, one.EventId)))
+                {
+                    kept.Add(new KeptOut(one, verdict.Reason, own));
+                }
+            }
+            else if (known.Add((one.UserId, one.EventId)))
             {
                 taken.Add((one, sound));
+            }
+        }
+
+        if (kept.Count > 0)
+        {
+            foreach (var listener in _listeners)
+            {
+                await listener.OnKeptOutAsync(command, kept, now);
             }
         }
 
@@ -49,10 +67,10 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
             var count = counts[one.UserId];
             var item = one.Item.Clone();
             (item.NotificationId, item.Useq, item.Sound) = (Guid.CreateVersion7(now).ToString(), ++count.LastUseq, sound);
-            made.Add(new Made(one.UserId, item, ++count.Unread, preferences.GetValueOrDefault(one.UserId)));
+            made.Add(new Made(one.UserId, one.EventId, item, ++count.Unread, preferences.GetValueOrDefault(one.UserId)));
         }
 
-        await InsertAsync(command, made, taken);
+        await InsertAsync(command, made);
         foreach (var listener in _listeners)
         {
             await listener.OnMadeAsync(command, made, now);
@@ -64,6 +82,11 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
     /// <summary>Removes what is about a message that was deleted.</summary>
     public async Task<List<Ended>> RemoveAsync(DbCommand command, string messageId)
     {
+        foreach (var listener in _listeners)
+        {
+            await listener.OnDeletedAsync(command, messageId);
+        }
+
         var removed = await command.With(
             "delete from notification_inbox where message_id = @message returning user_id, notification_id, room_id, is_read", ("message", messageId))
             .ListAsync(ReadEnded);
@@ -82,6 +105,11 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
     /// <param name="beforeSeq">Only what is about entries before this seq.</param>
     public async Task<List<Ended>> RemoveOfRoomAsync(DbCommand command, string roomId, string userId, long beforeSeq)
     {
+        foreach (var listener in _listeners)
+        {
+            await listener.OnShutOutAsync(command, roomId, userId, beforeSeq);
+        }
+
         var removed = await command.With(
             $"""
             delete from notification_inbox where room_id = @room and seq < @seq and {(userId.Length > 0 ? "user_id = @user" : "seq > 0")}
@@ -193,7 +221,18 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
 
     private static EndedItem ReadEnded(DbDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2), row.GetBoolean(3));
 
-    private static Notification Read(DbDataReader row) => new()
+    private static Notification Read(DbDataReader row)
+    {
+        var item = ReadItem(row);
+        if (!row.IsDBNull(14))
+        {
+            item.Rooms.AddRange(Notification.Parser.ParseJson(row.GetString(14)).Rooms);
+        }
+
+        return item;
+    }
+
+    private static Notification ReadItem(DbDataReader row) => new()
     {
         NotificationId = row.GetString(0), Useq = row.GetInt64(1), Kind = row.GetString(2), Title = row.GetString(3), Body = row.GetString(4), Link = row.GetString(5),
         Sound = row.GetString(6), CreatedAtMs = row.GetInt64(7), RoomId = row.GetString(8), MessageId = row.GetString(9), UserId = row.GetString(10),
@@ -255,23 +294,26 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
         return counts;
     }
 
-    private async Task InsertAsync(DbCommand command, List<Made> made, List<(Wanted Wanted, string Sound)> taken)
+    // What a digest sums up is kept as the JSON of a notification that has nothing else.
+    private static string RoomsOf(Notification item) => item.Rooms.Count > 0 ? JsonFormatter.Default.Format(new Notification { Rooms = { item.Rooms } }) : "";
+
+    private async Task InsertAsync(DbCommand command, List<Made> made)
     {
         var rows = Dialect.RowsTable(
             "rows", "user_id", "useq", "notification_id", "event_id", "kind", "title", "body", "link", "sound", "created_at_ms", "room_id", "message_id", "seq",
-            "actor_id", "actor_name");
+            "actor_id", "actor_name", "rooms");
         command.With($"""
             insert into notification_inbox
-                (user_id, useq, notification_id, event_id, kind, title, body, link, sound, created_at_ms, room_id, message_id, seq, actor_id, actor_name, is_read)
+                (user_id, useq, notification_id, event_id, kind, title, body, link, sound, created_at_ms, room_id, message_id, seq, actor_id, actor_name, is_read, rooms)
             select user_id, cast(useq as bigint), notification_id, event_id, kind, title, body, link, sound, cast(created_at_ms as bigint), room_id, message_id,
-                cast(seq as bigint), actor_id, actor_name, false from {rows} r
+                cast(seq as bigint), actor_id, actor_name, false, nullif(rooms, '') from {rows} r
             """);
         Dialect.AddRows(
             command, "rows",
-            Column(one => one.UserId), Column(one => Text(one.Item.Useq)), Column(one => one.Item.NotificationId), [.. taken.Select(one => one.Wanted.EventId)],
+            Column(one => one.UserId), Column(one => Text(one.Item.Useq)), Column(one => one.Item.NotificationId), Column(one => one.EventId),
             Column(one => one.Item.Kind), Column(one => one.Item.Title), Column(one => one.Item.Body), Column(one => one.Item.Link), Column(one => one.Item.Sound),
             Column(one => Text(one.Item.CreatedAtMs)), Column(one => one.Item.RoomId), Column(one => one.Item.MessageId), Column(one => Text(one.Item.Seq)),
-            Column(one => one.Item.UserId), Column(one => one.Item.Username));
+            Column(one => one.Item.UserId), Column(one => one.Item.Username), Column(one => RoomsOf(one.Item)));
         await command.RunAsync();
 
         string[] Column(Func<Made, string> value) => [.. made.Select(value)];

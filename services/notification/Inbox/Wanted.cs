@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Tertulia.Contracts;
+using Tertulia.Notifications.Preferences;
 
 namespace Tertulia.Notifications.Inbox;
 
@@ -12,10 +13,17 @@ internal sealed record Wanted(string UserId, string EventId, Notification Item, 
 
 /// <summary>A notification that is in the inbox now.</summary>
 /// <param name="UserId">Whose.</param>
+/// <param name="EventId">As it was wanted.</param>
 /// <param name="Item">All of it.</param>
 /// <param name="Unread">The user's unread ones.</param>
 /// <param name="Preferences">The user's; null for those of everyone.</param>
-internal sealed record Made(string UserId, Notification Item, uint Unread, NotificationPreferences? Preferences);
+internal sealed record Made(string UserId, string EventId, Notification Item, uint Unread, NotificationPreferences? Preferences);
+
+/// <summary>A notification that its user does not want, or has read already.</summary>
+/// <param name="Wanted">It.</param>
+/// <param name="Reason">One of <see cref="Withheld"/>.</param>
+/// <param name="Preferences">The user's; null for those of everyone.</param>
+internal sealed record KeptOut(Wanted Wanted, string Reason, NotificationPreferences? Preferences);
 
 /// <summary>A user's notifications that are read or gone.</summary>
 /// <param name="UserId">Whose.</param>
@@ -30,11 +38,24 @@ internal sealed record Ended(string UserId, NotificationsRead What, IReadOnlyLis
 /// <param name="IsRead">It had been read before.</param>
 internal sealed record EndedItem(string UserId, string Id, string RoomId, bool IsRead);
 
-/// <summary>What else has to be done when inboxes change: pushes.</summary>
+/// <summary>What else has to be done when inboxes change: pushes, digests.</summary>
 internal interface IInboxListener
 {
     /// <summary>In the transaction that makes them.</summary>
     Task OnMadeAsync(DbCommand command, IReadOnlyList<Made> made, DateTimeOffset now);
+
+    /// <summary>In the transaction in which it was decided that they do not come.</summary>
+    Task OnKeptOutAsync(DbCommand command, IReadOnlyList<KeptOut> kept, DateTimeOffset now);
+
+    /// <summary>In the transaction in which a message is deleted: nothing of it is told any more.</summary>
+    Task OnDeletedAsync(DbCommand command, string messageId);
+
+    /// <summary>In the transaction in which a room is no more, or a user may not read it any more: nothing of it is told.</summary>
+    /// <param name="command">Of the transaction.</param>
+    /// <param name="roomId">The room.</param>
+    /// <param name="userId">Who; empty: everybody.</param>
+    /// <param name="beforeSeq">Only what is about entries before this seq.</param>
+    Task OnShutOutAsync(DbCommand command, string roomId, string userId, long beforeSeq);
 
     /// <summary>In the transaction in which they are read, or are removed because their message was deleted.</summary>
     Task OnEndedAsync(DbCommand command, IReadOnlyList<Ended> ended, DateTimeOffset now);

@@ -14,10 +14,13 @@ internal static class NotificationKinds
     public const string Invitation = "invitation";
     public const string Server = "server";
 
+    /// <summary>Sums up what was not pushed.</summary>
+    public const string Digest = "digest";
+
     private static readonly string[] NotMentions = [Reply, Thread, Keyword, Reaction];
 
     /// <summary>Those of the service itself; servers may name others.</summary>
-    public static IReadOnlyList<string> All { get; } = [Direct, Mention, Reply, Thread, MentionRoom, MentionHere, Keyword, Reaction, Invitation, Server];
+    public static IReadOnlyList<string> All { get; } = [Direct, Mention, Reply, Thread, MentionRoom, MentionHere, Keyword, Reaction, Invitation, Server, Digest];
 
     /// <summary>Whether who wants mentions only is told.</summary>
     public static bool IsMention(string kind) => !NotMentions.Contains(kind, StringComparer.Ordinal);

@@ -1,12 +1,14 @@
+using System.Data.Common;
 using Google.Protobuf;
 using Tertulia.Contracts;
+using Tertulia.Notifications.Digests;
 using Tertulia.Notifications.Following;
 using Tertulia.Notifications.Storage;
 
 namespace Tertulia.Notifications.Preferences;
 
 /// <summary>The users' preferences, and their keywords as the follower looks for them.</summary>
-internal sealed class PreferenceStore(NotificationStore store)
+internal sealed class PreferenceStore(NotificationStore store, TimeProvider time)
 {
     private static readonly JsonParser Parser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
 
@@ -14,12 +16,14 @@ internal sealed class PreferenceStore(NotificationStore store)
     public static NotificationPreferences Parse(string json) => Parser.Parse<NotificationPreferences>(json);
 
     /// <summary>A user's; those of everyone when the user chose none.</summary>
-    public Task<NotificationPreferences> ReadAsync(string userId, CancellationToken cancellationToken) => store.ReadAsync(
-        async command => await command.With("select preferences from notification_users where user_id = @user", ("user", userId))
+    public Task<NotificationPreferences> ReadAsync(string userId, CancellationToken cancellationToken) => store.ReadAsync(command => ReadAsync(command, userId), cancellationToken);
+
+    /// <inheritdoc cref="ReadAsync(string, CancellationToken)"/>
+    public static async Task<NotificationPreferences> ReadAsync(DbCommand command, string userId) =>
+        await command.With("select preferences from notification_users where user_id = @user", ("user", userId))
             .FirstAsync(row => row.IsDBNull(0) ? null : row.GetString(0)) is { } json
             ? Parse(json)
-            : new NotificationPreferences(),
-        cancellationToken);
+            : new NotificationPreferences();
 
     /// <summary>Replaces a user's.</summary>
     public Task SaveAsync(string userId, NotificationPreferences preferences, CancellationToken cancellationToken) => store.WriteAsync(async command =>
@@ -36,6 +40,7 @@ internal sealed class PreferenceStore(NotificationStore store)
             await command.With("insert into notification_keywords (word, user_id) values (@word, @user)", ("word", word), ("user", userId)).RunAsync();
         }
 
+        await WithheldItems.ScheduleAsync(command, userId, preferences, time.GetUtcNow());
         return true;
     }, cancellationToken);
 }

@@ -38,18 +38,5 @@ internal sealed class QuietTime
         return null;
     }
 
-    private DateTimeOffset InstantOf(DateOnly day, TimeOnly time, bool isEnd)
-    {
-        var local = day.ToDateTime(time);
-        while (_zone.IsInvalidTime(local))
-        {
-            local = local.AddMinutes(1);
-        }
-
-        // The larger offset is the earlier instant: summer time comes first.
-        var offset = !_zone.IsAmbiguousTime(local) ? _zone.GetUtcOffset(local)
-            : isEnd ? _zone.GetAmbiguousTimeOffsets(local).Min()
-            : _zone.GetAmbiguousTimeOffsets(local).Max();
-        return new DateTimeOffset(local, offset);
-    }
+    private DateTimeOffset InstantOf(DateOnly day, TimeOnly time, bool isEnd) => LocalTime.InstantOf(_zone, day, time, isLast: isEnd);
 }

@@ -10,6 +10,11 @@ namespace Tertulia.Notifications.Push;
 /// <summary>What comes into an inbox is pushed, unless its user is not to be disturbed, or it is a reaction.</summary>
 internal sealed class InboxPushes(JobStore jobs, IOptions<PushOptions> options) : IInboxListener
 {
+    private const string DigestTag = "digest";
+
+    /// <summary>What replaces each other on a device: all of a room.</summary>
+    public static string TagOf(string roomId, string notificationId) => roomId.Length > 0 ? $"room:{roomId}" : $"notification:{notificationId}";
+
     /// <inheritdoc />
     public async Task OnMadeAsync(DbCommand command, IReadOnlyList<Made> made, DateTimeOffset now)
     {
@@ -21,6 +26,15 @@ internal sealed class InboxPushes(JobStore jobs, IOptions<PushOptions> options) 
             }
         }
     }
+
+    /// <inheritdoc />
+    public Task OnKeptOutAsync(DbCommand command, IReadOnlyList<KeptOut> kept, DateTimeOffset now) => Task.CompletedTask;
+
+    /// <inheritdoc />
+    public Task OnDeletedAsync(DbCommand command, string messageId) => Task.CompletedTask; // What of it is in inboxes ends.
+
+    /// <inheritdoc />
+    public Task OnShutOutAsync(DbCommand command, string roomId, string userId, long beforeSeq) => Task.CompletedTask; // So it does.
 
     /// <inheritdoc />
     public async Task OnEndedAsync(DbCommand command, IReadOnlyList<Ended> ended, DateTimeOffset now)
@@ -40,8 +54,6 @@ internal sealed class InboxPushes(JobStore jobs, IOptions<PushOptions> options) 
     public void OnCommitted() => jobs.Ring();
 
     private static PushContent ContentOf(Notification item) => new(
-        TagOf(item.RoomId, item.NotificationId), item.Kind, item.Title, item.Body, item.Link, item.Sound, item.RoomId, item.NotificationId, item.Useq, Count: 1, item.CreatedAtMs);
-
-    // All of a room are one on the device.
-    private static string TagOf(string roomId, string notificationId) => roomId.Length > 0 ? $"room:{roomId}" : $"notification:{notificationId}";
+        item.Kind == NotificationKinds.Digest ? DigestTag : TagOf(item.RoomId, item.NotificationId), item.Kind, item.Title, item.Body, item.Link, item.Sound, item.RoomId,
+        item.NotificationId, item.Useq, Count: 1, item.CreatedAtMs, item.Rooms.Count > 0 ? [.. item.Rooms.Select(room => new PushRoom(room.RoomId, room.Name, room.Count))] : null);
 }

@@ -17,8 +17,10 @@ namespace Tertulia.Notifications.Push;
 /// <param name="Useq">The user's position of that one.</param>
 /// <param name="Count">Notifications that it tells of.</param>
 /// <param name="CreatedAtMs">Of the newest one, Unix milliseconds.</param>
+/// <param name="Rooms">Of a digest; else null.</param>
 internal sealed record PushContent(
-    string Tag, string Kind, string Title, string Body, string Link, string Sound, string RoomId, string NotificationId, long Useq, int Count, long CreatedAtMs)
+    string Tag, string Kind, string Title, string Body, string Link, string Sound, string RoomId, string NotificationId, long Useq, int Count, long CreatedAtMs,
+    IReadOnlyList<PushRoom>? Rooms = null)
 {
     private const string AnyTitle = "New notification";
     private const string AnyBody = "Open to see it";
@@ -39,7 +41,8 @@ internal sealed record PushContent(
         while (payload.Length > PushEncryption.MaxPlaintextBytes)
         {
             var excess = payload.Length - PushEncryption.MaxPlaintextBytes;
-            shown = shown.Body.Length > AnyBody.Length ? shown with { Body = Cut(shown.Body, excess) }
+            shown = shown.Rooms is { } rooms ? shown with { Rooms = rooms.Count > 1 ? [.. rooms.Take(rooms.Count / 2)] : null }
+                : shown.Body.Length > AnyBody.Length ? shown with { Body = Cut(shown.Body, excess) }
                 : shown.Link.Length > 0 ? shown with { Link = "" }
                 : shown with { Title = Cut(shown.Title, excess) };
             payload = shown.Write();
@@ -51,6 +54,7 @@ internal sealed record PushContent(
     private byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(
         new Wire(
             NotificationId, Useq, Kind, Title, Body, NullIfEmpty(Link), Tag, NullIfEmpty(Sound), NullIfEmpty(RoomId), Count,
+            Rooms?.Select(room => new PushRoom(NullIfEmpty(room.RoomId ?? ""), room.Name, room.Count)).ToArray(),
             DateTimeOffset.FromUnixTimeMilliseconds(CreatedAtMs).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)),
         Json);
 
@@ -66,5 +70,9 @@ internal sealed record PushContent(
     private static string? NullIfEmpty(string text) => text.Length > 0 ? text : null;
 
     private sealed record Wire(
-        string Id, long Useq, string Kind, string Title, string Body, string? Link, string Tag, string? Sound, string? RoomId, int Count, string CreatedAt);
+        string Id, long Useq, string Kind, string Title, string Body, string? Link, string Tag, string? Sound, string? RoomId, int Count,
+        IReadOnlyList<PushRoom>? Rooms, string CreatedAt);
 }
+
+/// <summary>How many notifications of a room a digest sums up.</summary>
+internal sealed record PushRoom(string? RoomId, string Name, uint Count);

@@ -18,6 +18,7 @@ internal static class PushSetup
         services.AddOptions<PushOptions>().BindConfiguration(PushOptions.Section).ValidateOnStart();
         services.AddSingleton<Vapid>();
         services.AddSingleton<PushSubscriptions>();
+        services.AddSingleton<PushLog>();
         services.AddSingleton(provider => new PushClient(
             provider.GetRequiredService<EgressRules>(), provider.GetRequiredService<Vapid>().TokensAsync, provider.GetRequiredService<TimeProvider>()));
         services.AddServiceClient<PresenceService.PresenceServiceClient>("presence");

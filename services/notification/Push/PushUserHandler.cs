@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Tertulia.Notifications.Jobs;
+using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Storage;
 
 namespace Tertulia.Notifications.Push;
@@ -42,7 +43,7 @@ internal sealed class PushUserHandler(
         var devices = waiting.Count > 0 ? await subscriptions.OfAsync(userId, cancellationToken) : [];
         var seen = devices.Count > 0 ? await focused(userId, cancellationToken) : new HashSet<string>();
         var told = waiting.Where(one => one.Content.RoomId.Length == 0 || !seen.Contains(one.Content.RoomId)).ToArray();
-        await WriteAsync(job, userId, waiting, devices.Count > 0 && told.Length > 0 ? Compose(told) : null, devices, cancellationToken);
+        await WriteAsync(job, userId, waiting, seen, devices.Count > 0 && told.Length > 0 ? Compose(told) : null, devices, cancellationToken);
         jobs.Ring();
         return JobResult.Ended;
     }
@@ -69,9 +70,10 @@ internal sealed class PushUserHandler(
         };
     }
 
-    private Task<int> WriteAsync(Job job, string userId, List<Waiting> waiting, PushContent? push, List<PushSubscription> devices, CancellationToken cancellationToken)
+    private Task<int> WriteAsync(Job job, string userId, List<Waiting> waiting, IReadOnlySet<string> seen, PushContent? push, List<PushSubscription> devices, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
+        var pushId = Guid.CreateVersion7(now).ToString();
         return store.WriteAsync(
             async command =>
             {
@@ -84,11 +86,14 @@ internal sealed class PushUserHandler(
                 {
                     // What came meanwhile goes on waiting. What is shown is what the push names, under its own tag.
                     var shown = push?.Tag == one.Tag ? one.Content.NotificationId : null;
+                    var reason = seen.Contains(one.Content.RoomId) ? Withheld.Focused : push is null ? Withheld.NoDevice : "";
+                    await PushLog.AddAsync(command, userId, pushId, one.Tag, one.Content.Useq, reason, push?.NotificationId ?? "", now);
                     await command.With(
                         "update notification_pushes set waiting = case when waiting > @count then waiting - @count else 0 end, shown_id = coalesce(@shown, shown_id) where user_id = @user and tag = @tag",
                         ("count", one.Count), ("shown", shown), ("user", userId), ("tag", one.Tag)).RunAsync();
                 }
 
+                await PushLog.ForgetAsync(command, userId);
                 if (push is null)
                 {
                     return 0;
@@ -99,7 +104,8 @@ internal sealed class PushUserHandler(
                     ("user", userId), ("now", now.ToUnixTimeMilliseconds())).RunAsync();
                 foreach (var device in devices)
                 {
-                    var body = JsonSerializer.Serialize(new PushJob(userId, device.DeviceId, push));
+                    var body = JsonSerializer.Serialize(new PushJob(userId, device.DeviceId, push, pushId));
+                    await PushLog.AddAsync(command, userId, pushId, device, now);
                     await JobStore.PutAsync(command, $"push:{userId}:{device.DeviceId}:{push.Tag}", PushHandler.KindName, body, now, now);
                 }
 

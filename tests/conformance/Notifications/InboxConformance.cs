@@ -9,6 +9,8 @@ using Tertulia.Conformance.Stores;
 using Tertulia.Contracts;
 using Tertulia.Feed;
 using Tertulia.Hosting;
+using Tertulia.Notifications.Digests;
+using Tertulia.Notifications.Explaining;
 using Tertulia.Notifications.Following;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Preferences;
@@ -17,7 +19,7 @@ using Tertulia.Notifications.Storage;
 namespace Tertulia.Conformance.Notifications;
 
 /// <summary>What becomes of a room's entries in the inboxes of its members.</summary>
-public abstract class InboxConformance : IAsyncLifetime
+public abstract partial class InboxConformance : IAsyncLifetime
 {
     private const int Partition = 3;
 
@@ -34,6 +36,7 @@ public abstract class InboxConformance : IAsyncLifetime
 
     private NotificationStore _store = null!;
     private InboxStore _inbox = null!;
+    private InboxNews _news = null!;
     private InboxGrpc _grpc = null!;
     private NotificationFollower _follower = null!;
     private FeedMark _mark = FeedMark.Start;
@@ -44,11 +47,11 @@ public abstract class InboxConformance : IAsyncLifetime
     {
         _store = new NotificationStore(await CreateAsync());
         await _store.InitializeAsync(Deadline);
-        _inbox = new InboxStore(_store, [], _time);
+        _inbox = new InboxStore(_store, [new WithheldItems(_store)], _time);
         var presence = new PresenceService.PresenceServiceClient(new Located(_online));
-        var news = new InboxNews(
+        var news = _news = new InboxNews(
             new UserEventSender(_services.GetRequiredService<ILiveBus>(), presence, new ProcessIdentity("test")), NullLogger<InboxNews>.Instance);
-        _grpc = new InboxGrpc(_store, _inbox, news, new PreferenceStore(_store), Options.Create(new LiveBusOptions()), _time);
+        _grpc = new InboxGrpc(_store, _inbox, news, new PreferenceStore(_store, _time), new NotificationTrails(_store), Options.Create(new LiveBusOptions()), _time);
         _follower = new NotificationFollower(_store, _inbox, news, presence, Options.Create(new InboxOptions { RoomMentionMembers = 4 }), _time);
         await FollowAsync(_lobby.Opening(messages: 0), [_lobby.Joined("bruno"), _lobby.Joined("carla"), _lobby.Joined("eva")]);
     }

@@ -29,7 +29,7 @@ public sealed class PreferenceRulesTests
 
         Assert.Equal(sound, SoundOf(preferences, kind));
         Assert.Equal(NotificationKinds.SoundOf(kind), SoundOf(null, kind));
-        Assert.Null(SoundOf(new NotificationPreferences { Level = "none" }, kind));
+        Assert.Equal(kind == NotificationKinds.Digest, SoundOf(new NotificationPreferences { Level = "none" }, kind) is not null); // It tells of what the level keeps out.
     }
 
     [Fact]
@@ -87,5 +87,5 @@ public sealed class PreferenceRulesTests
     }
 
     private static string? SoundOf(NotificationPreferences? preferences, string kind, string roomId = "lobby") =>
-        PreferenceRules.SoundOf(preferences, kind, roomId, sound: null, Now);
+        PreferenceRules.Decide(preferences, kind, roomId, sound: null, Now).Sound;
 }

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Tertulia.Notifications.Egress;
 using Tertulia.Notifications.Push;
+using Tertulia.Testing;
 
 namespace Tertulia.Notifications.Tests.Push;
 

@@ -21,7 +21,7 @@ internal static class NotificationEndpoints
         """;
 
     private const string Preferences = """
-        {"level":"mentions","kinds":{"reaction":{"off":true},"mention":{"sound":"ding"}},"rooms":{"lobby":{"level":"none","mute_until":"2026-11-28T09:00:00.000Z"}},"quiet_hours":{"start":"22:00","end":"07:00","zone":"Europe/Madrid"},"keywords":["urgente"]}
+        {"level":"mentions","kinds":{"reaction":{"off":true},"mention":{"sound":"ding"}},"rooms":{"lobby":{"level":"none","mute_until":"2026-11-28T09:00:00.000Z"}},"quiet_hours":{"start":"22:00","end":"07:00","zone":"Europe/Madrid"},"keywords":["urgente"],"digest":{"every":"daily","at":"08:30","zone":"Europe/Madrid"}}
         """;
 
     private static readonly JsonSerializerOptions Json = new()
@@ -181,9 +181,16 @@ internal static class NotificationEndpoints
 /// <param name="UserId">Who caused it.</param>
 /// <param name="Username">How that user is shown.</param>
 /// <param name="Read">Whether it is read.</param>
+/// <param name="Rooms">Of a digest: how much of which room it sums up.</param>
 internal sealed record NotificationItem(
     string Id, long Useq, string Kind, string Title, string Body, string? Link, string? Sound, DateTimeOffset CreatedAt, string? RoomId, string? MessageId, long? Seq,
-    string? UserId, string? Username, bool Read);
+    string? UserId, string? Username, bool Read, IReadOnlyList<RoomTallyItem>? Rooms);
+
+/// <summary>How much of a room a digest sums up.</summary>
+/// <param name="RoomId">Absent for what is about no room.</param>
+/// <param name="Name">How it is shown.</param>
+/// <param name="Count">Notifications.</param>
+internal sealed record RoomTallyItem(string? RoomId, string Name, uint Count);
 
 /// <summary>Answer of <c>GET notifications</c>.</summary>
 /// <param name="Unread">Of the whole inbox.</param>
@@ -216,16 +223,18 @@ internal sealed record ReadNotificationsAnswer(IReadOnlyList<string>? Ids, long?
 /// <param name="Rooms">By room, at most 500; they go before those above.</param>
 /// <param name="QuietHours">Without sound and push.</param>
 /// <param name="Keywords">At most 50.</param>
+/// <param name="Digest">What was not pushed, summed up.</param>
 internal sealed record PreferencesBody(
     string? Level, string? MuteUntil, IReadOnlyDictionary<string, KindBody>? Kinds, IReadOnlyDictionary<string, RoomPreferencesBody>? Rooms, QuietHoursBody? QuietHours,
-    IReadOnlyList<string>? Keywords)
+    IReadOnlyList<string>? Keywords, DigestBody? Digest = null)
 {
     /// <summary>For a client.</summary>
     public static PreferencesBody From(NotificationPreferences preferences) => new(
         preferences.Level.Length > 0 ? preferences.Level : "all", Time(preferences.MuteUntilMs), From(preferences.Kinds),
         preferences.Rooms.ToDictionary(
             room => room.Key, room => new RoomPreferencesBody(room.Value.Level.Length > 0 ? room.Value.Level : null, Time(room.Value.MuteUntilMs), From(room.Value.Kinds))),
-        preferences.QuietHours is { } quiet ? new QuietHoursBody(quiet.Start, quiet.End, quiet.Zone) : null, preferences.Keywords);
+        preferences.QuietHours is { } quiet ? new QuietHoursBody(quiet.Start, quiet.End, quiet.Zone) : null, preferences.Keywords,
+        preferences.Digest is { } digest ? new DigestBody(digest.Every, NullIfEmpty(digest.At), NullIfEmpty(digest.Zone)) : null);
 
     /// <summary>For the service, which checks them. A time that is none is before 1970, which it refuses.</summary>
     public NotificationPreferences ToPreferences()
@@ -244,9 +253,16 @@ internal sealed record PreferencesBody(
             preferences.QuietHours = new QuietHours { Start = quiet.Start ?? "", End = quiet.End ?? "", Zone = quiet.Zone ?? "" };
         }
 
+        if (Digest is { } digest)
+        {
+            preferences.Digest = new DigestPreferences { Every = digest.Every ?? "", At = digest.At ?? "", Zone = digest.Zone ?? "" };
+        }
+
         preferences.Keywords.AddRange((Keywords ?? []).Select(word => word ?? ""));
         return preferences;
     }
+
+    private static string? NullIfEmpty(string text) => text.Length > 0 ? text : null;
 
     private static void Fill(Google.Protobuf.Collections.MapField<string, KindPreferences> kinds, IReadOnlyDictionary<string, KindBody>? bodies)
     {
@@ -289,3 +305,9 @@ internal sealed record RoomPreferencesBody(string? Level, string? MuteUntil, IRe
 /// <param name="End"><c>07:00</c>, on the next day when it is not after the start.</param>
 /// <param name="Zone">IANA name.</param>
 internal sealed record QuietHoursBody(string? Start, string? End, string? Zone);
+
+/// <summary>What was not pushed, summed up.</summary>
+/// <param name="Every"><c>off</c>, <c>hourly</c> or <c>daily</c>.</param>
+/// <param name="At">Of <c>daily</c>: <c>08:00</c>, which is the default.</param>
+/// <param name="Zone">IANA name; default that of the quiet hours, else UTC.</param>
+internal sealed record DigestBody(string? Every, string? At, string? Zone);

@@ -58,6 +58,20 @@ internal static class NotificationFrames
         FrameJson.WriteOptional(json, "user_id"u8, notification.UserId);
         FrameJson.WriteOptional(json, "username"u8, notification.Username);
         json.WriteBoolean("read"u8, notification.Read);
+        if (notification.Rooms.Count > 0)
+        {
+            json.WriteStartArray("rooms"u8);
+            foreach (var room in notification.Rooms)
+            {
+                json.WriteStartObject();
+                FrameJson.WriteOptional(json, "room_id"u8, room.RoomId);
+                json.WriteString("name"u8, room.Name);
+                json.WriteNumber("count"u8, room.Count);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
     }
 
     /// <summary>The fields of a page, in an object that is open.</summary>

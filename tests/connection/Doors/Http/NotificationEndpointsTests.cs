@@ -65,7 +65,7 @@ public sealed class NotificationEndpointsTests : IAsyncLifetime
         _host.Calls.On<SetPreferencesRequest, NotificationPreferences>("SetPreferences", request => kept = request.Preferences);
         _host.Calls.On<GetPreferencesRequest, NotificationPreferences>("GetPreferences", _ => kept);
         const string Body = """
-            {"level":"mentions","mute_until":"2026-11-28T09:00:00.000Z","kinds":{"reply":{"off":true},"mention":{"sound":""}},"rooms":{"lobby":{"level":"none","kinds":{}}},"quiet_hours":{"start":"22:00","end":"07:00","zone":"Europe/Madrid"},"keywords":["café"]}
+            {"level":"mentions","mute_until":"2026-11-28T09:00:00.000Z","kinds":{"reply":{"off":true},"mention":{"sound":""}},"rooms":{"lobby":{"level":"none","kinds":{}}},"quiet_hours":{"start":"22:00","end":"07:00","zone":"Europe/Madrid"},"keywords":["café"],"digest":{"every":"daily","at":"08:30","zone":"Europe/Madrid"}}
             """;
 
         Assert.Equal("""{"level":"all","kinds":{},"rooms":{},"keywords":[]}""", (await _host.SendAsync(HttpMethod.Get, Path + "/preferences", "ana")).Body);
@@ -97,6 +97,28 @@ public sealed class NotificationEndpointsTests : IAsyncLifetime
 
         Assert.Equal("""{"id":"n3","useq":7,"kind":"mention","title":"","body":"","created_at":"1970-01-01T00:00:00.000Z","read":false}""", items[0].GetRawText());
         Assert.Equal(("seen", "server"), (items[1].GetProperty("body").GetString(), items[2].GetProperty("body").GetString()));
+    }
+
+    [Fact]
+    public async Task A_digest_tells_how_much_there_is_in_which_room_and_names_none_that_a_token_may_not_read()
+    {
+        _host.Calls.On<GetInboxRequest, Inbox>("GetInbox", _ => new Inbox
+        {
+            Notifications =
+            {
+                new Notification
+                {
+                    NotificationId = "n1", Useq = 5, Kind = "digest", Title = "3 unread notifications", Body = "Lobby: 2\nOther: 1",
+                    Rooms = { new RoomTally { RoomId = "lobby", Name = "Lobby", Count = 2 }, new RoomTally { Name = "Other", Count = 1 } },
+                },
+            },
+        });
+
+        var all = (await _host.SendAsync(HttpMethod.Get, Path, "ana")).Json.GetProperty("items")[0];
+        var narrowed = (await _host.SendRawAsync(HttpMethod.Get, Path, _host.Token("ana", rooms: new Dictionary<string, string[]> { ["team"] = ["read"] }))).Json.GetProperty("items")[0];
+
+        Assert.Equal("""[{"room_id":"lobby","name":"Lobby","count":2},{"name":"Other","count":1}]""", all.GetProperty("rooms").GetRawText());
+        Assert.Equal("""{"id":"n1","useq":5,"kind":"digest","title":"","body":"","created_at":"1970-01-01T00:00:00.000Z","read":false}""", narrowed.GetRawText());
     }
 
     [Theory]

@@ -49,6 +49,45 @@ public sealed class TrailEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task It_is_told_who_was_notified_and_pushed_to_and_why_not_and_the_rest_without_it_when_that_is_not_known()
+    {
+        ExplainMessageRequest? asked = null;
+        _host.Calls.On<ExplainMessageRequest, NotificationTrail>("ExplainMessage", request =>
+        {
+            asked = request;
+            return new NotificationTrail
+            {
+                Decisions =
+                {
+                    new NotificationDecision
+                    {
+                        UserId = "bruno", Kind = "mention", Outcome = "notified", NotificationId = "n1", AtMs = 1_900_000_000_000,
+                        Push = new PushDecision
+                        {
+                            Outcome = "collapsed", Into = "n2", AtMs = 1_900_000_001_000,
+                            Devices = { new DevicePush { EndpointHost = "push.example.net", Outcome = "gone", Attempts = 1, AtMs = 1_900_000_002_000, Error = "410" } },
+                        },
+                    },
+                    new NotificationDecision { UserId = "carla", Outcome = "none", Reason = "not_member" },
+                },
+            };
+        });
+
+        var body = JsonDocument.Parse((await AskAsync(_host.Token("root", "admin"))).Body).RootElement;
+        _host.Calls.On<ExplainMessageRequest, NotificationTrail>("ExplainMessage", Task<NotificationTrail> (_) => throw RpcErrors.Refuse(ErrorCode.BadRequest));
+        var without = JsonDocument.Parse((await AskAsync(_host.Token("root", "admin"))).Body).RootElement;
+
+        Assert.Equal(("m1", "lobby", ""), (asked!.MessageId, asked.RoomId, asked.UserId));
+        Assert.Equal(
+            """
+            [{"user_id":"bruno","kind":"mention","outcome":"notified","notification_id":"n1","read":false,"at":"2030-03-17T17:46:40.000Z","push":{"outcome":"collapsed","at":"2030-03-17T17:46:41.000Z","into":"n2","devices":[{"endpoint_host":"push.example.net","outcome":"gone","attempts":1,"at":"2030-03-17T17:46:42.000Z","error":"410"}]}},{"user_id":"carla","outcome":"none","reason":"not_member"}]
+            """.Trim(),
+            body.GetProperty("notifications").GetRawText());
+        Assert.False(body.GetProperty("more_notifications").GetBoolean());
+        Assert.False(without.TryGetProperty("notifications", out _));
+    }
+
+    [Fact]
     public async Task Who_may_moderate_the_room_by_token_may_ask_and_nobody_else()
     {
         Assert.Equal(200, (await AskAsync(_host.Token("mo", rooms: new Dictionary<string, string[]> { ["lobby"] = ["read", "moderate"] }))).Status);

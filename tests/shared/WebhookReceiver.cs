@@ -6,10 +6,10 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
-namespace Tertulia.Notifications.Tests.Webhooks;
+namespace Tertulia.Testing;
 
 /// <summary>Another system that is told events, over real HTTP; it checks what it gets as it should.</summary>
-internal sealed class WebhookReceiver : IAsyncDisposable
+public sealed class WebhookReceiver : IAsyncDisposable
 {
     public const string Secret = "0123456789abcdef";
 

@@ -6,12 +6,11 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using Tertulia.Notifications.Push;
 
-namespace Tertulia.Notifications.Tests.Push;
+namespace Tertulia.Testing;
 
 /// <summary>A push that arrived, decrypted.</summary>
-internal sealed record ReceivedPush(string Device, JsonElement Payload, IReadOnlyDictionary<string, string> Headers)
+public sealed record ReceivedPush(string Device, JsonElement Payload, IReadOnlyDictionary<string, string> Headers)
 {
     public string Title => Payload.GetProperty("title").GetString()!;
 
@@ -22,9 +21,12 @@ internal sealed record ReceivedPush(string Device, JsonElement Payload, IReadOnl
     public int Count => Payload.GetProperty("count").GetInt32();
 }
 
+/// <summary>What a browser gives to the server when it has subscribed.</summary>
+public sealed record BrowserSubscription(string UserId, string DeviceId, string Endpoint, string Key, string Auth);
+
 /// <summary>A push service and the browsers behind it, over real HTTP: it checks signatures, decrypts with the subscriptions' keys, and like Apple's ends a
 /// subscription after three pushes that would show nothing.</summary>
-internal sealed class PushEndpoint : IAsyncDisposable
+public sealed class PushEndpoint : IAsyncDisposable
 {
     private const int ForgivenInvisible = 3;
 
@@ -57,19 +59,26 @@ internal sealed class PushEndpoint : IAsyncDisposable
     }
 
     /// <summary>What a browser gives to the server when it has subscribed.</summary>
-    public PushSubscription Subscribe(string userId, string deviceId)
+    public BrowserSubscription NewBrowser(string userId, string deviceId)
     {
         var device = new Device();
         var name = $"{userId}.{deviceId}.{Guid.NewGuid():N}";
         _devices[name] = device;
-        return new PushSubscription(userId, deviceId, $"{Url}push/{name}", Base64Url.EncodeToString(device.PublicKey), Base64Url.EncodeToString(device.Auth));
+        return new BrowserSubscription(userId, deviceId, $"{Url}push/{name}", Base64Url.EncodeToString(device.PublicKey), Base64Url.EncodeToString(device.Auth));
     }
 
     /// <summary>The browser's user takes the permission back.</summary>
-    public void Unsubscribe(PushSubscription subscription) => _devices.TryRemove(new Uri(subscription.Endpoint).Segments[^1], out _);
+    public void Unsubscribe(string endpoint) => _devices.TryRemove(new Uri(endpoint).Segments[^1], out _);
 
     /// <summary>Every device that subscribed and did not unsubscribe still is: no push showed nothing.</summary>
-    public void AssertNobodyWasShownNothing() => Assert.DoesNotContain(_devices.Values, device => device.Invisible > 0);
+    /// <exception cref="InvalidOperationException">One did.</exception>
+    public void AssertNobodyWasShownNothing()
+    {
+        if (_devices.FirstOrDefault(device => device.Value.Invisible > 0).Key is { } name)
+        {
+            throw new InvalidOperationException($"{name} got a push that shows nothing");
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -118,6 +127,9 @@ internal sealed class PushEndpoint : IAsyncDisposable
         context.Response.StatusCode = (int)HttpStatusCode.Created;
     }
 
+    // Uncompressed, as Web Push writes them.
+    private static ECPoint Point(byte[] bytes) => new() { X = bytes[1..33], Y = bytes[33..65] };
+
     private static bool IsVisible(JsonElement payload) => new[] { "title", "body" }.All(name =>
         payload.TryGetProperty(name, out var text) && !string.IsNullOrWhiteSpace(text.GetString()));
 
@@ -126,7 +138,7 @@ internal sealed class PushEndpoint : IAsyncDisposable
     {
         var parts = authorization.Replace("vapid ", "", StringComparison.Ordinal).Split(", ").Select(part => part.Split('=', 2)).ToDictionary(part => part[0], part => part[1]);
         var token = parts["t"].Split('.');
-        using var key = ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = P256.Decode(Base64Url.DecodeFromChars(parts["k"])) });
+        using var key = ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = Point(Base64Url.DecodeFromChars(parts["k"])) });
         var claims = JsonDocument.Parse(Base64Url.DecodeFromChars(token[1])).RootElement;
         return key.VerifyData(System.Text.Encoding.ASCII.GetBytes($"{token[0]}.{token[1]}"), Base64Url.DecodeFromChars(token[2]), HashAlgorithmName.SHA256)
             && claims.GetProperty("aud").GetString() == Url.GetLeftPart(UriPartial.Authority);
@@ -137,7 +149,7 @@ internal sealed class PushEndpoint : IAsyncDisposable
     {
         private readonly ECDiffieHellman _key = ECDiffieHellman.Create(ECCurve.NamedCurves.nistP256);
 
-        public byte[] PublicKey => P256.Encode(_key.ExportParameters(false).Q);
+        public byte[] PublicKey => [4, .. _key.ExportParameters(false).Q.X!, .. _key.ExportParameters(false).Q.Y!];
 
         public byte[] Auth { get; } = RandomNumberGenerator.GetBytes(16);
 
@@ -148,7 +160,7 @@ internal sealed class PushEndpoint : IAsyncDisposable
             var salt = body[..16];
             var keyLength = body[20];
             var senderKey = body[21..(21 + keyLength)];
-            using var sender = ECDiffieHellman.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = P256.Decode(senderKey) });
+            using var sender = ECDiffieHellman.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = Point(senderKey) });
             var secret = _key.DeriveRawSecretAgreement(sender.PublicKey);
             var input = HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, 32, Auth, [.. "WebPush: info\0"u8, .. PublicKey, .. senderKey]);
             using var cipher = new AesGcm(HKDF.DeriveKey(HashAlgorithmName.SHA256, input, 16, salt, "Content-Encoding: aes128gcm\0"u8.ToArray()), 16);
