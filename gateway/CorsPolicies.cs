@@ -10,7 +10,7 @@ internal static class CorsPolicies
 
     public static CorsPolicy Of(GatewayOptions options)
     {
-        var policy = new CorsPolicyBuilder().AllowAnyHeader().AllowAnyMethod().WithExposedHeaders("Retry-After", "ETag", "Location").SetPreflightMaxAge(PreflightMaxAge);
+        var policy = new CorsPolicyBuilder().AllowAnyHeader().AllowAnyMethod().WithExposedHeaders("Retry-After", "ETag", "Location", "Idempotency-Replayed").SetPreflightMaxAge(PreflightMaxAge);
         return options.CorsOriginList is ["*"]
             ? policy.AllowAnyOrigin().Build()
             : policy.WithOrigins(Array.ConvertAll(options.CorsOriginList, AsBrowsersWriteIt)).AllowCredentials().Build();

@@ -11,6 +11,9 @@ namespace Tertulia.Connections.Doors.Http;
 internal static class CommandEndpoints
 {
     private const string Me = "me"; // The caller, where the path names a user.
+
+    // While presence is away a read does not wait for it.
+    private static readonly TimeSpan PresenceDeadline = TimeSpan.FromSeconds(1);
     private const string RoomExample = """{"room_id":"r-7","seq":1,"kind":"private","name":"Team","topic":"Monday","slow_mode":0,"archived":false,"retention_days":0""";
     private const string MemberExample =
         """{"room_id":"lobby","seq":43,"epoch":"k3v9x2ab","user_id":"bruno","username":"Bruno","role":"member","action":"added","by":"ana","banned":false,"muted":false,"members":3}""";
@@ -136,7 +139,7 @@ internal static class CommandEndpoints
         try
         {
             var asked = new GetUserRequest { UserId = caller.UserId };
-            return (await presence.GetUserAsync(asked, deadline: DateTime.UtcNow + HttpDoor.ReadDeadline, cancellationToken: cancellationToken)).Invisible;
+            return (await presence.GetUserAsync(asked, deadline: DateTime.UtcNow + PresenceDeadline, cancellationToken: cancellationToken)).Invisible;
         }
         catch (RpcException) when (!cancellationToken.IsCancellationRequested)
         {

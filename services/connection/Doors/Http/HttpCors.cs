@@ -26,7 +26,7 @@ internal static class HttpCors
     /// <returns>Null when no page of another origin may.</returns>
     private static CorsPolicy? PolicyOf(IList<string> origins, bool isDevelopment)
     {
-        var policy = new CorsPolicyBuilder().AllowAnyHeader().AllowAnyMethod().WithExposedHeaders("Retry-After", "ETag", "Location").SetPreflightMaxAge(PreflightMaxAge);
+        var policy = new CorsPolicyBuilder().AllowAnyHeader().AllowAnyMethod().WithExposedHeaders("Retry-After", "ETag", "Location", "Idempotency-Replayed").SetPreflightMaxAge(PreflightMaxAge);
         if (origins.Contains(Everybody) || (origins.Count == 0 && isDevelopment))
         {
             return policy.AllowAnyOrigin().Build(); // Anybody means without credentials: the browser's own rule.
