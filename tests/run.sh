@@ -3,6 +3,7 @@
 # integration, which has the machine for itself. Called by ./dev test.
 # The last line is "N passed, N failed". What crashed, hung or ran no test counts as failed. Tests whose server this machine does
 # not have (tests/needs.sh) are named before the last line; they are in neither number, and the exit code is not 0.
+# MongoDB is no package of Debian: where none can be had (tests/mongodb.sh) its tests are announced as not run, and that is all.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly RESULTS=$PWD/.dev/test-results
@@ -88,5 +89,6 @@ run_all "$AT_ONCE" "${side_by_side[@]}"
 run_all 1 "${alone[@]}"
 not_run=$([[ -n $MISSING ]] && name_not_run "${wanted[@]}")
 [[ -n $not_run ]] && echo "$not_run"
+no_mongodb=$(tests/mongodb.sh) || [[ " ${wanted[*]} " != *" conformance "* ]] || echo "MongoDB: not run ($no_mongodb)"
 echo "$passed passed, $failed failed"
 ((failed == 0 && passed > 0)) && [[ -z $not_run ]]

@@ -16,10 +16,8 @@ using Tertulia.Messages.Repeating;
 using Tertulia.Messages.Revoking;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Searching;
-using Tertulia.Messages.Searching.Sql;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Storage;
-using Tertulia.Messages.Storage.Sql;
 using Tertulia.Messages.Threads;
 using Tertulia.Messages.Verbs;
 
@@ -59,20 +57,16 @@ public static class MessageServiceSetup
         return app;
     }
 
-    // All ports of the service share one dialect: on SQLite it has the one connection that writes.
     private static void AddDatabase(this IServiceCollection services)
     {
-        services.AddSingleton(provider => OpenDialect(provider.GetRequiredService<IOptions<StoreOptions>>().Value));
-        services.AddStore<IMessageStore>("store", provider => new SqlMessageStore(provider.GetRequiredService<IMessageDialect>()));
-        services.AddSingleton<IAuditLog>(provider => new SqlAuditLog(provider.GetRequiredService<IMessageDialect>()));
-        services.AddSingleton<IRevocationStore>(provider => new SqlRevocationStore(provider.GetRequiredService<IMessageDialect>()));
-        services.AddSingleton<IRequestRecords>(provider => new SqlRequestRecords(provider.GetRequiredService<IMessageDialect>()));
-        services.AddSingleton<IRoomReads>(provider => new SqlRoomReads(provider.GetRequiredService<IMessageDialect>()));
-        services.AddSingleton<IReadMarks>(provider => new SqlReadMarks(provider.GetRequiredService<IMessageDialect>()));
+        services.AddSingleton(provider => MessageDatabase.Open(provider.GetRequiredService<IOptions<StoreOptions>>().Value));
+        services.AddStore<IMessageStore>("store", provider => provider.GetRequiredService<MessageDatabase>().Store);
+        services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Audit);
+        services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Revocations);
+        services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Reads);
+        services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Marks);
+        services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Requests);
     }
-
-    private static IMessageDialect OpenDialect(StoreOptions options) =>
-        options.Kind == StoreKind.Postgres ? new PostgresMessageDialect(options) : new SqliteMessageDialect(options);
 
     private static void AddRooms(this IServiceCollection services)
     {
@@ -123,25 +117,12 @@ public static class MessageServiceSetup
     // Not among what makes the service ready: nothing else waits for the index.
     private static void AddSearching(this IServiceCollection services)
     {
-        services.AddSingleton<ISearchIndex>(OpenIndex);
+        services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Search);
         services.AddSingleton<StoreStart<ISearchIndex>>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<StoreStart<ISearchIndex>>());
         services.AddSingleton<MessageSearch>();
         services.AddSingleton<SearchStart>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<SearchStart>().Follower);
-    }
-
-    private static SqlSearchIndex OpenIndex(IServiceProvider provider)
-    {
-        var options = provider.GetRequiredService<IOptions<StoreOptions>>().Value;
-        if (options.Kind == StoreKind.Postgres)
-        {
-            return new PostgresSearchIndex(provider.GetRequiredService<IMessageDialect>());
-        }
-
-        var file = options.ForFile("search.db");
-        file.Synchronous = SqliteSynchronous.Normal; // What the power takes is read from the feed again.
-        return new SqliteSearchIndex(new SqliteDialect(file));
     }
 
     private static void AddFlushing(this IServiceCollection services)

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Notifications.Admin;
@@ -21,6 +22,7 @@ public static class NotificationServiceSetup
     {
         services.AddMetrics();
         services.AddSingleton<Telemetry>();
+        services.AddSingleton<IValidateOptions<StoreOptions>, NotificationStoreRules>();
         services.AddStore("notification-store", NotificationStore.Open);
         services.AddJobs();
         services.AddServiceClient<SecurityService.SecurityServiceClient>("message");

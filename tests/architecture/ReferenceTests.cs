@@ -14,6 +14,7 @@ public sealed class ReferenceTests
         { "RabbitMQ.Client", "services/shared/bus" },
         { "MassTransit", "services/notification" },
         { "MassTransit.RabbitMQ", "services/notification" },
+        { "MongoDB.Driver", "services/shared/mongo" },
         { "Npgsql", "services/shared/sql" },
         { "Dapper", "services/shared/sql" },
         { "Microsoft.IdentityModel.JsonWebTokens", "services/connection" },
@@ -25,7 +26,7 @@ public sealed class ReferenceTests
     {
         var folders = Projects.All.Select(project => project.Folder).ToArray();
 
-        Assert.All(["contracts", "gateway", "services/connection", "services/message", "services/notification", "services/presence", "services/shared/bus", "services/shared/hosting", "services/shared/link", "services/shared/sql"],
+        Assert.All(["contracts", "gateway", "services/connection", "services/message", "services/notification", "services/presence", "services/shared/bus", "services/shared/hosting", "services/shared/link", "services/shared/mongo", "services/shared/sql"],
             folder => Assert.Contains(folder, folders));
     }
 

@@ -15,6 +15,7 @@ public sealed class ClusterProcesses : IAsyncDisposable
     private readonly ConcurrentBag<ServerProcess> _services = [];
     private PrivateRabbitMq? _broker;
     private PrivatePostgres? _store;
+    private PrivateMongo? _mongo;
 
     private ClusterProcesses(ClusterLayout layout)
     {
@@ -50,11 +51,15 @@ public sealed class ClusterProcesses : IAsyncDisposable
     /// <exception cref="InvalidOperationException">The layout named a store of its own.</exception>
     public PrivatePostgres Postgres => _store ?? throw new InvalidOperationException("The store is not ours");
 
-    /// <summary>Npgsql connection string of the store.</summary>
-    public string StoreConnectionString => _layout.Store ?? _store!.ConnectionString();
+    /// <summary>The MongoDB of the cluster.</summary>
+    /// <exception cref="InvalidOperationException">The layout is not on MongoDB.</exception>
+    public PrivateMongo Mongo => _mongo ?? throw new InvalidOperationException("The store is no MongoDB");
+
+    /// <summary>Connection string of the store.</summary>
+    public string StoreConnectionString => _layout.OnMongo ? Mongo.ConnectionString("tertulia") : _layout.Store ?? _store!.ConnectionString();
 
     /// <summary>Every process that runs on behalf of this cluster, broker and store included.</summary>
-    public IReadOnlyList<ServerProcess> All => [.. _services, .. new[] { _broker?.Process, _store?.Process }.OfType<ServerProcess>()];
+    public IReadOnlyList<ServerProcess> All => [.. _services, .. new[] { _broker?.Process, _store?.Process, _mongo?.Process }.OfType<ServerProcess>()];
 
     /// <summary>Where clients connect: the first gateway.</summary>
     public Uri GatewayUrl => Gateways[0].Url;
@@ -118,6 +123,11 @@ public sealed class ClusterProcesses : IAsyncDisposable
             await process.DisposeAsync();
         }
 
+        if (_mongo is not null)
+        {
+            await _mongo.DisposeAsync(); // A container is no process of ours.
+        }
+
         if (_ownsDirectory && Directory.Exists(_directory))
         {
             Directory.Delete(_directory, recursive: true);
@@ -150,7 +160,7 @@ public sealed class ClusterProcesses : IAsyncDisposable
             ["Internal__Secret"] = RandomNumberGenerator.GetHexString(64),
             ["Bus__Kind"] = "RabbitMq",
             ["Bus__RabbitMq__Uri"] = (_layout.Broker ?? _broker!.Uri).ToString(),
-            ["Store__Kind"] = "Postgres",
+            ["Store__Kind"] = _layout.OnMongo ? "MongoDb" : "Postgres",
             ["Store__ConnectionString"] = StoreConnectionString,
             ["Services__message"] = Addresses(messages),
             ["Services__presence"] = Addresses(presences),
@@ -158,6 +168,11 @@ public sealed class ClusterProcesses : IAsyncDisposable
             ["Gateway__Nodes"] = Addresses(connections),
             ["Drain__Grace"] = _layout.StopWithin.ToString("c", CultureInfo.InvariantCulture),
         };
+        if (_layout.OnMongo)
+        {
+            environment["Store__Path"] = Path.Combine(_directory, "tertulia.db"); // The notification service's file is beside it.
+        }
+
         foreach (var (name, value) in _layout.Environment)
         {
             environment[name] = value;
@@ -177,10 +192,17 @@ public sealed class ClusterProcesses : IAsyncDisposable
             ? await PrivateRabbitMq.StartAsync(Path.Combine(_directory, "rabbitmq"), Path.Combine(LogDirectory, "rabbitmq.log"), cancellationToken)
             : null;
 
-    private async Task StartStoreAsync(CancellationToken cancellationToken) =>
-        _store = _layout.Store is null
-            ? await PrivatePostgres.StartAsync(Path.Combine(_directory, "postgres"), Path.Combine(LogDirectory, "postgres.log"), cancellationToken)
-            : null;
+    private async Task StartStoreAsync(CancellationToken cancellationToken)
+    {
+        if (_layout.OnMongo)
+        {
+            _mongo = await PrivateMongo.StartAsync(Path.Combine(_directory, "mongodb"), Path.Combine(LogDirectory, "mongodb.log"), cancellationToken);
+        }
+        else if (_layout.Store is null)
+        {
+            _store = await PrivatePostgres.StartAsync(Path.Combine(_directory, "postgres"), Path.Combine(LogDirectory, "postgres.log"), cancellationToken);
+        }
+    }
 
     private Plan[] Plans(string service, string project, string assembly, int count) =>
         count == 0 ? [] : [.. Enumerable.Range(1, count).Select(number =>

@@ -17,8 +17,14 @@ public sealed class FaultProxy : IAsyncDisposable
 
     /// <param name="targetPort">Loopback port that clients of the proxy reach.</param>
     public FaultProxy(int targetPort)
+        : this(new IPEndPoint(IPAddress.Loopback, targetPort))
     {
-        _target = new IPEndPoint(IPAddress.Loopback, targetPort);
+    }
+
+    /// <param name="target">What clients of the proxy reach.</param>
+    public FaultProxy(EndPoint target)
+    {
+        _target = target;
         _listener.Start();
         _accepting = Task.Run(AcceptAsync);
     }

@@ -21,4 +21,7 @@ public static class Needs
 
     /// <summary>Helm and the models of Kubernetes, which tests/chart/fetch.sh gets from npm.</summary>
     public const string Helm = "helm";
+
+    /// <summary>A MongoDB (<c>tests/mongodb.sh</c>). Where none can be had its tests are not discovered, and <c>tests/run.sh</c> says so.</summary>
+    public const string MongoDb = "mongodb";
 }

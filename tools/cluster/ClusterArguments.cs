@@ -8,8 +8,10 @@ namespace Tertulia.Cluster;
 internal static class ClusterArguments
 {
     private const string Usage = """
-        ./dev cluster [--connections 2] [--messages 2] [--presences 1] [--notifications 1] [--gateways 1] [--port 8000] [--data .dev/cluster]
+        ./dev cluster [--connections 2] [--messages 2] [--presences 1] [--notifications 1] [--gateways 1] [--store postgres|mongodb] [--port 8000]
+            [--data .dev/cluster]
         The real topology on this machine, from private processes: gateways, connection nodes, message, presence and notification replicas, RabbitMQ, PostgreSQL.
+        MongoDB is the server that TERTULIA_TEST_MONGODB names, else mongod on the path, else a container.
         Clients connect to ws://127.0.0.1:8000. Ctrl-C stops everything; what was stored is there the next time.
         """;
 
@@ -42,6 +44,9 @@ internal static class ClusterArguments
                 case "--gateways" when isNumber:
                     wanted = wanted with { Gateways = number };
                     break;
+                case "--store" when value is "postgres" or "mongodb":
+                    wanted = wanted with { OnMongo = value == "mongodb" };
+                    break;
                 case "--port" when isNumber:
                     wanted = wanted with { GatewayPort = number };
                     break;
@@ -52,6 +57,12 @@ internal static class ClusterArguments
                     problem = $"Unknown or incomplete argument: {args[i]}\n{Usage}";
                     return false;
             }
+        }
+
+        if (wanted is { OnMongo: true, Notifications: > 1 })
+        {
+            problem = "With --store mongodb there is one notification replica: what it keeps is in a SQLite file.";
+            return false;
         }
 
         layout = wanted;

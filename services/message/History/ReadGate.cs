@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Options;
+using Tertulia.Mongo;
 
 namespace Tertulia.Messages.History;
 
@@ -67,15 +68,17 @@ internal sealed class ReadOptionsRules(IOptions<StoreOptions> store) : IValidate
 
     public ValidateOptionsResult Validate(string? name, ReadOptions options)
     {
-        if (store.Value.Kind != StoreKind.Postgres)
+        if (store.Value.Kind is not (StoreKind.Postgres or StoreKind.MongoDb))
         {
             return ValidateOptionsResult.Success;
         }
 
-        var pool = PostgresDialect.PoolSizeOf(store.Value);
+        var (pool, setting) = store.Value.Kind == StoreKind.Postgres
+            ? (PostgresDialect.PoolSizeOf(store.Value), "Maximum Pool Size")
+            : (MongoConnection.PoolSizeOf(store.Value), "maxPoolSize");
         return options.Concurrency + OtherPlaces <= pool
             ? ValidateOptionsResult.Success
             : ValidateOptionsResult.Fail(
-                $"Messages:Reads:Concurrency ({options.Concurrency}) must leave {OtherPlaces} of the pool's connections (Maximum Pool Size={pool} in Store:ConnectionString) to what is no read.");
+                $"Messages:Reads:Concurrency ({options.Concurrency}) must leave {OtherPlaces} of the pool's connections ({setting}={pool} in Store:ConnectionString) to what is no read.");
     }
 }

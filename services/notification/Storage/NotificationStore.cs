@@ -13,8 +13,16 @@ internal sealed class NotificationStore(ISqlDialect dialect) : IStore
     public ISqlDialect Dialect => dialect;
 
     /// <summary>Opens the database that the options name.</summary>
-    public static NotificationStore Open(StoreOptions options) =>
-        new(options.Kind == StoreKind.Postgres ? new PostgresDialect(options) : new SqliteDialect(options.ForFile("notification.db")));
+    /// <remarks>What the service decides together it writes in one transaction over many rows, which MongoDB is not asked for.</remarks>
+    public static NotificationStore Open(StoreOptions options) => options switch
+    {
+        { Kind: StoreKind.Postgres } => new(new PostgresDialect(options)),
+        { Kind: StoreKind.MongoDb, NotificationConnectionString.Length: > 0 } => new(new PostgresDialect(new StoreOptions
+        {
+            Kind = StoreKind.Postgres, ConnectionString = options.NotificationConnectionString, CommandTimeout = options.CommandTimeout,
+        })),
+        _ => new(new SqliteDialect(options.ForFile("notification.db"))),
+    };
 
     /// <inheritdoc />
     public Task InitializeAsync(CancellationToken cancellationToken) => dialect.TryForAsLongAsItTakesAsync(async () =>

@@ -27,7 +27,7 @@ internal interface IPresenceStore : IStore
     /// <summary>Keeps when users were last online, unless something later is there.</summary>
     /// <param name="seen">Each user once.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <exception cref="StoreUnavailableException">The database does not answer: all of it is kept, or nothing.</exception>
+    /// <exception cref="StoreUnavailableException">The database does not answer: some of it may be kept.</exception>
     Task WriteSeenAsync(IReadOnlyCollection<Seen> seen, CancellationToken cancellationToken);
 
     /// <summary>When these users were last online; those of whom it is not known are missing.</summary>

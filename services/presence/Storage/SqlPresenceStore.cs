@@ -8,10 +8,6 @@ internal sealed class SqlPresenceStore(ISqlDialect dialect) : IPresenceStore
 {
     private static readonly SqlMigrations Migrations = new(typeof(SqlPresenceStore).Assembly, "presence_migrations");
 
-    /// <summary>A SQLite file of its own beside the others, or the database of all.</summary>
-    public static SqlPresenceStore Open(StoreOptions options) =>
-        new(options.Kind == StoreKind.Postgres ? new PostgresDialect(options) : new SqliteDialect(options.ForFile("presence.db")));
-
     public Task InitializeAsync(CancellationToken cancellationToken) => dialect.TryForAsLongAsItTakesAsync(async () =>
     {
         await Migrations.UpdateAsync(dialect);

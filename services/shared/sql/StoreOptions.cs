@@ -9,12 +9,17 @@ public sealed class StoreOptions
     internal const string Section = "Store";
 
     /// <summary>Which database.</summary>
-    /// <value><c>Sqlite</c> or <c>Postgres</c>; there is no default.</value>
+    /// <value><c>Sqlite</c>, <c>Postgres</c> or <c>MongoDb</c>; there is no default.</value>
     [EnumDataType(typeof(StoreKind))]
     public StoreKind Kind { get; set; }
 
-    /// <summary>PostgreSQL: how to reach it, as Npgsql reads it (<c>Host=…;Database=…;Username=…;Password=…</c>).</summary>
+    /// <summary>How to reach it. PostgreSQL: as Npgsql reads it (<c>Host=…;Database=…;Username=…;Password=…</c>). MongoDB: <c>mongodb://…/database?replicaSet=…</c>, of a
+    /// replica set or a sharded cluster. The size of the pool is in it: <c>Maximum Pool Size</c>, <c>maxPoolSize</c>; 100 connections without it.</summary>
     public string ConnectionString { get; set; } = "";
+
+    /// <summary>With MongoDB: the PostgreSQL database of the notification service, as Npgsql reads it. That service has no adapter for MongoDB; without this it keeps a
+    /// SQLite file beside <see cref="Path"/>, and then there is one replica of it.</summary>
+    public string NotificationConnectionString { get; set; } = "";
 
     /// <summary>SQLite: the database file of rooms and messages; the other services keep theirs beside it. Its folder is made when it is missing.</summary>
     public string Path { get; set; } = "";
@@ -24,17 +29,18 @@ public sealed class StoreOptions
     [EnumDataType(typeof(SqliteSynchronous))]
     public SqliteSynchronous Synchronous { get; set; } = SqliteSynchronous.Full;
 
-    /// <summary>Longest time for one statement; then it counts as failed and is tried again.</summary>
+    /// <summary>Longest time for one statement, its wait for a server and a connection included; then it counts as failed and is tried again.</summary>
     /// <value>1 second to 5 minutes; default 10 seconds.</value>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>The same for a service with a SQLite file of its own beside <see cref="Path"/>; on PostgreSQL all use one database.</summary>
+    /// <summary>The same for a service with a SQLite file of its own beside <see cref="Path"/>; on a server all use one database.</summary>
     /// <param name="fileName">As <c>notification.db</c>.</param>
     public StoreOptions ForFile(string fileName) => new()
     {
         Kind = Kind,
         ConnectionString = ConnectionString,
+        NotificationConnectionString = NotificationConnectionString,
         Path = Path.Length == 0 ? "" : System.IO.Path.Combine(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))!, fileName),
         Synchronous = Synchronous,
         CommandTimeout = CommandTimeout,
@@ -52,6 +58,9 @@ public enum StoreKind
 
     /// <summary>A server, any number of replicas.</summary>
     Postgres,
+
+    /// <summary>A replica set or a sharded cluster, any number of replicas.</summary>
+    MongoDb,
 }
 
 /// <summary>SQLite's <c>synchronous</c> with a write-ahead log (https://www.sqlite.org/pragma.html#pragma_synchronous).</summary>
@@ -69,8 +78,8 @@ internal sealed class StoreOptionsRules : IValidateOptions<StoreOptions>
 {
     public ValidateOptionsResult Validate(string? name, StoreOptions options) => options switch
     {
-        { Kind: StoreKind.None } => ValidateOptionsResult.Fail("Store:Kind is missing: Sqlite or Postgres."),
-        { Kind: StoreKind.Postgres, ConnectionString: "" } => ValidateOptionsResult.Fail("Store:ConnectionString is missing."),
+        { Kind: StoreKind.None } => ValidateOptionsResult.Fail("Store:Kind is missing: Sqlite, Postgres or MongoDb."),
+        { Kind: StoreKind.Postgres or StoreKind.MongoDb, ConnectionString: "" } => ValidateOptionsResult.Fail("Store:ConnectionString is missing."),
         { Kind: StoreKind.Sqlite, Path: "" } => ValidateOptionsResult.Fail("Store:Path is missing."),
         _ => ValidateOptionsResult.Success,
     };

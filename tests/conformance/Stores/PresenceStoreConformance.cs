@@ -13,7 +13,7 @@ public abstract class PresenceStoreConformance : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _store = SqlPresenceStore.Open(await CreateAsync());
+        _store = PresenceStores.Open(await CreateAsync());
         await _store.InitializeAsync(Deadline);
     }
 

@@ -77,6 +77,8 @@ public sealed class ReadGateTests : IDisposable
     [InlineData(StoreKind.Postgres, "Host=x", 92, true)]
     [InlineData(StoreKind.Postgres, "Host=x", 93, false)]
     [InlineData(StoreKind.Postgres, "Host=x;Maximum Pool Size=20", 16, false)]
+    [InlineData(StoreKind.MongoDb, "mongodb://x", 92, true)]
+    [InlineData(StoreKind.MongoDb, "mongodb://x/?maxPoolSize=20", 16, false)]
     [InlineData(StoreKind.Sqlite, "", 1000, true)]
     public void Reads_leave_connections_of_the_pool_to_the_others(StoreKind kind, string connectionString, int concurrency, bool isRight)
     {
@@ -85,6 +87,6 @@ public sealed class ReadGateTests : IDisposable
         var failure = rules.Validate(null, new ReadOptions { Concurrency = concurrency }).FailureMessage;
 
         Assert.Equal(isRight, failure is null);
-        Assert.True(isRight || failure!.Contains("Maximum Pool Size=", StringComparison.Ordinal));
+        Assert.True(isRight || failure!.Contains(kind == StoreKind.MongoDb ? "maxPoolSize=" : "Maximum Pool Size=", StringComparison.Ordinal));
     }
 }

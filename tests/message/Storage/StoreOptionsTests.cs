@@ -5,8 +5,10 @@ namespace Tertulia.Messages.Tests.Storage;
 public sealed class StoreOptionsTests
 {
     [Theory]
-    [InlineData(StoreKind.None, "", "", "Store:Kind is missing: Sqlite or Postgres.")]
+    [InlineData(StoreKind.None, "", "", "Store:Kind is missing: Sqlite, Postgres or MongoDb.")]
     [InlineData(StoreKind.Postgres, "", "x.db", "Store:ConnectionString is missing.")]
+    [InlineData(StoreKind.MongoDb, "", "x.db", "Store:ConnectionString is missing.")]
+    [InlineData(StoreKind.MongoDb, "mongodb://x", "", null)]
     [InlineData(StoreKind.Sqlite, "Host=x", "", "Store:Path is missing.")]
     [InlineData(StoreKind.Sqlite, "", "x.db", null)]
     [InlineData(StoreKind.Postgres, "Host=x", "", null)]

@@ -13,7 +13,6 @@ namespace Tertulia.Messages.Searching.Sql;
 internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
 {
     private const int Version = 1;
-    private const int PlaceBits = 20; // Of a place below the time: messages of one millisecond.
     private const int MaxResults = 1_000;
 
     private readonly FeedMarks _marks = new(dialect, "search_marks", "search");
@@ -108,7 +107,7 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
         await using var connection = await Dialect.OpenAsync();
         await using var command = connection.CreateCommand();
         var conditions = new StringBuilder();
-        Add("d.place < @place", ("place", Math.Min(range.Place, query.BeforeMs is { } before ? before << PlaceBits : long.MaxValue)));
+        Add("d.place < @place", ("place", Math.Min(range.Place, query.BeforeMs is { } before ? SearchPlaces.FirstOf(before) : long.MaxValue)));
         if (range.Seq < long.MaxValue)
         {
             Add("d.seq < @seq", ("seq", range.Seq));
@@ -116,7 +115,7 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
 
         if (query.FromMs is { } from)
         {
-            Add("d.place >= @from", ("from", from << PlaceBits));
+            Add("d.place >= @from", ("from", SearchPlaces.FirstOf(from)));
         }
 
         if (query.From is { } user)
@@ -217,7 +216,7 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
     private async Task AddAsync(DbCommand command, IReadOnlyCollection<SearchDocument> documents)
     {
         var placed = new List<(long Place, SearchDocument Document)>();
-        var waiting = documents.Select(document => (Place: PlaceOf(document), Document: document)).ToList();
+        var waiting = documents.Select(document => (Place: SearchPlaces.Of(document), Document: document)).ToList();
         for (var attempt = 1; waiting.Count > 0; attempt++)
         {
             command.CommandText = Insert;
@@ -247,19 +246,5 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
 
         command.Parameters.Clear();
         await AddedAsync(command, placed);
-    }
-
-    private static long PlaceOf(SearchDocument document) =>
-        (document.CreatedAtMs << PlaceBits) | (((Fnv(document.RoomId) * 31) + document.Seq) & ((1 << PlaceBits) - 1));
-
-    private static uint Fnv(string text)
-    {
-        var hash = 2_166_136_261u;
-        foreach (var character in text)
-        {
-            hash = (hash ^ character) * 16_777_619u;
-        }
-
-        return hash;
     }
 }

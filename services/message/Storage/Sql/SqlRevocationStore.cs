@@ -51,7 +51,8 @@ internal sealed class SqlRevocationStore(ISqlDialect dialect) : IRevocationStore
             return (long?)number;
         }), cancellationToken);
 
-    private static AuditRecord RecordOf(Revocation revocation, string revokedBy, string reason)
+    /// <summary>What the audit log says of a revocation.</summary>
+    public static AuditRecord RecordOf(Revocation revocation, string revokedBy, string reason)
     {
         var (action, target) = revocation switch
         {

@@ -23,7 +23,8 @@ internal static class StoredMessages
         return message;
     }
 
-    private static Message MessageOf(RoomEvent entry)
+    /// <summary>A message as its entry in the log created it, without its seq.</summary>
+    public static Message MessageOf(RoomEvent entry)
     {
         var message = entry.Message;
         return new Message
