@@ -7,6 +7,7 @@ using Tertulia.Hosting;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.LoadBalancing;
+using Yarp.ReverseProxy.ServiceDiscovery;
 
 namespace Tertulia.Gateway;
 
@@ -42,10 +43,10 @@ public static class GatewaySetup
         services.AddSingleton<IProxyConfigProvider>(provider => new InMemoryConfigProvider(
             GatewayRoutes.Routes(provider.GetRequiredService<ProcessIdentity>().Id, provider.GetRequiredService<InternalAuth>().Proof),
             [GatewayRoutes.Nodes(provider.GetRequiredService<IOptions<GatewayOptions>>().Value)]));
-        var proxy = services.AddReverseProxy().ConfigureHttpClient(GatewayRoutes.Configure);
-        if (Section<GatewayOptions>(builder.Configuration, GatewayOptions.Section).ResolveEvery is { } resolveEvery)
+        services.AddReverseProxy().ConfigureHttpClient(GatewayRoutes.Configure);
+        if (Section<GatewayOptions>(builder.Configuration, GatewayOptions.Section).ResolveEvery is not null)
         {
-            proxy.AddDnsDestinationResolver(resolver => resolver.RefreshPeriod = resolveEvery);
+            services.AddSingleton<IDestinationResolver, NodeNames>();
         }
 
         services.AddCors();

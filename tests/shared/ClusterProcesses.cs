@@ -70,6 +70,9 @@ public sealed class ClusterProcesses : IAsyncDisposable
     /// <summary>One file per process: <c>connection-1.log</c>.</summary>
     public string LogDirectory => Path.Combine(_directory, "logs");
 
+    /// <summary>Which process is which: a line for each with its name, id, address and log.</summary>
+    public string ListPath => Path.Combine(LogDirectory, "processes.txt");
+
     /// <summary>Starts everything and waits until all of it is ready.</summary>
     /// <exception cref="InvalidOperationException">A process did not become ready; the message has the end of its log. Nothing is left running.</exception>
     public static async Task<ClusterProcesses> StartAsync(ClusterLayout layout, CancellationToken cancellationToken)
@@ -185,7 +188,15 @@ public sealed class ClusterProcesses : IAsyncDisposable
         Notifications = [.. askedFirst.Skip(messages.Length + presences.Length)];
         Connections = await StartAllAsync(connections, environment, cancellationToken);
         Gateways = await StartAllAsync(gateways, environment, cancellationToken);
+        await WriteListAsync(cancellationToken);
     }
+
+    /// <summary>Writes <see cref="ListPath"/>: at the start, and for who restarted some.</summary>
+    public Task WriteListAsync(CancellationToken cancellationToken) => File.WriteAllLinesAsync(
+        ListPath,
+        All.OrderBy(process => process.Name, StringComparer.Ordinal)
+            .Select(process => $"{process.Name,-16} process {process.Id,-8} {(process.HasUrl ? process.Url.GetLeftPart(UriPartial.Authority) : "-"),-24} {process.LogPath}"),
+        cancellationToken);
 
     private async Task StartBrokerAsync(CancellationToken cancellationToken) =>
         _broker = _layout.Broker is null

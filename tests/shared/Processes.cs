@@ -44,6 +44,9 @@ public sealed partial class ServerProcess : IAsyncDisposable
     /// <summary>As in <see cref="ServerStart.Name"/>.</summary>
     public string Name => _start.Name;
 
+    /// <summary>Whether clients have an address of it.</summary>
+    public bool HasUrl => _start.Url is not null;
+
     /// <summary>As in <see cref="ServerStart.Url"/>.</summary>
     /// <exception cref="InvalidOperationException">It was started without one.</exception>
     public Uri Url => _start.Url ?? throw new InvalidOperationException($"{Name} has no address");

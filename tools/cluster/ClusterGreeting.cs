@@ -5,16 +5,9 @@ namespace Tertulia.Cluster;
 /// <summary>The few lines that the person who started the cluster needs. Which process is which is in a file beside the logs.</summary>
 internal static class ClusterGreeting
 {
-    private const string ProcessList = "processes.txt";
-
     /// <summary>Writes them when everything runs.</summary>
     public static async Task WriteAsync(ClusterProcesses cluster, TextWriter output)
     {
-        var processes = Path.Combine(cluster.LogDirectory, ProcessList);
-        await File.WriteAllLinesAsync(
-            processes,
-            cluster.All.OrderBy(process => process.Name, StringComparer.Ordinal).Select(process => $"{process.Name,-14} process {process.Id,-8} {process.LogPath}"));
-
         var webSocket = $"ws://{cluster.GatewayUrl.Authority}";
         var chat = cluster.GatewayUrl.Port == 8000 ? "./dev chat 1 --name Ana" : $"./dev chat 1 --name Ana --url {webSocket}";
         await output.WriteLineAsync($"""
@@ -26,7 +19,7 @@ internal static class ClusterGreeting
               Connect    {webSocket}/ws/1?user_id=1&username=Juan
               Data       {Path.GetDirectoryName(cluster.LogDirectory)}
               Logs       {cluster.LogDirectory}
-              Processes  {processes}
+              Processes  {cluster.ListPath}
 
             Ctrl-C stops all of them.
 

@@ -17,7 +17,20 @@ try
         arguments.Urls, arguments.Clients, arguments.Rooms, RoomLoad.SeedOfRun(),
         new RoomLoadStyle { JoinWithin = arguments.Within, TokenFor = signer is null ? null : signer.For });
     var joined = Stopwatch.GetElapsedTime(started);
-    await load.WaitForMoreAsync(arguments.Messages, arguments.Within);
+    // Parts of the messages, a storm after each of them; then whatever fits into the rest of the time.
+    var part = Math.Max(1, arguments.Messages / (arguments.Storms + 1));
+    for (var storm = 0; storm < arguments.Storms; storm++)
+    {
+        await load.WaitForMoreAsync(part, arguments.Within);
+        await Task.WhenAll(load.Clients.Select(client => client.CutAsync().AsTask()));
+    }
+
+    await load.WaitForMoreAsync(part, arguments.Within);
+    for (var left = arguments.Talking - Stopwatch.GetElapsedTime(started); left > TimeSpan.Zero; left = arguments.Talking - Stopwatch.GetElapsedTime(started))
+    {
+        await load.WaitForMoreAsync(1, arguments.Within);
+    }
+
     var violations = await load.FinishAsync();
     Report.Write(Console.Out, load, joined, Stopwatch.GetElapsedTime(started), violations);
     return violations.Count == 0 ? 0 : 1;

@@ -8,9 +8,11 @@ internal sealed record VerifyArguments
 {
     /// <summary>What it takes.</summary>
     public const string Usage = """
-        Tertulia.Verify --url=http://host:port [--url=...] [--clients=20] [--rooms=4] [--messages=300] [--within=120] [--issuer=I] [--audience=A]
+        Tertulia.Verify --url=http://host:port [--url=...] [--clients=20] [--rooms=4] [--messages=300] [--within=120]
+                        [--seconds=0] [--storms=0] [--issuer=I] [--audience=A]
         Clients talk in new rooms, and what each of them was shown is held against the rooms' histories: nothing acknowledged is lost, nothing is
         shown twice or out of order, all read the same. Prints a report; the exit code is 0 when all guarantees held, 1 when not.
+        They talk until so many messages are acknowledged and so many seconds have passed; at each storm all connections are cut at once.
         TERTULIA_VERIFY_SECRET in the environment signs the clients' tokens (HS256); without it they come by their user_id (Auth__Mode=Development).
         """;
 
@@ -25,6 +27,12 @@ internal sealed record VerifyArguments
 
     /// <summary>Longest time for all messages to be acknowledged.</summary>
     public TimeSpan Within { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Shortest time for which they talk.</summary>
+    public TimeSpan Talking { get; init; }
+
+    /// <summary>How often all connections are cut at once.</summary>
+    public int Storms { get; init; }
 
     public string Issuer { get; init; } = "";
 
@@ -54,6 +62,12 @@ internal sealed record VerifyArguments
                     break;
                 case "--within" when isNumber:
                     wanted = wanted with { Within = TimeSpan.FromSeconds(number) };
+                    break;
+                case "--seconds" when isNumber:
+                    wanted = wanted with { Talking = TimeSpan.FromSeconds(number) };
+                    break;
+                case "--storms" when isNumber:
+                    wanted = wanted with { Storms = number };
                     break;
                 case "--issuer":
                     wanted = wanted with { Issuer = value };

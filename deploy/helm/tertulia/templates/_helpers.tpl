@@ -74,10 +74,11 @@ securityContext:
   seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
+{{/* The same for a container: "writable" is the one that may write its files. */}}
 {{- define "tertulia.container-security" -}}
 securityContext:
   allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
+  readOnlyRootFilesystem: {{ ne (toString .) "writable" }}
   capabilities: {drop: [ALL]}
 {{- end }}
 

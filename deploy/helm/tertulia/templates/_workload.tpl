@@ -66,7 +66,7 @@ spec:
       containers:
         - name: {{ .name }}
           {{- include "tertulia.product-image" $root | nindent 10 }}
-          {{- include "tertulia.container-security" . | nindent 10 }}
+          {{- include "tertulia.container-security" ($component.readOnlyRootFilesystem | ternary "" "writable") | nindent 10 }}
           command: [dotnet, {{ .program }}.dll]
           {{- with $component.args }}
           args:
