@@ -11,6 +11,7 @@ public sealed class PrivateMongo : IAsyncDisposable
 {
     private const string Image = "mongo:8.0";
     private const string ReplicaSet = "tertulia";
+    private const int ContainerPort = 27_017;
     private static readonly TimeSpan AskEvery = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(60);
 
@@ -121,15 +122,16 @@ public sealed class PrivateMongo : IAsyncDisposable
                     "--dbpath", directory, "--port", port.ToString(CultureInfo.InvariantCulture), "--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", ReplicaSet,
                     "--oplogSize", "128", "--wiredTigerCacheSizeGB", "0.25",
                 ],
-                logPath, token => IsPrimaryAsync(url, token)),
+                logPath, token => IsPrimaryAsync(url, url.Server.Port, token)),
             cancellationToken);
 
     private static async Task<string> StartContainerAsync(string directory, int port, MongoUrl url, CancellationToken cancellationToken)
     {
         var container = $"tertulia-mongodb-{Guid.NewGuid():N}"[..28];
+        var (_, user) = await RunAsync("id", ["-u"], cancellationToken); // So that what it writes can be removed.
         await DockerAsync(
             [
-                "run", "--detach", "--name", container, "--publish", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}:27017"),
+                "run", "--detach", "--name", container, "--user", user.Trim(), "--publish", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}:{ContainerPort}"),
                 "--volume", $"{directory}:/data/db", Image, "--replSet", ReplicaSet, "--bind_ip_all", "--oplogSize", "128", "--wiredTigerCacheSizeGB", "0.25",
             ],
             cancellationToken);
@@ -141,14 +143,17 @@ public sealed class PrivateMongo : IAsyncDisposable
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(ReadyWithin);
-        while (!await IsPrimaryAsync(url, deadline.Token))
+        while (!await IsPrimaryAsync(url, ContainerPort, deadline.Token))
         {
             await Task.Delay(AskEvery, deadline.Token);
         }
     }
 
     /// <summary>Makes the server a replica set of one, of which it is the primary a moment later: only there a majority means something.</summary>
-    private static async Task<bool> IsPrimaryAsync(MongoUrl url, CancellationToken cancellationToken)
+    /// <param name="url">Where we reach it.</param>
+    /// <param name="ownPort">Where it reaches itself: in a container it is another one.</param>
+    /// <param name="cancellationToken">Ends the asking.</param>
+    private static async Task<bool> IsPrimaryAsync(MongoUrl url, int ownPort, CancellationToken cancellationToken)
     {
         var settings = MongoClientSettings.FromUrl(url);
         settings.ServerSelectionTimeout = TimeSpan.FromSeconds(1);
@@ -159,8 +164,9 @@ public sealed class PrivateMongo : IAsyncDisposable
             var hello = await admin.RunCommandAsync<BsonDocument>(new BsonDocument("hello", 1), ReadPreference.Nearest, cancellationToken);
             if (!hello.Contains("setName") && !hello.Contains("hosts"))
             {
-                // The address is the server's own: inside of a container it is another port than outside.
-                await admin.RunCommandAsync<BsonDocument>(new BsonDocument("replSetInitiate", new BsonDocument()), ReadPreference.Nearest, cancellationToken);
+                var self = new BsonDocument { { "_id", 0 }, { "host", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{ownPort}") } };
+                var set = new BsonDocument { { "_id", ReplicaSet }, { "members", new BsonArray { self } } };
+                await admin.RunCommandAsync<BsonDocument>(new BsonDocument("replSetInitiate", set), ReadPreference.Nearest, cancellationToken);
             }
 
             return hello.GetValue("isWritablePrimary", false).ToBoolean();

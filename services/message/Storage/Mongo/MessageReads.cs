@@ -51,7 +51,7 @@ internal static class MessageReads
         // Those that are pending come later in the order than what is written of them, which then does not count.
         var written = await collections.Changes
             .Find(new BsonDocument { { ChangeField.Room, roomId }, { ChangeField.Updated, new BsonDocument("$gt", sinceSeq) } })
-            .Sort(new BsonDocument { { ChangeField.Room, 1 }, { ChangeField.Updated, 1 } }).Limit(limit.Count + 1 + pending.Changes.Count).ToListAsync(CancellationToken.None);
+            .Sort(new BsonDocument(ChangeField.Updated, 1)).Limit(limit.Count + 1 + pending.Changes.Count).ToListAsync(CancellationToken.None);
         var later = written.ToDictionary(change => new RoomSeq(roomId, change[ChangeField.Created].AsInt64));
         foreach (var (place, change) in pending.Changes)
         {
@@ -70,7 +70,7 @@ internal static class MessageReads
     {
         var written = await collections.Changes
             .Find(new BsonDocument { { ChangeField.Room, roomId }, { ChangeField.Pinned, new BsonDocument { { "$gt", 0L }, { "$lt", beforePinnedSeq } } } })
-            .Sort(new BsonDocument { { ChangeField.Room, 1 }, { ChangeField.Pinned, -1 } }).Limit(limit + pending.Changes.Count).ToListAsync(CancellationToken.None);
+            .Sort(new BsonDocument(ChangeField.Pinned, -1)).Limit(limit + pending.Changes.Count).ToListAsync(CancellationToken.None);
         var pins = written.ToDictionary(change => new RoomSeq(roomId, change[ChangeField.Created].AsInt64));
         foreach (var place in pending.Changes.Keys.Where(place => place.RoomId == roomId))
         {
@@ -136,7 +136,7 @@ internal static class MessageReads
     }
 
     private static BsonDocument SortOf(bool isForward) =>
-        isForward ? new BsonDocument { { LogField.Room, 1 }, { LogField.Last, 1 } } : new BsonDocument { { LogField.Room, 1 }, { LogField.First, -1 } };
+        isForward ? new BsonDocument(LogField.Last, 1) : new BsonDocument(LogField.First, -1);
 }
 
 /// <summary>A message's entry in the log.</summary>

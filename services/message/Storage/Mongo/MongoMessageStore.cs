@@ -147,7 +147,7 @@ internal sealed class MongoMessageStore(MessageCollections collections) : IMessa
         using var cursor = await collections.Log.Find(new BsonDocument
         {
             { LogField.Room, roomId }, { LogField.Last, new BsonDocument { { "$gte", fromSeq }, { "$lte", head.Value.LastSeq } } },
-        }).Sort(new BsonDocument { { LogField.Room, 1 }, { LogField.Last, 1 } }).Limit(limit.Count + 1).ToCursorAsync(CancellationToken.None);
+        }).Sort(new BsonDocument(LogField.Last, 1)).Limit(limit.Count + 1).ToCursorAsync(CancellationToken.None);
         while (!events.HasMore && await cursor.MoveNextAsync(CancellationToken.None))
         {
             foreach (var entry in cursor.Current.SelectMany(LogDocuments.EntriesOf).Where(entry => LogDocuments.SeqOf(entry) >= fromSeq && LogDocuments.SeqOf(entry) <= last))

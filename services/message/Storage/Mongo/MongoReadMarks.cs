@@ -103,7 +103,7 @@ internal sealed class MongoReadMarks(MessageCollections collections) : IReadMark
     private async Task<List<BsonDocument>> NewestAsync(string roomId, long lastSeq)
     {
         var documents = await collections.Log.Find(RoomReader.InRoom(roomId, new BsonDocument { { "$gt", 0L }, { "$lte", lastSeq } }))
-            .Sort(new BsonDocument { { LogField.Room, 1 }, { LogField.First, -1 } }).Limit(IReadMarks.OwnMessagesWithin)
+            .Sort(new BsonDocument(LogField.First, -1)).Limit(IReadMarks.OwnMessagesWithin)
             .Project(new BsonDocument($"{LogField.Entries}.{LogField.Body}", 0)).ToListAsync(CancellationToken.None);
         documents.Reverse();
         return [.. documents.SelectMany(LogDocuments.EntriesOf).TakeLast(IReadMarks.OwnMessagesWithin)];
@@ -117,7 +117,7 @@ internal sealed class MongoReadMarks(MessageCollections collections) : IReadMark
             return entry[LogField.Count].AsInt64;
         }
 
-        var first = await collections.Log.Find(RoomReader.InRoom(roomId)).Sort(new BsonDocument { { LogField.Room, 1 }, { LogField.First, 1 } })
+        var first = await collections.Log.Find(RoomReader.InRoom(roomId)).Sort(new BsonDocument(LogField.First, 1))
             .Limit(1).FirstOrDefaultAsync(CancellationToken.None);
         return first is null ? 0 : first[LogField.Messages].AsInt64 - first[LogField.OwnMessages].AsInt32;
     }

@@ -11,7 +11,7 @@ internal sealed class MongoRoomReads(MessageCollections collections) : IRoomRead
     {
         // From the end of the room to the first entry that is old enough.
         var times = new Dictionary<string, long>(StringComparer.Ordinal);
-        using var cursor = await collections.Log.Find(RoomReader.InRoom(roomId)).Sort(new BsonDocument { { LogField.Room, 1 }, { LogField.First, -1 } })
+        using var cursor = await collections.Log.Find(RoomReader.InRoom(roomId)).Sort(new BsonDocument(LogField.First, -1))
             .Project(Without(LogField.Body)).ToCursorAsync(CancellationToken.None);
         while (await cursor.MoveNextAsync(CancellationToken.None))
         {
@@ -42,7 +42,7 @@ internal sealed class MongoRoomReads(MessageCollections collections) : IRoomRead
         {
             var written = (await collections.Members
                     .Find(new BsonDocument { { MemberField.Room, roomId }, { MemberField.User, new BsonDocument("$gt", after) } })
-                    .Sort(new BsonDocument { { MemberField.Room, 1 }, { MemberField.User, 1 } }).Limit(limit + 1).ToListAsync(CancellationToken.None))
+                    .Sort(new BsonDocument(MemberField.User, 1)).Limit(limit + 1).ToListAsync(CancellationToken.None))
                 .ToDictionary(member => member[MemberField.User].AsString, StringComparer.Ordinal);
             isEnd = written.Count <= limit;
             var (from, to) = (after, isEnd ? null : written.Keys.Max(StringComparer.Ordinal));
@@ -62,7 +62,7 @@ internal sealed class MongoRoomReads(MessageCollections collections) : IRoomRead
     public Task<Listed<RoomEvent>> ListReportsAsync(string roomId, long beforeSeq, int limit, CancellationToken cancellationToken) => collections.Connection.TryAsync(async () =>
     {
         var filter = RoomReader.InRoom(roomId, new BsonDocument { { "$gt", 0L }, { "$lt", beforeSeq } }).Add(LogField.Reports, true);
-        var documents = await collections.Log.Find(filter).Sort(new BsonDocument { { LogField.Room, 1 }, { LogField.Reports, 1 }, { LogField.First, -1 } })
+        var documents = await collections.Log.Find(filter).Sort(new BsonDocument(LogField.First, -1))
             .Limit(limit + 1).ToListAsync(CancellationToken.None);
         var reports = documents.SelectMany(document => LogDocuments.EntriesOf(document).Reverse())
             .Where(entry => entry[LogField.Kind].AsInt32 == (int)RoomEvent.BodyOneofCase.Reported && LogDocuments.SeqOf(entry) < beforeSeq)
@@ -81,7 +81,7 @@ internal sealed class MongoRoomReads(MessageCollections collections) : IRoomRead
         var documents = await collections.Log.Find(new BsonDocument
         {
             { LogField.Room, roomId }, { LogField.State, true }, { LogField.Last, new BsonDocument { { "$gt", sinceSeq }, { "$lte", head.LastSeq } } },
-        }).Sort(new BsonDocument { { LogField.Room, 1 }, { LogField.State, 1 }, { LogField.Last, 1 } }).Limit(limit + 1).ToListAsync(CancellationToken.None);
+        }).Sort(new BsonDocument(LogField.Last, 1)).Limit(limit + 1).ToListAsync(CancellationToken.None);
         var entries = documents.SelectMany(LogDocuments.EntriesOf)
             .Where(entry => LogDocuments.SeqOf(entry) > sinceSeq && LogDocuments.IsState((RoomEvent.BodyOneofCase)entry[LogField.Kind].AsInt32))
             .Take(limit + 1).Select(LogDocuments.EventOf).ToList();

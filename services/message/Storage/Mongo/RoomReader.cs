@@ -22,7 +22,7 @@ internal static class RoomReader
     /// <summary>A room's end; null when there is no such room.</summary>
     public static async Task<StoredHead?> LastAsync(MessageCollections collections, string roomId)
     {
-        var last = await collections.Log.Find(InRoom(roomId)).Sort(new BsonDocument { { LogField.Room, 1 }, { LogField.First, -1 } })
+        var last = await collections.Log.Find(InRoom(roomId)).Sort(new BsonDocument(LogField.First, -1))
             .Limit(1).Project(HeadOnly).FirstOrDefaultAsync(CancellationToken.None);
         return last is null ? null : StoredHead.Of(last);
     }
@@ -64,7 +64,7 @@ internal static class RoomReader
     public static async Task<BsonDocument?> EntryAtAsync(MessageCollections collections, string roomId, long seq)
     {
         var document = await collections.Log.Find(InRoom(roomId, new BsonDocument { { "$gt", 0L }, { "$lte", seq } }))
-            .Sort(new BsonDocument { { LogField.Room, 1 }, { LogField.First, -1 } }).Limit(1).FirstOrDefaultAsync(CancellationToken.None);
+            .Sort(new BsonDocument(LogField.First, -1)).Limit(1).FirstOrDefaultAsync(CancellationToken.None);
         return document is null ? null : LogDocuments.EntriesOf(document).LastOrDefault(entry => LogDocuments.SeqOf(entry) <= seq);
     }
 
@@ -115,7 +115,7 @@ internal static class RoomReader
                 {
                     { MemberField.User, userId }, { MemberField.Room, new BsonDocument("$gt", afterRoomId) }, { MemberField.Role, new BsonDocument("$gt", "") },
                 })
-                .Sort(new BsonDocument { { MemberField.User, 1 }, { MemberField.Room, 1 } }).Limit(limit).ToListAsync(CancellationToken.None))
+                .Sort(new BsonDocument(MemberField.Room, 1)).Limit(limit).ToListAsync(CancellationToken.None))
             .ToDictionary(member => member[MemberField.Room].AsString, StringComparer.Ordinal);
         var isEnd = written.Count < limit;
         var last = written.Count > 0 ? written.Keys.Max(StringComparer.Ordinal)! : afterRoomId;
