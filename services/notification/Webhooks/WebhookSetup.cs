@@ -41,7 +41,7 @@ internal static class WebhookSetup
             () => ReadyAsync(provider),
             new GrpcFeedSource(provider.GetRequiredService<FeedService.FeedServiceClient>()),
             provider.GetRequiredService<WebhookFollower>(),
-            FeedPace.Prompt,
+            FeedPace.Relaxed,
             provider.GetRequiredKeyedService<Replicas>(NotificationServiceSetup.Service),
             provider.GetRequiredService<ILiveBus>(),
             provider.GetRequiredService<ProcessIdentity>().Id,

@@ -12,6 +12,8 @@ internal sealed class PostgresMessageDialect : PostgresDialect, IMessageDialect
 
     public string OnlyPartition => "partition = @partition";
 
+    public FeedTail? Tail => null;
+
     public string StoreMessageIds => $"""
         update room_log l set message_id = i.message_id
         from {RowsTable("ids", "message_id", "room_id", "seq")} i

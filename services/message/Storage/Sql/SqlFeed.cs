@@ -45,6 +45,14 @@ internal sealed class SqlFeed(IMessageDialect dialect)
         return wanted.Count == 0 ? page : await ReadEntriesAsync(page, wanted, entries, limit);
     }
 
+    /// <summary>Number of the partition's last flush.</summary>
+    public async Task<long> ReadLastAsync(int partition)
+    {
+        await using var connection = await dialect.OpenAsync();
+        await using var command = connection.CreateCommand("select flush from partition_owners where partition = @partition", ("partition", partition));
+        return await command.ExecuteScalarAsync(CancellationToken.None) is long flush ? flush : 0;
+    }
+
     private static void AddRanges(in Flush flush, int skip, List<Range> wanted, ref int entries)
     {
         var input = new CodedInputStream(flush.Rooms);

@@ -215,6 +215,11 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
 
     public Task<FeedPage> ReadFeedAsync(int partition, FeedPosition from, ReadLimit limit, CancellationToken cancellationToken) => TryAsync(async () =>
     {
+        if (dialect.Tail is { } tail && tail.Read(Epoch, partition, from, limit, out var last) is { } kept && await _feed.ReadLastAsync(partition) == last)
+        {
+            return kept;
+        }
+
         var page = await _feed.ReadAsync(partition, from, limit);
         Seen(page.Epoch);
         return page;

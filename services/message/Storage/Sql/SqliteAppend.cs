@@ -35,6 +35,8 @@ internal sealed class SqliteAppend : IDisposable
     private readonly SqliteStatement[] _all;
     private readonly SortedDictionary<int, List<RoomAppend>> _byPartition = [];
     private readonly Dictionary<int, long> _owners = []; // Of this transaction, by partition.
+    private long _lastWritten; // The number of the last flush.
+    private bool _isFirst; // After a start, or after another process.
     private byte[] _body = new byte[4096];
 
     public SqliteAppend(SqliteConnection connection)
@@ -94,6 +96,22 @@ internal sealed class SqliteAppend : IDisposable
         }
 
         return outcomes;
+    }
+
+    /// <summary>Keeps what the last run has appended, for those who follow the feed.</summary>
+    public void AddTo(FeedTail tail)
+    {
+        if (_isFirst && _byPartition.Count > 0)
+        {
+            tail.Clear();
+        }
+
+        foreach (var (partition, appends) in _byPartition)
+        {
+            tail.Add(_lastWritten, partition, appends);
+        }
+
+        _byPartition.Clear();
     }
 
     public void Dispose()
@@ -213,12 +231,13 @@ internal sealed class SqliteAppend : IDisposable
         }
 
         var flush = _lastFlush.Scalar()!.Value;
+        _isFirst = flush != _lastWritten;
         foreach (var appends in _byPartition.Values)
         {
             flush = Math.Max(flush, appends[0].OwnerEpoch);
         }
 
-        flush++;
+        _lastWritten = ++flush;
         foreach (var (partition, appends) in _byPartition)
         {
             _flush.Bind(1, flush);

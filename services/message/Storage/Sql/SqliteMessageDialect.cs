@@ -16,6 +16,8 @@ internal sealed class SqliteMessageDialect : SqliteDialect, IMessageDialect
     public string OnlyPartition =>
         "partition = @partition and flush between @flush and (select flush from partition_owners where partition = @partition)";
 
+    public FeedTail Tail { get; } = new();
+
     public string StoreMessageIds => $"""
         insert or ignore into message_ids (message_id, room_id, seq)
         select message_id, room_id, cast(seq as integer) from {RowsTable("ids", "message_id", "room_id", "seq")}
@@ -26,10 +28,12 @@ internal sealed class SqliteMessageDialect : SqliteDialect, IMessageDialect
     /// <inheritdoc cref="IMessageStore.AppendAsync"/>
     /// <remarks>The caller may go on on the writer's thread, on which nothing may block.</remarks>
     public Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends) => Writer.RunAsync(
-        (Appends: appends, Mark: _mark),
+        (Appends: appends, Mark: _mark, Tail),
         static (session, job) =>
         {
-            var outcomes = session.Prepared(static connection => new SqliteAppend(connection)).Run(job.Appends);
+            var append = session.Prepared(static connection => new SqliteAppend(connection));
+            var outcomes = append.Run(job.Appends);
+            append.AddTo(job.Tail);
             job.Mark.Appended();
             return outcomes;
         },

@@ -1,0 +1,158 @@
+using Google.Protobuf;
+using Tertulia.Contracts;
+
+namespace Tertulia.Messages.Storage.Sql;
+
+/// <summary>The last flushes that this process has appended to a SQLite file, so that followers who keep up read nothing from it.</summary>
+/// <remarks>
+/// It has all flushes of a partition from some number on: numbers are of the whole file, so an append sees that another process has written meanwhile, and
+/// begins anew. Who reads from there is answered from memory; who begins further back reads the database.
+/// </remarks>
+/// <param name="maxBytes">Of entries that are kept, of all partitions together.</param>
+internal sealed class FeedTail(long maxBytes = FeedTail.DefaultBytes)
+{
+    private const long DefaultBytes = 4 * 1024 * 1024;
+
+    private readonly Lock _lock = new();
+    private readonly Queue<Kept> _flushes = []; // Of all partitions, the oldest first.
+    private readonly Dictionary<int, Partition> _partitions = [];
+    private long _first = long.MaxValue;
+    private long _bytes;
+
+    /// <summary>Keeps what a flush appended to a partition. On the writer's thread, in the order of the flushes, before anybody else changes the events.</summary>
+    public void Add(long flush, int partition, List<RoomAppend> appends)
+    {
+        var kept = new Kept(partition, flush, appends[0].OwnerEpoch, Write(appends), [.. appends.Select(append => (append.RoomId, append.Entries.Count))]);
+        lock (_lock)
+        {
+            _first = Math.Min(_first, flush);
+            if (!_partitions.TryGetValue(partition, out var of))
+            {
+                _partitions[partition] = of = new Partition();
+            }
+
+            of.Flushes.Enqueue(kept);
+            of.Last = flush;
+            _flushes.Enqueue(kept);
+            _bytes += kept.Bytes.Length;
+            while (_bytes > maxBytes && _flushes.TryDequeue(out var oldest))
+            {
+                _bytes -= oldest.Bytes.Length;
+                _partitions[oldest.Partition].Flushes.Dequeue();
+                _partitions[oldest.Partition].KnownFrom = oldest.Flush + 1;
+            }
+        }
+    }
+
+    /// <summary>Another process has written: what lies between is not here.</summary>
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            _flushes.Clear();
+            _partitions.Clear();
+            (_first, _bytes) = (long.MaxValue, 0);
+        }
+    }
+
+    /// <summary>A page as <see cref="IMessageStore.ReadFeedAsync"/> gives it.</summary>
+    /// <param name="epoch">Of the store.</param>
+    /// <param name="partition">Its partition.</param>
+    /// <param name="from">Where it begins.</param>
+    /// <param name="limit">Of entries.</param>
+    /// <param name="last">The partition's last flush as it is known here: when the database has a later one, the page is void.</param>
+    /// <returns>Null when it has to be read from the database.</returns>
+    public FeedPage? Read(string epoch, int partition, FeedPosition from, ReadLimit limit, out long last)
+    {
+        last = 0;
+        Kept[] flushes;
+        lock (_lock)
+        {
+            if (!_partitions.TryGetValue(partition, out var of) || from.Flush < Math.Max(_first, of.KnownFrom))
+            {
+                return null;
+            }
+
+            flushes = [.. of.Flushes.Where(flush => flush.Flush >= from.Flush)];
+            last = of.Last;
+        }
+
+        var page = new FeedPage(epoch, [], from, HasMore: false);
+        var left = limit.Bytes;
+        foreach (var flush in flushes)
+        {
+            var skip = flush.Flush == from.Flush ? from.Entry : 0;
+            var read = flush.ReadInto(page.Entries, skip, limit.Count, ref left);
+            page = read == flush.Count
+                ? page with { Next = new FeedPosition(flush.OwnerEpoch, flush.Flush + 1, Entry: 0) }
+                : page with { Next = new FeedPosition(flush.OwnerEpoch, flush.Flush, read), HasMore = true };
+            if (page.HasMore)
+            {
+                break;
+            }
+        }
+
+        return page;
+    }
+
+    // As the database has them: who publishes an event adds to it afterwards where it came from.
+    private static byte[] Write(List<RoomAppend> appends)
+    {
+        using var bytes = new MemoryStream();
+        foreach (var append in appends)
+        {
+            foreach (var entry in append.Entries)
+            {
+                entry.Event.WriteDelimitedTo(bytes);
+            }
+        }
+
+        return bytes.ToArray();
+    }
+
+    private sealed class Partition
+    {
+        public Queue<Kept> Flushes { get; } = [];
+
+        /// <summary>The newest one.</summary>
+        public long Last { get; set; }
+
+        /// <summary>The first flush of which it is known that nothing of the partition after it was let go.</summary>
+        public long KnownFrom { get; set; }
+    }
+
+    /// <summary>What a flush appended to a partition.</summary>
+    private sealed record Kept(int Partition, long Flush, long OwnerEpoch, byte[] Bytes, (string RoomId, int Entries)[] Rooms)
+    {
+        public int Count { get; } = Rooms.Sum(room => room.Entries);
+
+        /// <returns>The entries of the flush that are read, those that were skipped included.</returns>
+        public int ReadInto(List<FeedEntry> entries, int skip, int maxEntries, ref int bytesLeft)
+        {
+            using var bytes = new MemoryStream(Bytes);
+            var read = 0;
+            foreach (var (roomId, count) in Rooms)
+            {
+                for (var i = 0; i < count; i++, read++)
+                {
+                    var begin = bytes.Position;
+                    var roomEvent = RoomEvent.Parser.ParseDelimitedFrom(bytes);
+                    if (read < skip)
+                    {
+                        continue;
+                    }
+
+                    bytesLeft -= (int)(bytes.Position - begin);
+                    if (entries.Count == maxEntries || (bytesLeft < 0 && entries.Count > 0))
+                    {
+                        return read;
+                    }
+
+                    entries.Add(new FeedEntry(roomId, roomEvent));
+                }
+            }
+
+            return read;
+        }
+    }
+}
