@@ -23,7 +23,7 @@ public sealed class ReadVerbTests : IAsyncLifetime
         _replica = await MessageReplica.StartAsync(
             _backbone,
             store: store => _store = new WatchedStore(store) { LoseAnswerOf = "lost" },
-            services: services => services.AddSingleton<IReadMarks>(provider => _marks = new WatchedMarks(new SqlReadMarks(provider.GetRequiredService<IMessageDialect>()))));
+            services: services => services.AddSingleton<IReadMarks>(provider => _marks = new WatchedMarks(provider.GetRequiredService<MessageDatabase>().Marks)));
         _node = await _backbone.NodeAsync("node-1");
         await _node.AskAsync(Commands.Join("lobby", "ana"));
         await _node.AskAsync(Commands.Join("lobby", "bruno"));
