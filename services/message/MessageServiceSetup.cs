@@ -13,6 +13,7 @@ using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reading;
 using Tertulia.Messages.Repeating;
+using Tertulia.Messages.Retaining;
 using Tertulia.Messages.Revoking;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Searching;
@@ -43,6 +44,7 @@ public static class MessageServiceSetup
         services.AddFollowing();
         services.AddVerbs();
         services.AddFlushing();
+        services.AddRetaining();
         services.AddPartitions(); // Last: what starts last stops first, so the partitions are given up while everything they need still runs.
         return services;
     }
@@ -123,6 +125,14 @@ public static class MessageServiceSetup
         services.AddSingleton<MessageSearch>();
         services.AddSingleton<SearchStart>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<SearchStart>().Follower);
+    }
+
+    private static void AddRetaining(this IServiceCollection services)
+    {
+        services.AddSingleton<IValidateOptions<RetentionOptions>, RetentionOptionsValidator>();
+        services.AddOptions<RetentionOptions>().BindConfiguration(RetentionOptions.Section).ValidateOnStart();
+        services.AddSingleton<RetentionJob>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<RetentionJob>());
     }
 
     private static void AddFlushing(this IServiceCollection services)

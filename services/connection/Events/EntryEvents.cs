@@ -26,6 +26,12 @@ internal sealed record MessageDeletedEvent(string RoomId, string Epoch, RoomEven
 /// <inheritdoc cref="EntryEvent" path="/param"/>
 internal sealed record ReactionEvent(string RoomId, string Epoch, RoomEvent Entry, string? Ref = null) : EntryEvent(RoomId, Epoch, Entry, Ref);
 
+/// <summary>The room keeps messages from before a seq no longer.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="Epoch">Epoch of the seqs.</param>
+/// <param name="Entry">The entry.</param>
+internal sealed record MessagesExpiredEvent(string RoomId, string Epoch, RoomEvent Entry) : ServerEvent(DeliveryClass.Durable);
+
 /// <summary>A message was pinned, or its pin was taken off.</summary>
 /// <inheritdoc cref="EntryEvent" path="/param"/>
 internal sealed record PinnedEvent(string RoomId, string Epoch, RoomEvent Entry, string? Ref = null) : EntryEvent(RoomId, Epoch, Entry, Ref);

@@ -19,6 +19,16 @@ internal interface IEntryView
     ServerEvent? Show(string roomId, string epoch, RoomEvent entry);
 }
 
+/// <summary>Members are told what the room keeps no longer.</summary>
+internal sealed class ExpiryView : IEntryView
+{
+    /// <inheritdoc />
+    public EntryKind Entries { get; } = new(RoomEvent.BodyOneofCase.Trimmed);
+
+    /// <inheritdoc />
+    public ServerEvent Show(string roomId, string epoch, RoomEvent entry) => new MessagesExpiredEvent(roomId, epoch, entry);
+}
+
 /// <summary>How members are shown the entries of a room's log. An entry of a kind that is not here changes the room and is not shown.</summary>
 internal sealed class EntryViews(IEnumerable<IEntryView> views)
 {

@@ -8,6 +8,7 @@ internal static class VerbSetup
 {
     public static IServiceCollection AddVerbs(this IServiceCollection services) => services
         .AddSingleton<EntryViews>()
+        .AddSingleton<IEntryView, ExpiryView>()
         .AddHandler<PingHandler>()
         .AddHandler<AuthHandler>()
         .AddHandler<PresenceSetHandler>()

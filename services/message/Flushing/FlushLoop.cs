@@ -170,7 +170,11 @@ internal sealed partial class FlushLoop : IDisposable
                 return work;
             }
 
-            _places.Release(work.Places);
+            if (work.Places > 0)
+            {
+                _places.Release(work.Places);
+            }
+
             _flush.Batches.Add(batch);
             commands += batch.Commands.Count;
         }

@@ -16,11 +16,13 @@ internal sealed class FlushLoops : BackgroundService
 {
     private readonly FlushLoop[] _loops;
     private readonly Publisher[] _publishers;
+    private readonly OwnedPartitions _owned;
 
     public FlushLoops(
         IMessageStore store, IRoomReads reads, VerbRegistry verbs, FlushDecider decider, MarkWriter marks, Takeovers takeovers, OwnedPartitions owned, ILiveBus bus, ISubmitQueue queue,
         ProcessIdentity identity, Telemetry telemetry, IOptions<SendOptions> options, IOptions<RoomOptions> rooms, TimeProvider time, ILoggerFactory loggers)
     {
+        _owned = owned;
         var count = CountFor(options.Value.FlushLoops, Environment.ProcessorCount, owned.Count);
         _publishers = [.. Enumerable.Range(0, count).Select(_ => new Publisher(bus, queue, identity, time, loggers.CreateLogger<Publisher>()))];
         _loops = [.. Enumerable.Range(0, count).Select(index => new FlushLoop(
@@ -65,6 +67,22 @@ internal sealed class FlushLoops : BackgroundService
         {
             loop.Add(default);
         }
+    }
+
+    /// <summary>Has commands of this service itself carried out, whose outcome is seen in the store.</summary>
+    /// <param name="partition">Of their rooms. When this replica does not own it, nothing is done.</param>
+    /// <param name="commands">At most a page: they wait in memory.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>Completes when they and all before them are written and published.</returns>
+    public Task RunAsync(int partition, IReadOnlyCollection<Command> commands, CancellationToken cancellationToken)
+    {
+        var batch = new SubmitBatch { Owners = { new PartitionOwner { Partition = (uint)partition, OwnerEpoch = _owned.EpochOf(partition) } }, Again = true };
+        batch.Commands.AddRange(commands);
+        var loop = _loops[LoopShare.LoopOf(partition, _loops.Length)];
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        loop.Add(new FlushWork(batch));
+        loop.Add(new FlushWork(Settled: done));
+        return done.Task.WaitAsync(cancellationToken);
     }
 
     /// <summary>Completes when all that waits now is written and published.</summary>

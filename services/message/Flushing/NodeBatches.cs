@@ -25,6 +25,11 @@ internal sealed class NodeBatches(string from, int maxBytes = NodeBatches.MaxByt
         // Before the events: a node that has just subscribed must know from where it has them.
         foreach (var (nodeId, reply, _) in outgoing.Replies)
         {
+            if (nodeId.Length == 0)
+            {
+                continue; // The command was this service's own, which looks into the store.
+            }
+
             BatchOf(nodeId, WireSize.AtMost(reply)).Replies.Add(reply);
         }
 

@@ -134,6 +134,7 @@ internal sealed class Snapshots(IMessageStore store, IRoomReads rooms, TimeProvi
             Seq = view.Head.LastSeq,
             Recovered = recovered,
             Members = (uint)view.Head.Members,
+            FirstSeq = view.Head.FirstSeq,
             Settings = room.Settings,
             Reader = MemberPages.Listed(actor.UserId, actor.Username, PlaceOf(view)),
         };

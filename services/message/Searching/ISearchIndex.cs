@@ -6,6 +6,9 @@ namespace Tertulia.Messages.Searching;
 /// <remarks>It holds words and places, not the messages: these are read from the store, whose state is the one that is shown.</remarks>
 internal interface ISearchIndex : IStore
 {
+    /// <summary>Messages of a room from before a seq are kept no longer.</summary>
+    Task ForgetAsync(string roomId, long beforeSeq, CancellationToken cancellationToken);
+
     /// <summary>How far the index has followed a partition.</summary>
     Task<FeedMark> ReadMarkAsync(int partition, CancellationToken cancellationToken);
 
@@ -71,9 +74,11 @@ internal sealed record SearchPage(FeedBatch Batch, SearchChanges Changes);
 /// <param name="Added">New messages, as the page leaves them.</param>
 /// <param name="Edited">Older messages, as the page leaves them.</param>
 /// <param name="Removed">Older messages that are gone: room and seq.</param>
+/// <param name="Trimmed">Rooms of which nothing from before a seq is kept.</param>
 internal sealed record SearchChanges(
-    IReadOnlyCollection<SearchDocument> Added, IReadOnlyCollection<SearchEdit> Edited, IReadOnlyCollection<(string RoomId, long Seq)> Removed)
+    IReadOnlyCollection<SearchDocument> Added, IReadOnlyCollection<SearchEdit> Edited, IReadOnlyCollection<(string RoomId, long Seq)> Removed,
+    IReadOnlyCollection<(string RoomId, long FirstSeq)> Trimmed)
 {
     /// <summary>Nothing that the index keeps.</summary>
-    public bool IsEmpty => Added.Count == 0 && Edited.Count == 0 && Removed.Count == 0;
+    public bool IsEmpty => Added.Count == 0 && Edited.Count == 0 && Removed.Count == 0 && Trimmed.Count == 0;
 }

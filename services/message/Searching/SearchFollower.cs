@@ -21,6 +21,7 @@ internal sealed class SearchFollower(ISearchIndex index) : IFeedHandler
         var added = new Dictionary<(string, long), SearchDocument>();
         var edited = new Dictionary<(string, long), SearchEdit>();
         var removed = new HashSet<(string, long)>();
+        var trimmed = new Dictionary<string, long>(StringComparer.Ordinal);
         foreach (var entry in entries)
         {
             var roomEvent = entry.Event;
@@ -44,10 +45,13 @@ internal sealed class SearchFollower(ISearchIndex index) : IFeedHandler
                     }
 
                     break;
+                case RoomEvent.BodyOneofCase.Trimmed:
+                    trimmed[entry.RoomId] = Math.Max(trimmed.GetValueOrDefault(entry.RoomId), roomEvent.Trimmed.FirstSeq);
+                    break;
             }
         }
 
-        return new SearchChanges(added.Values, edited.Values, removed);
+        return new SearchChanges(added.Values, edited.Values, removed, [.. trimmed.Select(room => (room.Key, room.Value))]);
 
         void Edit(string roomId, MessageEdited edit)
         {

@@ -40,7 +40,8 @@ internal interface IMessageStore : IStore
     /// <summary>The events that are in the log under these keys.</summary>
     Task<Dictionary<EntryKey, RoomEvent>> FindByKeysAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken);
 
-    /// <summary>Messages by id, in their current state; what does not exist is absent from the result.</summary>
+    /// <summary>Messages by id, in their current state; what does not exist is absent from the result. What its room keeps no longer is shown as deleted by
+    /// nobody.</summary>
     Task<IReadOnlyList<FoundMessage>> FindMessagesAsync(IReadOnlyCollection<string> messageIds, CancellationToken cancellationToken);
 
     /// <summary>Rooms and memberships; what does not exist is absent from the result.</summary>

@@ -79,6 +79,7 @@ internal readonly record struct Membership(
 /// <param name="Settings">All of its settings; null when it has nothing but its kind, and in views.</param>
 /// <param name="IsDeleted">It has ended, and its id is not used again. Views do not show such rooms.</param>
 /// <param name="Owners">Members who own it; 0 in views.</param>
+/// <param name="FirstSeq">Messages from before it are kept no longer; in views only.</param>
 internal readonly record struct RoomHead(
     string RoomId, string Kind, int Members, long LastSeq, long Messages = 0, string CreatedBy = "", RoomSettings? Settings = null, bool IsDeleted = false,
-    int Owners = 0);
+    int Owners = 0, long FirstSeq = 1);

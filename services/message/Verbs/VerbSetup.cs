@@ -7,6 +7,7 @@ using Tertulia.Messages.Moderation;
 using Tertulia.Messages.Pinning;
 using Tertulia.Messages.Reacting;
 using Tertulia.Messages.Reading;
+using Tertulia.Messages.Retaining;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Sending;
 using Tertulia.Messages.Subscribing;
@@ -31,6 +32,7 @@ internal static class VerbSetup
         services.AddVerb<DeleteRoomVerb>();
         services.AddVerb<MemberVerb>();
         services.AddVerb<ReportVerb>();
+        services.AddVerb<TrimVerb>();
         services.AddVerb<SubscribeVerb>();
         services.AddVerb<UnsubscribeVerb>();
         services.AddVerb<ReadVerb>();

@@ -148,6 +148,10 @@ internal sealed class NotificationFollower(
                 wanted.RemoveAll(one => one.Item.RoomId == roomId);
                 ended.AddRange(await inbox.RemoveOfRoomAsync(command, roomId, "", long.MaxValue));
                 break;
+            case RoomEvent.BodyOneofCase.Trimmed:
+                wanted.RemoveAll(one => one.Item.RoomId == roomId && one.Item.Seq < entry.Trimmed.FirstSeq);
+                ended.AddRange(await inbox.RemoveOfRoomAsync(command, roomId, "", entry.Trimmed.FirstSeq));
+                break;
             case RoomEvent.BodyOneofCase.Member when IsShutOut(entry.Member, facts.KindOf(roomId)):
                 wanted.RemoveAll(one => one.UserId == entry.Member.UserId && one.Item.RoomId == roomId);
                 ended.AddRange(await inbox.RemoveOfRoomAsync(command, roomId, entry.Member.UserId, entry.Seq));

@@ -30,6 +30,8 @@ internal sealed class MongoDatabase(MongoServer server) : IStoreDatabase
 
     IRequestRecords IStoreDatabase.OpenRequests() => new MongoRequestRecords(OpenCollections());
 
+    IRetention IStoreDatabase.OpenRetention() => throw new NotSupportedException("MongoDB keeps messages for ever");
+
     IRoomReads IStoreDatabase.OpenReads() => new MongoRoomReads(OpenCollections());
 
     public async Task DropAsync()

@@ -387,6 +387,17 @@ public abstract partial class InboxConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_room_keeps_no_longer_is_not_told_either()
+    {
+        await FollowAsync([_lobby.Said("ana", "a", "@bruno viejo")]);
+        await FollowAsync([_lobby.Said("ana", "b", "@bruno nuevo")]);
+        await FollowAsync([_lobby.Wrote("", new RoomEvent { Trimmed = new RoomTrimmed { FirstSeq = _lobby.LastSeq } })]);
+
+        Assert.Equal(["2 mention id-ana-b ANA · lobby: @bruno nuevo"], await InboxAsync("bruno"));
+        Assert.Equal(1u, (await ReadAsync("bruno")).Unread);
+    }
+
+    [Fact]
     public async Task What_a_message_said_before_it_was_edited_is_not_kept()
     {
         await FollowAsync([_lobby.Said("ana", "a", "@bruno secreto")]);

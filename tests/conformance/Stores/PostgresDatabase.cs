@@ -45,6 +45,13 @@ internal sealed class PostgresDatabase(PostgresServer server) : IStoreDatabase
         return new SqlRequestRecords(dialect);
     }
 
+    IRetention IStoreDatabase.OpenRetention()
+    {
+        var dialect = new PostgresMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlRetention(dialect);
+    }
+
     IRoomReads IStoreDatabase.OpenReads()
     {
         var dialect = new PostgresMessageDialect(Options);
@@ -104,3 +111,7 @@ public sealed class PostgresRequestTests(PostgresServer server) : RequestConform
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PostgresRoomReadTests(PostgresServer server) : RoomReadConformance(new PostgresDatabase(server));
+
+[Collection(PostgresGroup.Name)]
+[Trait(Needs.Trait, Needs.Postgres)]
+public sealed class PostgresRetentionTests(PostgresServer server) : RetentionConformance(new PostgresDatabase(server));

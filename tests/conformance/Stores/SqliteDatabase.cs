@@ -50,6 +50,13 @@ internal sealed class SqliteDatabase : IStoreDatabase
         return new SqlRequestRecords(dialect);
     }
 
+    IRetention IStoreDatabase.OpenRetention()
+    {
+        var dialect = new SqliteMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlRetention(dialect);
+    }
+
     IRoomReads IStoreDatabase.OpenReads()
     {
         var dialect = new SqliteMessageDialect(Options);
@@ -89,3 +96,5 @@ public sealed class SqliteRevocationTests() : RevocationConformance(new SqliteDa
 public sealed class SqliteRequestTests() : RequestConformance(new SqliteDatabase());
 
 public sealed class SqliteRoomReadTests() : RoomReadConformance(new SqliteDatabase());
+
+public sealed class SqliteRetentionTests() : RetentionConformance(new SqliteDatabase());

@@ -89,6 +89,10 @@ public interface IStoreDatabase
 
     /// <summary>The reads of rooms of a process of its own. Closed with the database.</summary>
     internal IRoomReads OpenReads();
+
+    /// <summary>The retention of a process of its own. Closed with the database.</summary>
+    internal IRetention OpenRetention();
+
     /// <summary>The audit log of a process of its own. Closed with the database.</summary>
     internal IAuditLog OpenAudit();
 

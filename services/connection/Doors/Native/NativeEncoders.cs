@@ -18,6 +18,7 @@ internal static class NativeEncoders
         NativeEncoder.Json<MessageDeletedEvent>(deleted => EntryJson.Begin("message_deleted"u8, deleted)),
         NativeEncoder.Json<ReactionEvent>(reaction => EntryJson.Begin("reaction"u8, reaction)),
         NativeEncoder.Json<PinnedEvent>(pinned => EntryJson.Begin("pinned"u8, pinned)),
+        NativeEncoder.Json<MessagesExpiredEvent>(Expired),
         NativeEncoder.Json<ThreadEvent>(Thread),
         NativeEncoder.Json<PinsEvent>(Pins),
         NativeEncoder.Json<ConnectedEvent>(Connected),
@@ -192,6 +193,14 @@ internal static class NativeEncoders
         return json;
     }
 
+    private static Utf8JsonWriter Expired(MessagesExpiredEvent expired)
+    {
+        var json = FrameJson.BeginData("messages_expired"u8, expired.RoomId, expired.Entry.Seq, expired.Epoch);
+        json.WriteNumber("first_seq"u8, expired.Entry.Trimmed.FirstSeq);
+        json.WriteNumber("seq"u8, expired.Entry.Seq);
+        return json;
+    }
+
     private static Utf8JsonWriter Left(LeftEvent left)
     {
         var json = FrameJson.BeginData("left"u8, left.RoomId, reference: left.Ref);
@@ -351,6 +360,11 @@ internal static class NativeEncoders
         json.WriteString("epoch"u8, room.Snapshot.Epoch);
         json.WriteNumber("seq"u8, shown.Seq);
         json.WriteBoolean("recovered"u8, room.Snapshot.Recovered);
+        if (room.Snapshot.FirstSeq > 1)
+        {
+            json.WriteNumber("first_seq"u8, room.Snapshot.FirstSeq);
+        }
+
         json.WriteNumber("members"u8, room.Snapshot.Members);
         json.WriteNumber("count"u8, room.Online);
         if (room.Snapshot.Mark is { } mark)

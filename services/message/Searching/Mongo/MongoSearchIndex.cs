@@ -131,6 +131,9 @@ internal sealed class MongoSearchIndex(MongoConnection connection) : ISearchInde
         }
     }, cancellationToken);
 
+    public Task ForgetAsync(string roomId, long beforeSeq, CancellationToken cancellationToken) => connection.TryAsync(
+        () => _documents.DeleteManyAsync(new BsonDocument { { Room, roomId }, { Seq, new BsonDocument("$lt", beforeSeq) } }, CancellationToken.None), cancellationToken);
+
     public Task ClearAsync(CancellationToken cancellationToken) => MongoConnection.TryForAsLongAsItTakesAsync(async () =>
     {
         await ClearAllAsync();

@@ -42,6 +42,8 @@ internal sealed class PostgresSearchIndex(ISqlDialect dialect) : SqlSearchIndex(
         returning room_id, seq
         """;
 
+    protected override IReadOnlyList<string> Forget { get; } = ["delete from search_documents where room_id = @room and seq < @seq"];
+
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     protected override string Select(bool hasTerms, string conditions) => $"""

@@ -78,7 +78,9 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
                 }
             }
 
-            await WriteAsync(command, new SearchChanges([.. mine.SelectMany(one => one.Added)], [.. mine.SelectMany(one => one.Edited)], [.. mine.SelectMany(one => one.Removed)]));
+            await WriteAsync(command, new SearchChanges(
+                [.. mine.SelectMany(one => one.Added)], [.. mine.SelectMany(one => one.Edited)], [.. mine.SelectMany(one => one.Removed)],
+                [.. mine.SelectMany(one => one.Trimmed)]));
             return outcomes;
         }), cancellationToken);
     }
@@ -98,6 +100,11 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
         if (changes.Edited.Count > 0)
         {
             await EditAsync(command, changes.Edited);
+        }
+
+        foreach (var (roomId, firstSeq) in changes.Trimmed)
+        {
+            await ForgetAsync(command, roomId, firstSeq);
         }
     }
 
@@ -158,6 +165,12 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
         }
     }, cancellationToken);
 
+    public Task ForgetAsync(string roomId, long beforeSeq, CancellationToken cancellationToken) => Dialect.TryAsync(() => Dialect.WriteAsync(async command =>
+    {
+        await ForgetAsync(command, roomId, beforeSeq);
+        return true;
+    }), cancellationToken);
+
     public Task ClearAsync(CancellationToken cancellationToken) => Dialect.TryForAsLongAsItTakesAsync(() => Dialect.WriteAsync(async command =>
     {
         await ExecuteAsync(command, "delete from search_marks");
@@ -186,6 +199,9 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
 
     /// <summary>Removes messages by room and seq.</summary>
     protected abstract Task RemoveAsync(DbCommand command, IReadOnlyList<(string RoomId, long Seq)> messages);
+
+    /// <summary>Statements that remove the messages of <c>@room</c> from before <c>@seq</c>.</summary>
+    protected abstract IReadOnlyList<string> Forget { get; }
 
     /// <summary>Replaces the words of messages that are there.</summary>
     protected abstract Task EditAsync(DbCommand command, IReadOnlyCollection<SearchEdit> edits);
@@ -246,5 +262,15 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
 
         command.Parameters.Clear();
         await AddedAsync(command, placed);
+    }
+
+    private async Task ForgetAsync(DbCommand command, string roomId, long beforeSeq)
+    {
+        foreach (var sql in Forget)
+        {
+            command.Parameters.Add(command.Parameter("room", roomId));
+            command.Parameters.Add(command.Parameter("seq", beforeSeq));
+            await ExecuteAsync(command, sql);
+        }
     }
 }

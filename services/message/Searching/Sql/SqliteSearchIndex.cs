@@ -33,6 +33,12 @@ internal sealed class SqliteSearchIndex(SqliteDialect dialect) : SqlSearchIndex(
         returning room_id, seq
         """;
 
+    protected override IReadOnlyList<string> Forget { get; } =
+    [
+        "delete from search_words where rowid in (select place from search_documents where room_id = @room and seq < @seq)",
+        "delete from search_documents where room_id = @room and seq < @seq",
+    ];
+
     public override ValueTask DisposeAsync() => Dialect.DisposeAsync();
 
     // The words are walked from the newest on, and no further than the page needs.

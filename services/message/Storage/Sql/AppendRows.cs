@@ -35,6 +35,7 @@ internal sealed class AppendRows
                         Removals += entry.Event.Member.Role.Length == 0 ? 1 : 0;
                         break;
                     case RoomEvent.BodyOneofCase.Room: Rooms++; break;
+                    case RoomEvent.BodyOneofCase.Trimmed: Trims++; break;
                     case RoomEvent.BodyOneofCase.RoomUpdated or RoomEvent.BodyOneofCase.RoomDeleted: RoomChanges++; break;
                 }
             }
@@ -46,6 +47,9 @@ internal sealed class AppendRows
 
     /// <summary>Entries that change or delete a room.</summary>
     public int RoomChanges { get; }
+
+    /// <summary>Entries after which messages are kept no longer.</summary>
+    public int Trims { get; }
 
     /// <summary>Entries that change a member.</summary>
     public int Members { get; }
@@ -164,7 +168,7 @@ internal sealed class AppendRows
         parameters.Add(Array(NpgsqlDbType.Bigint, nths));
     }
 
-    /// <summary>room_id, kind, created_at_ms, created_by, settings, community.</summary>
+    /// <summary>room_id, kind, created_at_ms, created_by, settings, community, retention_days.</summary>
     public void AddNewRooms(NpgsqlParameterCollection parameters)
     {
         var created = Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Room, Rooms);
@@ -174,6 +178,7 @@ internal sealed class AppendRows
         parameters.Add(Array(NpgsqlDbType.Text, Column(created, row => row.Entry.Event.UserId)));
         parameters.Add(Array(NpgsqlDbType.Bytea, Column(created, row => row.Entry.Event.Room.Settings?.ToByteArray())));
         parameters.Add(Array(NpgsqlDbType.Text, Column(created, row => row.Entry.Event.Room.Settings?.Community ?? "")));
+        parameters.Add(Array(NpgsqlDbType.Integer, Column(created, row => (int)(row.Entry.Event.Room.Settings?.RetentionDays ?? 0))));
     }
 
     /// <summary>room_id, kind, settings, community, deleted: a deleted room keeps what it was.</summary>
@@ -185,7 +190,16 @@ internal sealed class AppendRows
         parameters.Add(Array(NpgsqlDbType.Bytea, Column(changed, row => row.Entry.Event.RoomUpdated?.Settings.ToByteArray())));
         parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.RoomUpdated?.Settings.Kind)));
         parameters.Add(Array(NpgsqlDbType.Text, Column(changed, row => row.Entry.Event.RoomUpdated?.Settings.Community)));
+        parameters.Add(Array(NpgsqlDbType.Integer, Column(changed, row => (int)(row.Entry.Event.RoomUpdated?.Settings.RetentionDays ?? 0))));
         parameters.Add(Array(NpgsqlDbType.Boolean, Column(changed, row => row.Entry.Event.BodyCase == RoomEvent.BodyOneofCase.RoomDeleted)));
+    }
+
+    /// <summary>room_id, first_seq.</summary>
+    public void AddTrims(NpgsqlParameterCollection parameters)
+    {
+        var trims = Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Trimmed, Trims);
+        parameters.Add(Array(NpgsqlDbType.Text, Column(trims, row => row.RoomId)));
+        parameters.Add(Array(NpgsqlDbType.Bigint, Column(trims, row => row.Entry.Event.Trimmed.FirstSeq)));
     }
 
     /// <summary>room_id, user_id, username, role, banned, banned_until_ms, muted, muted_until_ms, invited_by.</summary>

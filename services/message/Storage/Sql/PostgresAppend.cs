@@ -37,22 +37,28 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
         """;
 
     private const string InsertRooms = """
-        insert into rooms (room_id, kind, members, created_at_ms, created_by, settings, community)
-        select room_id, kind, 0, created_at_ms, created_by, settings, community
-        from unnest($1, $2, $3, $4, $5, $6) as r(room_id, kind, created_at_ms, created_by, settings, community)
+        insert into rooms (room_id, kind, members, created_at_ms, created_by, settings, community, retention_days)
+        select room_id, kind, 0, created_at_ms, created_by, settings, community, retention_days
+        from unnest($1, $2, $3, $4, $5, $6, $7) as r(room_id, kind, created_at_ms, created_by, settings, community, retention_days)
         """;
 
     // A room that is changed several times in one flush: all of its settings are in the last entry that has some.
     private const string UpdateRooms = """
         with changes as (
-            select * from unnest($1, $2, $3, $4, $5) with ordinality as c(room_id, settings, kind, community, deleted, place)),
+            select * from unnest($1, $2, $3, $4, $5, $6) with ordinality as c(room_id, settings, kind, community, retention_days, deleted, place)),
         last as (
-            select distinct on (room_id) room_id, settings, kind, community from changes where not deleted order by room_id, place desc)
+            select distinct on (room_id) room_id, settings, kind, community, retention_days from changes where not deleted order by room_id, place desc)
         update rooms r set settings = coalesce(l.settings, r.settings), kind = coalesce(l.kind, r.kind), community = coalesce(l.community, r.community),
-            deleted = r.deleted or k.deleted
+            retention_days = coalesce(l.retention_days, r.retention_days), deleted = r.deleted or k.deleted
         from (select room_id, bool_or(deleted) as deleted from changes group by room_id) k
         left join last l on l.room_id = k.room_id
         where r.room_id = k.room_id
+        """;
+
+    private const string TrimRooms = """
+        update rooms r set first_seq = greatest(r.first_seq, t.first_seq)
+        from (select room_id, max(first_seq) as first_seq from unnest($1, $2) as u(room_id, first_seq) group by room_id) t
+        where r.room_id = t.room_id
         """;
 
     // A user's last change in the flush counts: a statement may not touch a row twice.
@@ -245,6 +251,11 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
         if (rows.RoomChanges > 0)
         {
             rows.AddRoomChanges(Add(batch, UpdateRooms));
+        }
+
+        if (rows.Trims > 0)
+        {
+            rows.AddTrims(Add(batch, TrimRooms));
         }
 
         if (rows.Members > 0)

@@ -17,7 +17,14 @@ internal static class Schema
 
     /// <summary>Applies what is missing, in one transaction, and returns the epoch.</summary>
     public static Task<string> UpdateAsync(IMessageDialect dialect) => Migrations.UpdateAsync(
-        dialect, (version, command) => version == MessageBackfill.Version ? MessageBackfill.RunAsync(dialect, command) : Task.CompletedTask, EpochAsync);
+        dialect,
+        (version, command) => version switch
+        {
+            MessageBackfill.Version => MessageBackfill.RunAsync(dialect, command),
+            RetentionBackfill.Version => RetentionBackfill.RunAsync(command),
+            _ => Task.CompletedTask,
+        },
+        EpochAsync);
 
     private static async Task<string> EpochAsync(DbCommand command)
     {

@@ -73,7 +73,8 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
         var found = new List<FoundMessage>();
         while (await reader.ReadAsync(CancellationToken.None))
         {
-            found.Add(new FoundMessage(reader.GetString(0), reader.GetMessage(1)));
+            var message = reader.GetMessage(1);
+            found.Add(new FoundMessage(reader.GetString(0), reader.GetBoolean(5) ? ErasedEntries.Expire(message) : message));
         }
 
         return (IReadOnlyList<FoundMessage>)found;
@@ -245,7 +246,7 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
         {
             view ??= new RoomView(
                 Seen(reader.GetString(0)),
-                new RoomHead(user.RoomId, reader.GetString(1), reader.GetInt32(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetString(5)),
+                new RoomHead(user.RoomId, reader.GetString(1), reader.GetInt32(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetString(5), FirstSeq: reader.GetInt64(16)),
                 new Membership(reader.GetString(6), reader.GetBoolean(7), reader.GetBoolean(8), reader.GetInt64(9), reader.GetInt64(10)),
                 [],
                 HasMore: false);

@@ -70,10 +70,13 @@ internal sealed class SqlReadMarks(ISqlDialect dialect) : IReadMarks
         return Convert.ToInt64(await command.ExecuteScalarAsync(CancellationToken.None), CultureInfo.InvariantCulture);
     }, cancellationToken);
 
+    // What is kept no longer is not unread.
     private static string Positions(string readers) => $"""
-        select k.room_id, k.user_id, coalesce({OwnSeq}, r.seq, 0) as seq
-        from {readers} k
-        left join read_marks r on r.room_id = k.room_id and r.user_id = k.user_id
+        select m.room_id, m.user_id, case when m.seq < x.first_seq - 1 then x.first_seq - 1 else m.seq end as seq
+        from (select k.room_id, k.user_id, coalesce({OwnSeq}, r.seq, 0) as seq
+              from {readers} k
+              left join read_marks r on r.room_id = k.room_id and r.user_id = k.user_id) m
+        join rooms x on x.room_id = m.room_id
         """;
 
     private async Task WriteAsync(DbCommand command, ReadMark[] marks, string condition)

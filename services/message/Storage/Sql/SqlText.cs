@@ -50,6 +50,7 @@ internal static class SqlText
         select c.created_seq as seq, c.updated_seq, true as changed, c.state as body, c.pinned_seq
         from message_changes c
         where c.room_id = @room and c.pinned_seq is not null and c.pinned_seq < @seq
+            and c.created_seq >= (select first_seq from rooms where room_id = @room)
         order by c.pinned_seq desc
         """, "seq, updated_seq, changed, pinned_seq", "p.pinned_seq desc");
 
@@ -58,13 +59,13 @@ internal static class SqlText
         select seq, updated_seq, changed, body from (
             select * from (
                 select l.seq, l.seq as updated_seq, false as changed, l.body from room_log l
-                where l.room_id = @room and l.kind = 20 and l.seq > @seq
+                where l.room_id = @room and l.kind = 20 and l.seq > @seq and l.seq >= (select first_seq from rooms where room_id = @room)
                     and not exists (select 1 from message_changes c where c.room_id = @room and c.created_seq = l.seq)
                 order by l.seq limit @count + 1) created
             union all
             select * from (
                 select created_seq, updated_seq, true, state from message_changes
-                where room_id = @room and updated_seq > @seq
+                where room_id = @room and updated_seq > @seq and created_seq >= (select first_seq from rooms where room_id = @room)
                 order by updated_seq limit @count + 1) changed_later) either
         order by updated_seq
         """, shown: "p.updated_seq");
@@ -75,7 +76,7 @@ internal static class SqlText
         select l.seq, coalesce(c.updated_seq, l.seq) as updated_seq, c.state is not null as changed, coalesce(c.state, l.body) as body
         from room_log l
         left join message_changes c on c.room_id = l.room_id and c.created_seq = l.seq
-        where l.room_id = @room and l.kind = 20
+        where l.room_id = @room and l.kind = 20 and l.seq >= (select first_seq from rooms where room_id = @room)
         """;
 
     private const string Replies = """
@@ -83,13 +84,14 @@ internal static class SqlText
         from thread_replies t
         join room_log l on l.room_id = t.room_id and l.seq = t.seq
         left join message_changes c on c.room_id = t.room_id and c.created_seq = t.seq
-        where t.room_id = @room and t.root_seq = @root
+        where t.room_id = @room and t.root_seq = @root and t.seq >= (select first_seq from rooms where room_id = @room)
         """;
 
     public static string CountPins(string rooms) => $"""
         select c.room_id, count(*)
         from {rooms} k
-        join message_changes c on c.room_id = k.room_id and c.pinned_seq is not null
+        join rooms r on r.room_id = k.room_id
+        join message_changes c on c.room_id = k.room_id and c.pinned_seq is not null and c.created_seq >= r.first_seq
         group by c.room_id
         """;
 
@@ -100,9 +102,10 @@ internal static class SqlText
         """;
 
     public static string FindMessages(string ids) => $"""
-        select l.room_id, l.seq, coalesce(c.updated_seq, l.seq), c.state is not null, coalesce(c.state, l.body)
+        select l.room_id, l.seq, coalesce(c.updated_seq, l.seq), c.state is not null, coalesce(c.state, l.body), l.seq < r.first_seq
         from {ids} k
         join message_ids i on i.message_id = k.message_id
+        join rooms r on r.room_id = i.room_id
         join room_log l on l.room_id = i.room_id and l.seq = i.seq
         left join message_changes c on c.room_id = l.room_id and c.created_seq = l.seq
         """;
@@ -156,7 +159,7 @@ internal static class SqlText
 
     private static string View(string order, string messages, string columns = "seq, updated_seq, changed", string shown = "p.seq") => $"""
         select e.value, r.kind, r.members, h.seq, h.messages, r.created_by, coalesce(b.role, ''), coalesce(b.banned, false),
-            coalesce(b.muted, false), coalesce(b.banned_until_ms, 0), coalesce(b.muted_until_ms, 0), p.total, p.seq, p.updated_seq, p.changed, p.body
+            coalesce(b.muted, false), coalesce(b.banned_until_ms, 0), coalesce(b.muted_until_ms, 0), p.total, p.seq, p.updated_seq, p.changed, p.body, r.first_seq
         from rooms r
         join ({Epoch}) e on 1 = 1
         join ({LastEntry}) h on 1 = 1

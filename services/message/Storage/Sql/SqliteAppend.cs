@@ -23,6 +23,7 @@ internal sealed class SqliteAppend : IDisposable
     private readonly SqliteStatement _id;
     private readonly SqliteStatement _room;
     private readonly SqliteStatement _roomChange;
+    private readonly SqliteStatement _trim;
     private readonly SqliteStatement _roomEnd;
     private readonly SqliteStatement _member;
     private readonly SqliteStatement _count;
@@ -60,9 +61,10 @@ internal sealed class SqliteAppend : IDisposable
                 """),
             _id = new(database, "insert or ignore into message_ids (message_id, room_id, seq) values (?, ?, ?)"),
             _room = new(database, """
-                insert into rooms (room_id, kind, members, created_at_ms, created_by, settings, community) values (?, ?, 0, ?, ?, ?, ?)
+                insert into rooms (room_id, kind, members, created_at_ms, created_by, settings, community, retention_days) values (?, ?, 0, ?, ?, ?, ?, ?)
                 """),
-            _roomChange = new(database, "update rooms set kind = ?, settings = ?, community = ? where room_id = ?"),
+            _roomChange = new(database, "update rooms set kind = ?, settings = ?, community = ?, retention_days = ? where room_id = ?"),
+            _trim = new(database, "update rooms set first_seq = max(first_seq, ?) where room_id = ?"),
             _roomEnd = new(database, "update rooms set deleted = true where room_id = ?"),
             _member = new(database, """
                 insert into members (room_id, user_id, username, role, banned, banned_until_ms, muted, muted_until_ms, invited_by) values (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -306,6 +308,7 @@ internal sealed class SqliteAppend : IDisposable
                 _room.Bind(4, entry.Event.UserId);
                 _room.Bind(5, Bytes(entry.Event.Room.Settings ?? new RoomSettings { Kind = entry.Event.Room.Kind }));
                 _room.Bind(6, entry.Event.Room.Settings?.Community ?? "");
+                _room.Bind(7, entry.Event.Room.Settings?.RetentionDays ?? 0);
                 _room.Run();
                 break;
             case RoomEvent.BodyOneofCase.RoomUpdated:
@@ -313,8 +316,14 @@ internal sealed class SqliteAppend : IDisposable
                 _roomChange.Bind(1, settings.Kind);
                 _roomChange.Bind(2, Bytes(settings));
                 _roomChange.Bind(3, settings.Community);
-                _roomChange.Bind(4, roomId);
+                _roomChange.Bind(4, settings.RetentionDays);
+                _roomChange.Bind(5, roomId);
                 _roomChange.Run();
+                break;
+            case RoomEvent.BodyOneofCase.Trimmed:
+                _trim.Bind(1, entry.Event.Trimmed.FirstSeq);
+                _trim.Bind(2, roomId);
+                _trim.Run();
                 break;
             case RoomEvent.BodyOneofCase.RoomDeleted:
                 _roomEnd.Bind(1, roomId);
