@@ -45,6 +45,64 @@ internal sealed class RabbitmqConfiguration
     public string? AdditionalConfig { get; set; }
 }
 
+/// <summary>mongodbcommunity.mongodb.com/v1, https://github.com/mongodb/mongodb-kubernetes.</summary>
+internal sealed class MongoDbCommunitySpec
+{
+    public int Members { get; set; }
+
+    public string Type { get; set; } = "";
+
+    public string Version { get; set; } = "";
+
+    public MongoDbSecurity Security { get; set; } = new();
+
+    public IList<MongoDbUser> Users { get; set; } = [];
+
+    public MongoDbStatefulSet? StatefulSet { get; set; }
+}
+
+internal sealed class MongoDbSecurity
+{
+    public MongoDbAuthentication Authentication { get; set; } = new();
+}
+
+internal sealed class MongoDbAuthentication
+{
+    public IList<string> Modes { get; set; } = [];
+}
+
+internal sealed class MongoDbUser
+{
+    public string Name { get; set; } = "";
+
+    public string Db { get; set; } = "";
+
+    public V1SecretKeySelector PasswordSecretRef { get; set; } = new();
+
+    public IList<MongoDbRole> Roles { get; set; } = [];
+
+    public string ScramCredentialsSecretName { get; set; } = "";
+
+    public string ConnectionStringSecretName { get; set; } = "";
+}
+
+internal sealed class MongoDbRole
+{
+    public string Name { get; set; } = "";
+
+    public string Db { get; set; } = "";
+}
+
+internal sealed class MongoDbStatefulSet
+{
+    public MongoDbStatefulSetSpec Spec { get; set; } = new();
+}
+
+internal sealed class MongoDbStatefulSetSpec
+{
+    public IList<V1PersistentVolumeClaim> VolumeClaimTemplates { get; set; } = [];
+}
+
 /// <summary>gateway.networking.k8s.io/v1.</summary>
 internal sealed class HttpRouteSpec
 {
@@ -197,6 +255,7 @@ internal static class CustomResources
     public static IDictionary<string, Type> Types { get; } = new Dictionary<string, Type>
     {
         ["rabbitmq.com/v1beta1/RabbitmqCluster"] = typeof(Named<RabbitmqClusterSpec>),
+        ["mongodbcommunity.mongodb.com/v1/MongoDBCommunity"] = typeof(Named<MongoDbCommunitySpec>),
         ["gateway.networking.k8s.io/v1/HTTPRoute"] = typeof(Named<HttpRouteSpec>),
         ["cert-manager.io/v1/Certificate"] = typeof(Named<CertificateSpec>),
         ["monitoring.coreos.com/v1/ServiceMonitor"] = typeof(Named<ServiceMonitorSpec>),

@@ -71,13 +71,27 @@ public sealed class NetworkPolicyTests
 
             Assert.All(
                 from web in pods where web.Name is "gateway" or "connection" or "verify" or "coturn"
-                from store in pods where store.Name is "postgresql"
-                select network.Allows(web, store, Postgres), Assert.False);
+                from store in pods where store.Name is "postgresql" or "mongodb"
+                from port in store.Ports.Values
+                select network.Allows(web, store, port), Assert.False);
             Assert.All(
                 from pod in pods where pod.Name is not ("gateway" or "coturn")
                 from port in pod.Ports.Values where !ScrapesAnywhere(rendered) || port is not (Http or BrokerMetrics)
                 select network.Allows(foreign, pod, port), Assert.False);
         }
+    }
+
+    [Fact]
+    public async Task With_MongoDB_rooms_and_presence_reach_it_and_only_notifications_reach_PostgreSQL()
+    {
+        var rendered = await Helm.RenderAsync("mongodb");
+        var network = NetworkOf(rendered);
+        var pods = Pods(rendered);
+        string[] Reaching(string store, int port) =>
+            [.. pods.Where(pod => pod.Name != store && network.Allows(pod, pods.Single(other => other.Name == store), port)).Select(pod => pod.Name).Order(StringComparer.Ordinal)];
+
+        Assert.Equal(["message", "presence"], Reaching("mongodb", 27017));
+        Assert.Equal(["notification"], Reaching("postgresql", Postgres));
     }
 
     [Fact]

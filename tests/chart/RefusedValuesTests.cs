@@ -42,6 +42,7 @@ public sealed class RefusedValuesTests
     [Theory]
     [InlineData("rabbitmq.mode=external", "rabbitmq.external.existingSecret")]
     [InlineData("postgresql.mode=external", "postgresql.external.existingSecret")]
+    [InlineData("store.kind=mongodb,mongodb.mode=external", "mongodb.external.existingSecret")]
     [InlineData("gateway.tls.enabled=true", "gateway.tls.dnsNames")]
     [InlineData("gateway.tls.enabled=true,gateway.tls.dnsNames={a}", "certManager.issuerRef")]
     [InlineData("httpRoute.enabled=true", "httpRoute.parentRefs")]

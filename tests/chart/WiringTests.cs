@@ -80,7 +80,11 @@ public sealed partial class WiringTests
             var made = rendered.OfKind("Job").SelectMany(job => job.Containers).SelectMany(container => container["args"]!.AsArray())
                 .Select(argument => argument!.ToString()).ToArray();
             var references = rendered.Workloads.SelectMany(workload => workload.Containers).SelectMany(container => container["env"] as JsonArray ?? [])
-                .Select(variable => variable!["valueFrom"]?["secretKeyRef"]).OfType<JsonNode>().Select(key => (Name: key["name"]!.ToString(), Key: key["key"]!.ToString())).ToArray();
+                .Select(variable => variable!["valueFrom"]?["secretKeyRef"]).OfType<JsonNode>().Select(key => (Name: key["name"]!.ToString(), Key: key["key"]!.ToString()))
+                .Concat(rendered.Workloads.SelectMany(workload => workload.PodSpec!["volumes"] as JsonArray ?? []).Select(volume => volume!["secret"]).Where(secret => secret?["items"] is not null)
+                    .SelectMany(secret => secret!["items"]!.AsArray().Select(item => (Name: secret["secretName"]!.ToString(), Key: item!["key"]!.ToString()))))
+                .Concat(rendered.OfKind("MongoDBCommunity").SelectMany(cluster => cluster.At("spec.users")!.AsArray()).Select(user => (Name: user!["passwordSecretRef"]!["name"]!.ToString(), Key: user["passwordSecretRef"]!["key"]!.ToString())))
+                .ToArray();
             var generated = references.Where(reference => reference.Name.EndsWith("-generated", StringComparison.Ordinal)).ToArray();
 
             Assert.Equal(
@@ -88,6 +92,17 @@ public sealed partial class WiringTests
                 generated.Select(reference => reference.Key).Distinct(StringComparer.Ordinal).Where(key => key != "internal-secret-next").Order(StringComparer.Ordinal));
             Assert.All(generated, reference => Assert.Equal(made[0], reference.Name));
             Assert.Empty(rendered.OfKind("Secret")); // None is made in a template: it would change with each rendering.
+        }
+    }
+
+    [Fact]
+    public async Task The_kind_of_the_store_is_one_that_there_is()
+    {
+        var kinds = (await File.ReadAllTextAsync(Path.Combine(Repository.Root, "services/shared/sql/StoreOptions.cs"))).Split("enum StoreKind")[1];
+        foreach (var rendered in await Helm.RenderAllAsync())
+        {
+            Assert.All(ServiceKeys.Services.Where(ServiceKeys.HasStore), service => Assert.Contains($"    {VariablesOf(rendered, service)["Store__Kind"]},\n", kinds, StringComparison.Ordinal));
+            Assert.Equal("Postgres", VariablesOf(rendered, "notification")["Store__Kind"]); // It has no adapter for MongoDB.
         }
     }
 

@@ -8,7 +8,7 @@ const CUSTOM = {
   'cert-manager.io': '@kubernetes-models/cert-manager',
   'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
 };
-const WITHOUT_MODEL = new Set(['RabbitmqCluster']); // The strict types of CustomResources.cs are all there is for them.
+const WITHOUT_MODEL = new Set(['RabbitmqCluster', 'MongoDBCommunity']); // The strict types of CustomResources.cs are all there is for them.
 
 function modelOf({ apiVersion, kind }) {
   const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];

@@ -28,7 +28,13 @@
 {{- if not .Values.internal.existingSecret }}{{ .Values.internal.key }}=32{{ "\n" }}{{ end }}
 {{- if and (include "tertulia.has-token-secret" .) (not .Values.auth.existingSecret) }}{{ .Values.auth.key }}=32{{ "\n" }}{{ end }}
 {{- if and (eq .Values.rabbitmq.mode "embedded") (not .Values.rabbitmq.embedded.existingSecret) }}{{ .Values.rabbitmq.embedded.key }}=24{{ "\n" }}{{ end }}
-{{- if and (eq (include "tertulia.store-mode" .) "postgresql-embedded") (not .Values.postgresql.embedded.existingSecret) }}{{ .Values.postgresql.embedded.key }}=24{{ "\n" }}{{ end }}
+{{- if and (eq .Values.postgresql.mode "embedded") (not .Values.postgresql.embedded.existingSecret) }}{{ .Values.postgresql.embedded.key }}=24{{ "\n" }}{{ end }}
+{{- with .Values.mongodb }}
+{{- if and (eq (include "tertulia.store-mode" $) "mongodb-embedded") (not .embedded.existingSecret) }}
+{{- range list .embedded.key .embedded.rootKey .embedded.setKey }}{{ . }}=32{{ "\n" }}{{ end }}
+{{- else if and (eq (include "tertulia.store-mode" $) "mongodb-operator") (not .operator.existingSecret) }}{{ .operator.key }}=32{{ "\n" }}
+{{- end }}
+{{- end }}
 {{- if and .Values.coturn.enabled (not .Values.coturn.existingSecret) }}{{ .Values.coturn.key }}=24{{ "\n" }}{{ end }}
 {{- end }}
 
@@ -78,12 +84,31 @@ Bus__RabbitMq__Uri: {name: {{ required "rabbitmq.mode is external: rabbitmq.exte
 {{- end }}
 {{- end }}
 
+{{/* Of rooms, messages and presence. */}}
 {{- define "tertulia.store-settings" -}}
-{{- if eq (include "tertulia.store-mode" .) "postgresql-embedded" }}
+{{- if eq .Values.store.kind "mongodb" }}
+{{- $name := include "tertulia.mongodb-name" . }}
+Store__Kind: MongoDb
+{{- if eq .Values.mongodb.mode "embedded" }}
+MONGODB_PASSWORD: {{ include "tertulia.secret" (list . .Values.mongodb.embedded.existingSecret .Values.mongodb.embedded.key) }}
+Store__ConnectionString: mongodb://tertulia:$(MONGODB_PASSWORD)@{{ $name }}-0.{{ $name }}:27017/tertulia?replicaSet=rs0&authSource=tertulia
+{{- else if eq .Values.mongodb.mode "operator" }}
+Store__ConnectionString: {name: {{ $name }}-connection, key: connectionString.standard}
+{{- else }}
+Store__ConnectionString: {name: {{ required "mongodb.mode is external: mongodb.external.existingSecret is needed" .Values.mongodb.external.existingSecret }}, key: {{ .Values.mongodb.external.key }}}
+{{- end }}
+{{- else }}
+{{ include "tertulia.sql-settings" . }}
+{{- end }}
+{{- end }}
+
+{{/* Of notifications, which are on PostgreSQL whatever the store is. */}}
+{{- define "tertulia.sql-settings" -}}
+{{- if eq .Values.postgresql.mode "embedded" }}
 POSTGRESQL_PASSWORD: {{ include "tertulia.secret" (list . .Values.postgresql.embedded.existingSecret .Values.postgresql.embedded.key) }}
 Store__Kind: Postgres
 Store__ConnectionString: Host={{ include "tertulia.fullname" . }}-postgresql;Database=tertulia;Username=tertulia;Password=$(POSTGRESQL_PASSWORD)
-{{- else if eq (include "tertulia.store-mode" .) "postgresql-external" }}
+{{- else }}
 Store__Kind: Postgres
 Store__ConnectionString: {name: {{ required "postgresql.mode is external: postgresql.external.existingSecret is needed" .Values.postgresql.external.existingSecret }}, key: {{ .Values.postgresql.external.key }}}
 {{- end }}
@@ -119,7 +144,7 @@ dns:///{{ include "tertulia.fullname" (index . 0) }}-{{ index . 1 }}:{{ include 
 {{/* Changes when a secret that is there already is changed; nothing where the cluster cannot be asked (helm template). */}}
 {{- define "tertulia.secrets-checksum" -}}
 {{- $sum := "" }}
-{{- range $name := list .Values.internal.existingSecret .Values.auth.existingSecret .Values.rabbitmq.external.existingSecret .Values.postgresql.external.existingSecret }}
+{{- range $name := list .Values.internal.existingSecret .Values.auth.existingSecret .Values.rabbitmq.external.existingSecret .Values.postgresql.external.existingSecret .Values.mongodb.external.existingSecret }}
   {{- if $name }}
     {{- $secret := lookup "v1" "Secret" $.Release.Namespace $name | default dict }}
     {{- $sum = printf "%s%s" $sum (get $secret "data" | toJson) }}
