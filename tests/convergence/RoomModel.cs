@@ -71,9 +71,28 @@ internal sealed class ModelMessage
         from.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : 0;
 }
 
-/// <summary>What a client holds of one room, made of nothing but the frames it was sent. Not thread-safe.</summary>
-internal sealed class RoomModel
+/// <summary>A user's place in a room as a client holds it.</summary>
+/// <param name="Role">Empty for who is no member.</param>
+/// <param name="IsMuted">May not speak.</param>
+/// <param name="Seq">All up to this seq is in it.</param>
+internal readonly record struct ModelPlace(string Role, bool IsMuted, long Seq)
 {
+    /// <summary>The <c>data</c> of a <c>member</c> frame, or an item of a list.</summary>
+    public static ModelPlace Of(JsonElement item, long seq) => new(
+        ModelMessage.Text(item, "role"), item.TryGetProperty("muted", out var muted) && muted.ValueKind == JsonValueKind.True, seq);
+
+    public override string ToString() => $"{Role}{(IsMuted ? " muted" : "")}";
+}
+
+/// <summary>What a client holds of one room, made of nothing but the frames it was sent. Not thread-safe.</summary>
+/// <param name="userId">Whose client.</param>
+internal sealed class RoomModel(string userId)
+{
+    private readonly Dictionary<string, ModelPlace> _places = new(StringComparer.Ordinal);
+    private string _settings = "";
+    private long _members;
+    private long _membersSeq;
+
     private readonly SortedDictionary<long, ModelMessage> _bySeq = [];
     private readonly Dictionary<string, ModelMessage> _byId = new(StringComparer.Ordinal);
 
@@ -91,6 +110,18 @@ internal sealed class RoomModel
     /// <summary>The oldest message that it holds; 0 when none.</summary>
     public long FirstSeq => _bySeq.Count == 0 ? 0 : _bySeq.Keys.First();
 
+    /// <summary>The client is in the room.</summary>
+    public bool IsIn { get; set; }
+
+    /// <summary>It holds the list of members.</summary>
+    public bool HasMembers { get; private set; }
+
+    /// <summary>The user's own place.</summary>
+    public ModelPlace Own { get; private set; }
+
+    /// <summary>Up to where the user has read, and how much is unread.</summary>
+    public (long ReadSeq, long Unread) Mark { get; private set; }
+
     /// <summary>A <c>joined</c> frame. A resume is taken over what is held; anything else is a new beginning.</summary>
     public void Greet(Frame joined)
     {
@@ -100,11 +131,21 @@ internal sealed class RoomModel
         }
 
         Epoch = joined.Epoch;
+        IsIn = true;
         foreach (var item in joined.Items("history"))
         {
             Put(ModelMessage.Of(item));
         }
 
+        foreach (var item in joined.Items("member_changes"))
+        {
+            Change(item, ModelMessage.Number(item, "seq"));
+        }
+
+        _settings = Settings(joined.Data.GetProperty("settings"));
+        Own = ModelPlace.Of(joined.Data.GetProperty("me"), joined.Seq);
+        (_members, _membersSeq) = (joined.Number("members"), joined.Seq);
+        Mark = (joined.Number("read_seq"), joined.Number("unread"));
         Seq = Math.Max(Seq, joined.Seq);
         IsWhole |= !joined.Flag("recovered") && joined.Items("history").Count == 0;
     }
@@ -124,20 +165,55 @@ internal sealed class RoomModel
         IsWhole |= !history.Flag("has_more");
     }
 
+    /// <summary>All members, as one page.</summary>
+    public void List(Frame members)
+    {
+        var seq = members.Number("seq");
+        foreach (var userId in _places.Where(place => place.Value.Seq <= seq).Select(place => place.Key).ToArray())
+        {
+            _places.Remove(userId); // What is newer than the page stays.
+        }
+
+        foreach (var item in members.Items("items"))
+        {
+            _places.TryAdd(ModelMessage.Text(item, "user_id"), ModelPlace.Of(item, seq));
+        }
+
+        HasMembers = true;
+    }
+
     /// <summary>What was left out cannot be told from what is held: it is loaded anew.</summary>
     public void Clear()
     {
         _bySeq.Clear();
         _byId.Clear();
-        (Epoch, Seq, IsWhole) = ("", 0, false);
+        _places.Clear();
+        (Epoch, Seq, IsWhole, HasMembers) = ("", 0, false, false);
     }
 
-    /// <summary>A live entry.</summary>
-    /// <returns>False when the frame is of another kind.</returns>
+    /// <summary>A live entry, or one of a resume.</summary>
+    /// <returns>False when the frame is of another kind. An answer is one: everybody in the room is told its entry, too.</returns>
     public bool Apply(Frame frame)
     {
+        if (frame.Ref.Length > 0)
+        {
+            return false;
+        }
+
         switch (frame.Type)
         {
+            case "left":
+                IsIn = false;
+                return false;
+            case "unread":
+                Mark = (frame.Number("read_seq"), frame.Number("unread"));
+                return false;
+            case "member":
+                Change(frame.Data, frame.Seq);
+                break;
+            case "room_updated":
+                _settings = Settings(frame.Data);
+                break;
             case "message":
                 Put(ModelMessage.Of(frame.Data));
                 if (Find(frame.Text("thread_root")) is { } root && frame.Number("thread_replies") > 0)
@@ -181,8 +257,39 @@ internal sealed class RoomModel
             text.AppendLine(message.ToString());
         }
 
+        text.AppendLine(_settings).AppendLine(CultureInfo.InvariantCulture, $"{_members} members");
+        foreach (var (member, place) in _places.Where(place => place.Value.Role.Length > 0).OrderBy(place => place.Key, StringComparer.Ordinal))
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"{member} is {place}");
+        }
+
         return text.ToString();
     }
+
+    /// <summary>How the list of members has a user.</summary>
+    public string PlaceOf(string member) => _places.TryGetValue(member, out var place) ? place.ToString() : "";
+
+    private void Change(JsonElement member, long seq)
+    {
+        var (changed, place) = (ModelMessage.Text(member, "user_id"), ModelPlace.Of(member, seq));
+        if (!_places.TryGetValue(changed, out var known) || known.Seq <= seq)
+        {
+            _places[changed] = place;
+        }
+
+        if (changed == userId && Own.Seq <= seq)
+        {
+            Own = place;
+        }
+
+        if (_membersSeq <= seq)
+        {
+            (_members, _membersSeq) = (ModelMessage.Number(member, "members"), seq);
+        }
+    }
+
+    private static string Settings(JsonElement from) => string.Join(' ', ((string[])["kind", "name", "topic", "community", "archived", "retention_days"]).Select(
+        name => from.TryGetProperty(name, out var value) ? $"{name}={value.GetRawText()}" : ""));
 
     private ModelMessage? Find(string id) => _byId.GetValueOrDefault(id);
 

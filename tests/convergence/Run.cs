@@ -13,25 +13,20 @@ internal static class Run
         // Ids of this run alone: a cluster serves many.
         var name = string.Create(CultureInfo.InvariantCulture, $"s{script.Seed}-{Interlocked.Increment(ref _runs)}");
         string[] rooms = [.. Enumerable.Range(0, script.Rooms).Select(room => $"{name}-room-{room}")];
-        var participants = Enumerable.Range(0, script.Users)
-            .Select(user => new Participant(cluster, $"{name}-user-{user}", rooms, script.Seed + user)).ToArray();
+        string[] users = [.. Enumerable.Range(0, script.Users).Select(user => $"{name}-user-{user}")];
+        var participants = Enumerable.Range(0, script.Devices)
+            .Select(device => new Participant(cluster, users[device % users.Length], users, rooms, script.Seed + device)).ToArray();
         try
         {
-            await Task.WhenAll(participants.Select((participant, user) => ActAsync(participant, script.Steps.Where(step => step.User == user))));
-            await using var newcomer = new Participant(cluster, $"{name}-newcomer", rooms, script.Seed);
+            await participants[0].ComeAsync(); // Who comes first owns the rooms.
+            await Task.WhenAll(participants.Select((participant, device) => ActAsync(participant, script.Steps.Where(step => step.Device == device))));
+            await Task.WhenAll(rooms.Select(participants[0].OpenAsync));
+            await Task.WhenAll(participants.Select(participant => participant.ComeAsync()));
+            await using var newcomer = new Participant(cluster, $"{name}-newcomer", users, rooms, script.Seed);
             var differences = new List<string>();
             foreach (var room in rooms)
             {
-                var last = await newcomer.SayAsync(room, "the end");
-                await Task.WhenAll(participants.Append(newcomer).Select(participant => participant.SeesAsync(room, last)));
-                var expected = await newcomer.DescribeAsync(room);
-                foreach (var participant in participants)
-                {
-                    if (await participant.DescribeAsync(room) is var held && held != expected)
-                    {
-                        differences.Add($"{participant.UserId} in {room} holds\n{Difference(held, expected)}");
-                    }
-                }
+                differences.AddRange(await CompareAsync(room, participants, newcomer));
             }
 
             return differences;
@@ -69,6 +64,31 @@ internal static class Run
         }
 
         return script;
+    }
+
+    private static async Task<IReadOnlyList<string>> CompareAsync(string room, Participant[] participants, Participant newcomer)
+    {
+        var (last, seq) = await newcomer.SayAsync(room, "the end");
+        await Task.WhenAll(participants.Append(newcomer).Select(participant => participant.SeesAsync(room, last)));
+        await Task.WhenAll(participants.DistinctBy(participant => participant.UserId).Select(participant => participant.ReadAsync(room, seq)));
+        await Task.WhenAll(participants.Select(participant => participant.KnowsReadAsync(room, seq)));
+        var expected = await newcomer.DescribeAsync(room);
+        var differences = new List<string>();
+        foreach (var participant in participants)
+        {
+            if (await participant.DescribeAsync(room) is var held && held != expected)
+            {
+                differences.Add($"{participant.UserId} in {room} holds\n{Difference(held, expected)}");
+            }
+
+            var (own, listed) = (participant.PlacesOf(room, participant.UserId).Own, newcomer.PlacesOf(room, participant.UserId).Listed);
+            if (own != listed)
+            {
+                differences.Add($"{participant.UserId} in {room} is {listed} and takes itself for {own}");
+            }
+        }
+
+        return differences;
     }
 
     private static async Task ActAsync(Participant participant, IEnumerable<Step> steps)

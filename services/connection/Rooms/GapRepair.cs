@@ -10,7 +10,7 @@ namespace Tertulia.Connections.Rooms;
 /// <remarks>While the store is away it is tried again and again. What cannot be read for another reason is tried alone a few times, then the members are
 /// told of a gap and the room goes on.</remarks>
 internal sealed partial class GapRepair(
-    MessageService.MessageServiceClient messages, PendingAcks pending, TimeProvider time, ILogger<GapRepair> logger) : IHostedService, IDisposable
+    MessageService.MessageServiceClient messages, PendingAcks pending, RoomReview review, TimeProvider time, ILogger<GapRepair> logger) : IHostedService, IDisposable
 {
     /// <summary>Time for which a hole is left to close by itself: entries overtake each other while a partition changes its owner.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(200);
@@ -98,6 +98,7 @@ internal sealed partial class GapRepair(
                     var end = ++unreadable >= MaxUnreadable ? to : from;
                     LogUnreadable(room.RoomId, from, end);
                     room.OnUnreadable(end);
+                    ReviewAfterLoss(room);
                     tries = 0;
                     continue;
             }
@@ -123,7 +124,9 @@ internal sealed partial class GapRepair(
             LogRepaired(room.RoomId, entries.Events.Count, from, to);
             using var batch = DeliveryBatch.Begin();
             Acknowledge(entries);
-            return room.OnRepaired(entries, reply.CoveredToSeq) ? Outcome.Read : Outcome.Later;
+            var isNew = room.OnRepaired(entries, reply.CoveredToSeq);
+            ReviewAfterLoss(room);
+            return isNew ? Outcome.Read : Outcome.Later;
         }
         catch (RpcException) when (cancellationToken.IsCancellationRequested)
         {
@@ -142,6 +145,15 @@ internal sealed partial class GapRepair(
         finally
         {
             _calls.Release();
+        }
+    }
+
+    // What is lost may have said that somebody is out.
+    private void ReviewAfterLoss(RoomBinding room)
+    {
+        if (room.TakeLoss())
+        {
+            review.Review(room);
         }
     }
 

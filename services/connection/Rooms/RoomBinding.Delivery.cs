@@ -8,6 +8,7 @@ namespace Tertulia.Connections.Rooms;
 internal sealed partial class RoomBinding
 {
     private string _formerEpoch = ""; // Until the present one began.
+    private bool _hasLost; // Entries that nobody here was told.
     private long _epochOwner; // The highest owner epoch under which the present epoch was told.
 
     /// <summary>False until the first answer to a join: what comes before it is in the snapshot.</summary>
@@ -152,10 +153,22 @@ internal sealed partial class RoomBinding
         }
     }
 
+    /// <returns>True when entries were given up since the last call.</returns>
+    public bool TakeLoss()
+    {
+        lock (Gate)
+        {
+            var hasLost = _hasLost;
+            _hasLost = false;
+            return hasLost;
+        }
+    }
+
     private void Skip(long to)
     {
         if (to > _order.Last)
         {
+            _hasLost = true;
             TellGone(_order.Last + 1, to);
             _order.SkipTo(to);
             AnswerUpTo(to);

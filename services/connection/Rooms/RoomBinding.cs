@@ -142,6 +142,15 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, RoomE
         }
     }
 
+    /// <summary>Its local members at this moment.</summary>
+    public RoomMember[] Members()
+    {
+        lock (Gate)
+        {
+            return _members.Span.ToArray();
+        }
+    }
+
     /// <summary>The sessions of its local members.</summary>
     public List<Session> Sessions()
     {

@@ -6,7 +6,7 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Rooms;
 
-/// <summary>After <c>auth_refresh</c>: takes the session out of each room that its new token would not let it enter, and tells it with <c>error</c> and <c>left</c>.</summary>
+/// <summary>Whether those who are in a room may stay. After <c>auth_refresh</c>: takes the session out of each room that its new token would not let it enter, and tells it with <c>error</c> and <c>left</c>.</summary>
 /// <remarks>What the token grants is decided here, by the rule of the message service; where the room's own rules decide, the message service is asked.</remarks>
 internal sealed class RoomReview(JoinFlow joins, SubmitBatcher batcher)
 {
@@ -46,13 +46,25 @@ internal sealed class RoomReview(JoinFlow joins, SubmitBatcher batcher)
         }
     }
 
-    private async Task AskAsync(RoomMember member, Caller now, Task earlier)
+    /// <summary>Entries of the room cannot be read, and may have said that somebody is out: the message service is asked for each member.</summary>
+    public void Review(RoomBinding room)
+    {
+        foreach (var member in room.Members())
+        {
+            if (member.Session.Caller is { } caller)
+            {
+                member.Session.Calls.Start(() => AskAsync(member, caller, Task.CompletedTask, stays: true));
+            }
+        }
+    }
+
+    private async Task AskAsync(RoomMember member, Caller now, Task earlier, bool stays = false)
     {
         await earlier;
         var session = member.Session;
         var roomId = member.Room.RoomId;
         var join = new PendingJoin();
-        if (!batcher.TrySubmit(new Command { RoomId = roomId, Actor = now.ToActor(roomId), Join = new JoinRoom() }, join))
+        if (!batcher.TrySubmit(new Command { RoomId = roomId, Actor = now.ToActor(roomId), Join = new JoinRoom { Stays = stays } }, join))
         {
             PutOut(member, new Refusal { Code = ErrorCode.Overloaded }); // It may come back: until it is known that it may stay, it does not.
             return;
@@ -60,9 +72,17 @@ internal sealed class RoomReview(JoinFlow joins, SubmitBatcher batcher)
 
         try
         {
-            if ((await join.Outcome.WaitAsync(session.Ended)).Refused is { } refusal)
+            var outcome = await join.Outcome.WaitAsync(session.Ended);
+            if (outcome.Refused is { } refusal)
             {
                 PutOut(member, refusal);
+            }
+            else if (outcome.Joined is { } joined)
+            {
+                lock (member.Room.Gate)
+                {
+                    member.Place = new Place(joined.Seq, joined.Role, joined.Muted, joined.MutedUntilMs);
+                }
             }
         }
         catch (OperationCanceledException) when (session.Ended.IsCancellationRequested)

@@ -45,6 +45,12 @@ internal sealed class JoinVerb(IOptions<RoomOptions> options, IOptions<LimitOpti
             flush.RepublishKnown(submitted, MemberKey(submitted));
         }
 
+        if (submitted.Command.Join.Stays)
+        {
+            Stay(submitted, flush);
+            return;
+        }
+
         var isInvited = room.Exists && member.Membership.InvitedBy.Length > 0 && actor.Grant is null or { Read: true };
         var refusal = room.Exists ? MayEnter(submitted, isInvited) : MayCreate(submitted, flush);
         if (refusal is not null)
@@ -68,6 +74,32 @@ internal sealed class JoinVerb(IOptions<RoomOptions> options, IOptions<LimitOpti
             flush.Append(submitted, MemberKey(submitted), MemberChange.Apply(room, member, now, action, actor.Username));
         }
 
+        Admit(submitted, flush);
+    }
+
+    // By the token alone, or as a member; who is neither would have to become one.
+    private static void Stay(in Submitted submitted, Flush flush)
+    {
+        var (room, membership) = (submitted.Room, submitted.Member!.Membership);
+        var code = !room.Exists ? ErrorCode.RoomNotFound : RoomPermissions.Check(submitted, RoomAction.Enter);
+        if (code == ErrorCode.Unspecified && !membership.IsMember && RoomPermissions.Check(submitted, RoomAction.Read) is var read)
+        {
+            code = read;
+        }
+
+        if (code == ErrorCode.Unspecified)
+        {
+            Admit(submitted, flush);
+        }
+        else
+        {
+            flush.Refuse(submitted, code);
+        }
+    }
+
+    private static void Admit(in Submitted submitted, Flush flush)
+    {
+        var (room, member) = (submitted.Room, submitted.Member!);
         flush.Subscribe(submitted);
         flush.Reply(submitted, new CommandReply
         {

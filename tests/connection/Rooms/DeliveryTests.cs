@@ -93,6 +93,45 @@ public sealed class DeliveryTests : IAsyncLifetime
         Assert.Equal(["m9"], await ana.MessagesAsync(1));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_may_have_been_put_out_by_what_cannot_be_read_is_asked_for(bool isEmpty)
+    {
+        _node.Calls.On<GetEventsRequest, GetEventsReply>("GetEvents", Task<GetEventsReply> (_) => isEmpty
+            ? Task.FromResult(new GetEventsReply { LastSeq = 7, Events = TestNode.Entries("lobby", TestNode.Message(7)) })
+            : throw new Grpc.Core.RpcException(new Grpc.Core.Status(Grpc.Core.StatusCode.Internal, "the entry is broken")));
+        var ana = await _node.JoinedAsync("ana", "lobby", seq: 5);
+        var bruno = await _node.JoinedAsync("bruno", "lobby", seq: 5);
+
+        await _node.TellEventsAsync("lobby", TestNode.Message(7));
+        await _node.SettledAsync();
+        var gap = bruno.NextAsync("gap", "what is missing");
+        await AdvanceUntilAsync(() => gap.IsCompleted, "what is missing");
+        Assert.Equal(6, (await gap).Number("to_seq"));
+        for (var asked = 0; asked < 2; asked++)
+        {
+            var join = await _node.CommandAsync(Command.BodyOneofCase.Join);
+            Assert.True(join.Join.Stays);
+            if (join.Actor.UserId == "ana")
+            {
+                await _node.AdmitAsync(join, seq: 7);
+            }
+            else
+            {
+                await _node.ReplyAsync(join, reply => reply.Refused = new Refusal { Code = ErrorCode.Banned });
+            }
+        }
+
+        Assert.Equal(["m7"], await bruno.MessagesAsync(1));
+        Assert.Equal(40304, (await bruno.NextAsync("error", "why")).Code);
+        await bruno.NextAsync("left", "the end");
+        await _node.TellEventsAsync("lobby", TestNode.Message(8));
+        await ana.NextAsync("gap", "what is missing");
+        Assert.Equal(["m7", "m8"], await ana.MessagesAsync(2));
+        await bruno.HasNothingMoreAsync();
+    }
+
     [Fact]
     public async Task A_sender_hears_of_its_message_before_everybody_sees_it()
     {

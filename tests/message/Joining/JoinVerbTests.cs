@@ -61,6 +61,29 @@ public sealed class JoinVerbTests
     }
 
     [Fact]
+    public void Whether_somebody_may_stay_is_answered_and_makes_nobody_a_member()
+    {
+        var room = Deciding.Room();
+        Decide(Stays(Commands.Join("lobby", "ana")).By(room, role: "moderator"));
+        Decide(Stays(Commands.Join("lobby", "bruno")).By(room, role: ""));
+        Decide(Stays(Commands.Join("lobby", "carla", Reader)).By(room, role: ""));
+        Decide(Stays(Commands.Join("lobby", "dora")).By(room, banned: true));
+        Decide(Stays(Commands.Join("nowhere", "eva")).By(Deciding.Nowhere(), role: ""));
+
+        Assert.Equal("moderator", _flush.Replies[0].Reply.Joined.Role);
+        Assert.Equal(ErrorCode.NotMember, _flush.Replies[1].Reply.Refused.Code);
+        Assert.NotNull(_flush.Replies[2].Reply.Joined);
+        Assert.Equal([ErrorCode.Banned, ErrorCode.RoomNotFound], _flush.Replies.Skip(3).Select(reply => reply.Reply.Refused.Code));
+        Assert.Empty(Entries);
+
+        static Command Stays(Command join)
+        {
+            join.Join.Stays = true;
+            return join;
+        }
+    }
+
+    [Fact]
     public void A_member_enters_again_and_nothing_is_written()
     {
         Decide(Commands.Join("lobby", "ana").By(Deciding.Room(), role: "moderator"));
