@@ -18,7 +18,12 @@ internal static class SlowMode
             return 0;
         }
 
-        return (uint)Math.Max(0, sentMs + (room.Settings.SlowModeSeconds * 1_000L) - nowMs);
+        if (sentMs > nowMs)
+        {
+            room.LastSent[submitted.Command.Actor.UserId] = sentMs = nowMs; // The clock was set back: nobody waits for longer than slow mode says.
+        }
+
+        return (uint)Math.Clamp(sentMs + (room.Settings.SlowModeSeconds * 1_000L) - nowMs, 0, uint.MaxValue);
     }
 
     /// <summary>The actor has written.</summary>

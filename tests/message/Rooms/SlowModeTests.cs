@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using Tertulia.Contracts;
+using Tertulia.Messages.Permissions;
 
 namespace Tertulia.Messages.Tests.Rooms;
 
@@ -42,6 +43,24 @@ public sealed class SlowModeTests : IAsyncLifetime
         await _node.SubmitAsync(Commands.Send("lobby", "bruno", "three"));
 
         Assert.Equal(["one", "mine", "first", "second", "three"], (await _node.EventsAsync("lobby", 6, 10)).Select(entry => entry.Message.Content));
+    }
+
+    [Theory]
+    [InlineData(60, 60_000)]
+    [InlineData(5_000_000, uint.MaxValue)]
+    public void Who_wrote_before_the_clock_was_set_back_waits_no_longer_than_slow_mode_says(uint seconds, uint waitMs)
+    {
+        var (flush, room) = (Deciding.NewFlush(), Deciding.Room());
+        (room.Settings, flush.NowMs) = (new RoomSettings { Kind = RoomKinds.Open, SlowModeSeconds = seconds }, 10_000_000);
+        room.Has("bruno", RoomRoles.Member);
+        room.LastSent = new(StringComparer.Ordinal) { ["bruno"] = 10_000_000 + 3_600_000 };
+
+        Deciding.Sends.Decide(Commands.Send("lobby", "bruno", "hola").By(room), flush);
+        flush.NowMs += 60_000;
+        Deciding.Sends.Decide(Commands.Send("lobby", "bruno", "hola").By(room), flush);
+
+        Assert.Equal((ErrorCode.RateLimited, waitMs), (flush.Replies[0].Reply.Refused.Code, flush.Replies[0].Reply.Refused.RetryAfterMs));
+        Assert.Equal(seconds == 60 ? 1 : 0, room.Entries?.Count ?? 0);
     }
 
     [Fact]
