@@ -16,7 +16,22 @@ public sealed record Observation(
 {
     /// <summary>What each of its connections was shown, the first one first.</summary>
     public IReadOnlyList<RoomView> Views { get; init; } = [];
+
+    /// <summary>Without some messages: what is changed reads otherwise at the end than it was shown, and its changes are checked instead.</summary>
+    public Observation Without(IReadOnlySet<string> messageIds) => this with
+    {
+        Shown = [.. Shown.Where(message => !messageIds.Contains(message.Id))],
+        History = [.. History.Where(message => !messageIds.Contains(message.Id))],
+        Acknowledged = [.. Acknowledged.Where(sent => !messageIds.Contains(sent.MessageId))],
+        Views = [.. Views.Select(view => view.Without(messageIds))],
+    };
 }
+
+/// <summary>A change that the server said is durable.</summary>
+/// <param name="Of">Id of the message, or of the user whose place it is.</param>
+/// <param name="Seq">The entry's.</param>
+/// <param name="IsPlace">Of a user's place; else of a message.</param>
+public sealed record AcknowledgedChange(string Of, long Seq, bool IsPlace);
 
 /// <summary>Holds the guarantees of a room against what each of its clients saw: nothing acknowledged is lost, nothing is shown twice or out of order, and all read the same.</summary>
 /// <remarks>Members that come and go take a seq, too, and are not shown as messages: what is missing is judged by the messages of the history, not by numbers.</remarks>
@@ -72,6 +87,24 @@ public static class HistoryChecker
                 .Select(message => $"{who}: the greeting as of seq {view.AsOf} leaves out seq {message.Seq}"),
             .. history.Where(message => message.Seq > view.AsOf && message.Seq <= view.LastSeq && !live.Contains(message.Seq) && !view.IsLeftOut(message.Seq))
                 .Select(message => $"{who}: seq {message.Seq} never came live"),
+        ];
+    }
+
+    /// <summary>Every change after the position of a connection came live, once and in order, or is in a state that the resume showed.</summary>
+    /// <param name="who">Begins each sentence.</param>
+    /// <param name="view">What one connection was shown.</param>
+    /// <param name="changes">All that were made.</param>
+    public static IEnumerable<string> CheckChanges(string who, RoomView view, IEnumerable<AcknowledgedChange> changes)
+    {
+        var live = view.LiveEntries.ToHashSet();
+        var restored = view.Restored.ToLookup(state => state.Id, state => state.UpdatedSeq);
+        var places = view.Places.ToLookup(place => place.UserId, place => place.Seq);
+        return
+        [
+            .. view.LiveEntries.Zip(view.LiveEntries.Skip(1)).Where(pair => pair.Second <= pair.First).Select(pair => $"{who}: entry {pair.Second} came live after {pair.First}"),
+            .. changes.Where(change => change.Seq > view.ChangesAfter && change.Seq <= view.LastSeq && !view.IsLeftOut(change.Seq) && !live.Contains(change.Seq)
+                    && !(change.IsPlace ? places : restored)[change.Of].Any(seq => seq >= change.Seq))
+                .Select(change => $"{who}: change {change.Seq} of {change.Of} never came"),
         ];
     }
 

@@ -18,7 +18,7 @@ public sealed class JoinTraffic(IReadOnlyList<Uri> doors)
     private readonly ConcurrentQueue<(string Who, RoomView View)> _views = [];
     private ResumingClient[] _talkers = [];
     private readonly CancellationTokenSource _stop = new();
-    private readonly ConcurrentQueue<(string MessageId, long Seq)> _changes = [];
+    private readonly ConcurrentQueue<AcknowledgedChange> _changes = [];
     private string[] _old = [];
     private int _nextDoor;
 
@@ -61,12 +61,13 @@ public sealed class JoinTraffic(IReadOnlyList<Uri> doors)
             var observations = await Task.WhenAll(talkers.Select(talker => talker.ObserveAsync()));
             var log = observations[0].History;
             Messages = log.Count;
-            var said = WithoutOld(log);
+            var old = _old.ToHashSet(StringComparer.Ordinal);
+            var said = observations[0].Without(old).History;
             return
             [
-                .. HistoryChecker.Check([.. observations.Select(WithoutOld)]),
-                .. _views.SelectMany(visit => HistoryChecker.CheckView(visit.Who, WithoutOld(visit.View), said)),
-                .. _views.SelectMany(visit => CheckChanges(visit.Who, visit.View)),
+                .. HistoryChecker.Check([.. observations.Select(seen => seen.Without(old))]),
+                .. _views.SelectMany(visit => HistoryChecker.CheckView(visit.Who, visit.View.Without(old), said)),
+                .. _views.SelectMany(visit => HistoryChecker.CheckChanges(visit.Who, visit.View, _changes)),
             ];
         }
         finally
@@ -80,44 +81,15 @@ public sealed class JoinTraffic(IReadOnlyList<Uri> doors)
         }
     }
 
-    // What is changed reads otherwise at the end than it was shown: its changes are checked instead.
-    private Observation WithoutOld(Observation seen) => seen with
-    {
-        Shown = WithoutOld(seen.Shown),
-        History = WithoutOld(seen.History),
-        Acknowledged = [.. seen.Acknowledged.Where(sent => !_old.Contains(sent.MessageId, StringComparer.Ordinal))],
-        Views = [.. seen.Views.Select(WithoutOld)],
-    };
-
-    private RoomView WithoutOld(RoomView view) => view with { History = WithoutOld(view.History), Live = WithoutOld(view.Live) };
-
-    private IReadOnlyList<ShownMessage> WithoutOld(IReadOnlyList<ShownMessage> messages) =>
-        [.. messages.Where(message => !_old.Contains(message.Id, StringComparer.Ordinal))];
-
-    /// <summary>Every change that was made while the visitor was there came live, once and in order; every one that a resume missed is in a state that it showed.</summary>
-    private IEnumerable<string> CheckChanges(string who, RoomView view)
-    {
-        var live = view.LiveEntries.ToHashSet();
-        var restored = view.Restored.ToLookup(state => state.Id, state => state.UpdatedSeq);
-        return
-        [
-            .. view.LiveEntries.Zip(view.LiveEntries.Skip(1)).Where(pair => pair.Second <= pair.First).Select(pair => $"{who}: entry {pair.Second} came live after {pair.First}"),
-            .. _changes.Where(change => change.Seq > view.AsOf && change.Seq <= view.LastSeq && !live.Contains(change.Seq) && !view.IsLeftOut(change.Seq)
-                    && !restored[change.MessageId].Any(updated => updated >= change.Seq))
-                .Select(change => $"{who}: change {change.Seq} never came"),
-            .. _changes.Where(change => view.After is { } after && change.Seq > after && change.Seq <= Math.Min(view.AsOf, view.LastSeq) && !view.IsLeftOut(change.Seq)
-                    && !restored[change.MessageId].Any(updated => updated >= change.Seq))
-                .Select(change => $"{who}: the resume as of seq {view.AsOf} leaves out change {change.Seq}"),
-        ];
-    }
-
     private async Task ChangeAsync(ResumingClient talker, int number)
     {
         for (var turn = 0; !_stop.IsCancellationRequested; turn++)
         {
             var messageId = _old[((turn / 5 * Talkers) + number) % _old.Length];
+            var ghost = turn % 10 == 9 ? $"ghost-{number}-{turn}" : null; // Somebody who never comes.
             var fields = (turn % 5) switch
             {
+                _ when ghost is not null => $"\"type\":\"invite\",\"user_id\":\"{ghost}\"",
                 0 => $"\"type\":\"reaction_add\",\"message_id\":\"{messageId}\",\"emoji\":\"👍\"",
                 1 => $"\"type\":\"reaction_remove\",\"message_id\":\"{messageId}\",\"emoji\":\"👍\"",
                 2 when number == 0 => $"\"type\":\"message_edit\",\"message_id\":\"{messageId}\",\"content\":\"edited {turn}\"",
@@ -129,7 +101,7 @@ public sealed class JoinTraffic(IReadOnlyList<Uri> doors)
             var answer = await talker.ChangeAsync(fields);
             if (answer.Number("seq") is > 0 and var seq)
             {
-                _changes.Enqueue((messageId, seq)); // Not what was so already, or what was refused because the message was deleted.
+                _changes.Enqueue(new AcknowledgedChange(ghost ?? messageId, seq, IsPlace: ghost is not null)); // Not what was so already, or what was refused because the message was deleted.
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 
 namespace Tertulia.Testing;
@@ -17,7 +18,7 @@ public sealed record RoomLoadStyle
     public Func<string, string>? TokenFor { get; init; }
 }
 
-/// <summary>Many clients who talk in a few rooms until they are told to stop, and what became of it.</summary>
+/// <summary>Many clients who talk in a few rooms, change what they said before, react, pin and invite, until they are told to stop, and what became of it.</summary>
 /// <remarks>The seed decides who says how much when, and through which door each connection goes; the processes' own timing stays their own.</remarks>
 public sealed class RoomLoad : IAsyncDisposable
 {
@@ -25,6 +26,8 @@ public sealed class RoomLoad : IAsyncDisposable
     private readonly RoomLoadStyle _style;
     private readonly CancellationTokenSource _stop = new();
     private readonly List<(string RoomId, ResumingClient Client, Random Random)> _clients = [];
+    private readonly ConcurrentQueue<(string RoomId, AcknowledgedChange Change)> _changes = [];
+    private ILookup<string, AcknowledgedMessage> _old = Array.Empty<AcknowledgedMessage>().ToLookup(_ => ""); // By room: what is changed.
     private readonly List<Task> _talking = [];
 
     private RoomLoad(int seed, RoomLoadStyle style) => (Seed, _style) = (seed, style);
@@ -37,6 +40,9 @@ public sealed class RoomLoad : IAsyncDisposable
 
     /// <summary>Messages acknowledged so far.</summary>
     public int Acknowledged => _clients.Sum(client => client.Client.Acknowledged.Count);
+
+    /// <summary>Changes of messages and places acknowledged so far.</summary>
+    public int Changes => _changes.Count;
 
     /// <summary>The seed of the environment, else a new one.</summary>
     public static int SeedOfRun() =>
@@ -61,7 +67,9 @@ public sealed class RoomLoad : IAsyncDisposable
         }
 
         await Task.WhenAll(load._clients.Select(client => client.Client.StartAsync(load._style.JoinWithin)));
-        load._talking.AddRange(load._clients.Select(client => load.TalkAsync(client.Client, client.Random)));
+        var old = await Task.WhenAll(load._clients.Select(async client => (client.RoomId, Said: await client.Client.SendAsync($"{client.Client.UserId} says something that changes"))));
+        load._old = old.ToLookup(said => said.RoomId, said => said.Said);
+        load._talking.AddRange(load._clients.Select(client => load.TalkAsync(client.RoomId, client.Client, client.Random)));
         return load;
     }
 
@@ -97,7 +105,11 @@ public sealed class RoomLoad : IAsyncDisposable
             var lastSeq = clients.SelectMany(client => client.Acknowledged).Max(message => message.Seq);
             await Task.WhenAll(clients.Select(client => client.Transcript.WaitForSeqAsync(lastSeq, SettleWithin)));
             var observations = await Task.WhenAll(clients.Select(client => client.ObserveAsync()));
-            violations.AddRange(HistoryChecker.Check(observations).Select(violation => $"{room.Key}: {violation} (seed {Seed})"));
+            var old = _old[room.Key].Select(said => said.MessageId).ToHashSet(StringComparer.Ordinal);
+            AcknowledgedChange[] changes = [.. _changes.Where(change => change.RoomId == room.Key).Select(change => change.Change)];
+            violations.AddRange(HistoryChecker.Check([.. observations.Select(seen => seen.Without(old))])
+                .Concat(observations.SelectMany(seen => seen.Views.SelectMany(view => HistoryChecker.CheckChanges(seen.UserId, view, changes))))
+                .Select(violation => $"{room.Key}: {violation} (seed {Seed})"));
         }
 
         return violations;
@@ -115,16 +127,43 @@ public sealed class RoomLoad : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task TalkAsync(ResumingClient client, Random random)
+    private async Task TalkAsync(string roomId, ResumingClient client, Random random)
     {
         // Now and then several at once, so that what is resent has an order to lose.
         for (var said = 0; !_stop.IsCancellationRequested;)
         {
+            if (random.Next(4) == 0)
+            {
+                await ChangeAsync(roomId, client, random);
+            }
+
             var atOnce = 1 + (random.Next(4) == 0 ? random.Next(3) : 0);
             await Task.WhenAll(Enumerable.Range(said, atOnce).Select(number => client.SendAsync($"{client.UserId} says {number}")));
             said += atOnce;
             using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(random.Next(50, (int)_style.LongestPause.TotalMilliseconds)));
             await pause.WaitForNextTickAsync(CancellationToken.None);
+        }
+    }
+
+    private async Task ChangeAsync(string roomId, ResumingClient client, Random random)
+    {
+        AcknowledgedMessage[] old = [.. _old[roomId]];
+        var (any, own) = (old[random.Next(old.Length)].MessageId, old.First(said => said.ClientMsgId.StartsWith($"{client.UserId}-", StringComparison.Ordinal)).MessageId);
+        var ghost = $"ghost-{random.Next():x8}"; // Somebody who never comes.
+        var (of, fields) = random.Next(8) switch
+        {
+            0 or 1 => (any, $"\"type\":\"reaction_add\",\"message_id\":\"{any}\",\"emoji\":\"👍\""),
+            2 => (any, $"\"type\":\"reaction_remove\",\"message_id\":\"{any}\",\"emoji\":\"👍\""),
+            3 or 4 => (own, $"\"type\":\"message_edit\",\"message_id\":\"{own}\",\"content\":\"changed {ghost}\""),
+            5 => (any, $"\"type\":\"{(random.Next(2) == 0 ? "pin" : "unpin")}\",\"message_id\":\"{any}\""),
+            6 when random.Next(8) == 0 => (own, $"\"type\":\"message_delete\",\"message_id\":\"{own}\""),
+            _ => (ghost, $"\"type\":\"invite\",\"user_id\":\"{ghost}\""),
+        };
+        var answer = await client.ChangeAsync(fields);
+        if (answer.Number("seq") is > 0 and var seq)
+        {
+            // Not what was so already, or what was refused: the message was deleted, or only a moderator may.
+            _changes.Enqueue((roomId, new AcknowledgedChange(of, seq, IsPlace: of == ghost)));
         }
     }
 }

@@ -13,13 +13,19 @@ public sealed record ShownGap(long From, long To);
 /// <param name="Gaps">What the server said that it left out: the client has to read it from the history.</param>
 public sealed record RoomView(long? After, long AsOf, IReadOnlyList<ShownMessage> History, IReadOnlyList<ShownMessage> Live, IReadOnlyList<ShownGap> Gaps)
 {
-    private static readonly string[] ChangeTypes = ["message_updated", "message_deleted", "reaction", "pinned"];
+    private static readonly string[] ChangeTypes = ["message_updated", "message_deleted", "reaction", "pinned", "member", "room_updated"];
 
     /// <summary>Seqs of all entries that came live, messages and changes of messages, in the order in which they came.</summary>
     public IReadOnlyList<long> LiveEntries { get; init; } = [];
 
     /// <summary>Messages from before <see cref="After"/> that were changed since, in the state that a resume showed them in: id and seq of the last change.</summary>
     public IReadOnlyList<(string Id, long UpdatedSeq)> Restored { get; init; } = [];
+
+    /// <summary>Users whose place changed, as a resume showed it or as it came live: id and seq of the change.</summary>
+    public IReadOnlyList<(string UserId, long Seq)> Places { get; init; } = [];
+
+    /// <summary>Changes after this seq are told: the position that was resumed from, or that of the greeting when it was no resume.</summary>
+    public long ChangesAfter { get; init; } = AsOf;
 
     /// <summary>Messages that a greeting without a position shows when the room has as many.</summary>
     public const int PageSize = 50;
@@ -62,9 +68,21 @@ public sealed record RoomView(long? After, long AsOf, IReadOnlyList<ShownMessage
             [.. frames.Where(frame => frame.Type == "gap").Select(frame => new ShownGap(frame.Number("from_seq"), frame.Number("to_seq")))])
         {
             LiveEntries = [.. entries.Select(frame => frame.Number("seq")).Where(seq => after is null || seq > greeting.Seq)],
+            Places =
+            [
+                .. greeting.Items("member_changes").Concat(frames.Where(frame => frame.Type == "member" && frame.Ref.Length == 0).Select(frame => frame.Data))
+                    .Select(member => (Frame.TextOf(member, "user_id"), Frame.NumberOf(member, "seq"))),
+            ],
+            ChangesAfter = after is { } position && greeting.Flag("recovered") ? position : greeting.Seq,
             Restored = [.. restored.Select(message => (Frame.TextOf(message, "id"), Frame.NumberOf(message, "updated_seq")))],
         };
     }
+
+    /// <summary>Without some messages.</summary>
+    public RoomView Without(IReadOnlySet<string> messageIds) => this with
+    {
+        History = [.. History.Where(message => !messageIds.Contains(message.Id))], Live = [.. Live.Where(message => !messageIds.Contains(message.Id))],
+    };
 
     /// <summary>Whether the server said that it left this entry out.</summary>
     public bool IsLeftOut(long seq) => Gaps.Any(gap => seq >= gap.From && seq <= gap.To);
