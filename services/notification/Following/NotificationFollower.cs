@@ -66,24 +66,17 @@ internal sealed class NotificationFollower(
     /// <summary>Which batches have to be written: most messages mention nobody, and are read and passed by.</summary>
     private async Task<bool[]> ConcernsAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
     {
-        bool[] concerns = [.. batches.Select(batch => !batch.MayWait || batch.Entries.Any(entry => EntryDecider.IsMoreThanText(entry.Event)))];
+        bool[] concerns = [.. batches.Select(batch => !batch.MayWait || batch.Entries.Any(entry => DirectRooms.IsDirect(entry.RoomId) || EntryDecider.IsMoreThanText(entry.Event)))];
         FollowedEntry[] open = [.. batches.Where((_, i) => !concerns[i]).SelectMany(batch => batch.Entries)];
         if (open.Length == 0)
         {
             return concerns;
         }
 
-        var (direct, words) = await store.ReadAsync(
-            async command =>
-            {
-                var facts = new RoomFacts(store.Dialect, command, partition: -1);
-                return (await facts.DirectOnesAsync(open.Select(entry => entry.RoomId)), await facts.KeywordsAsync(WordsOf(open)));
-            },
-            cancellationToken);
-        for (var i = 0; i < concerns.Length; i++)
+        var keywords = await store.ReadAsync(command => new RoomFacts(store.Dialect, command, partition: -1).KeywordsInAsync(() => WordsOf(open)), cancellationToken);
+        for (var i = 0; i < concerns.Length && keywords.Count > 0; i++)
         {
-            concerns[i] = concerns[i] || batches[i].Entries.Any(
-                entry => direct.Contains(entry.RoomId) || (words.Count > 0 && Words.Of(entry.Event.Message.Content).Any(words.Contains)));
+            concerns[i] = concerns[i] || batches[i].Entries.Any(entry => Words.Of(entry.Event.Message.Content).Any(keywords.Contains));
         }
 
         return concerns;

@@ -8,7 +8,7 @@ namespace Tertulia.Notifications.Following;
 /// <summary>What is known of rooms from their entries: their members, their kinds, who wrote in their threads. In the follower's transaction.</summary>
 internal sealed class RoomFacts(ISqlDialect dialect, DbCommand command, int partition)
 {
-    private const string Direct = "direct";
+    private const int FewKeywords = 1_000;
 
     private readonly Dictionary<string, (string Kind, string Name)> _rooms = new(StringComparer.Ordinal);
 
@@ -30,13 +30,6 @@ internal sealed class RoomFacts(ISqlDialect dialect, DbCommand command, int part
         {
             _rooms[roomId] = (kind, name);
         }
-    }
-
-    /// <summary>Those of the rooms that are of two users.</summary>
-    public async Task<HashSet<string>> DirectOnesAsync(IEnumerable<string> roomIds)
-    {
-        await LoadAsync(roomIds);
-        return [.. _rooms.Where(room => room.Value.Kind == Direct).Select(room => room.Key)];
     }
 
     /// <summary>The room's kind; empty when it is not known.</summary>
@@ -119,6 +112,13 @@ internal sealed class RoomFacts(ISqlDialect dialect, DbCommand command, int part
             ("room", roomId));
         dialect.AddRows(command, "names", [.. names], [.. names.Select(Words.Fold)]);
         return await command.ListAsync(row => row.GetString(0));
+    }
+
+    /// <summary>Words that users want to be told of: all while they are few, then those that are asked for.</summary>
+    public async Task<IReadOnlySet<string>> KeywordsInAsync(Func<IReadOnlyCollection<string>> words)
+    {
+        var all = await command.With("select distinct word from notification_keywords limit @limit", ("limit", FewKeywords + 1)).ListAsync(row => row.GetString(0));
+        return all.Count <= FewKeywords ? all.ToHashSet(StringComparer.Ordinal) : (await KeywordsAsync(words())).Select(word => word.Key).ToHashSet(StringComparer.Ordinal);
     }
 
     /// <summary>Users who want to be told of a word, by word.</summary>
