@@ -20,6 +20,7 @@ public sealed class AllInOneFixture : IAsyncLifetime
                 ["Egress__AllowHttp"] = "true",
                 ["Egress__AllowedNetworks__0"] = "127.0.0.0/8",
                 ["Internal__Secret"] = Operator.Secret,
+                ["Jobs__Lease"] = "00:00:30", // What a killed process had under way goes on after it.
                 ["Push__CollapseWindow"] = "00:00:05",
                 ["Webhooks__PresenceDelay"] = "00:00:01",
             },

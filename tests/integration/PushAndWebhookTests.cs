@@ -69,8 +69,11 @@ public abstract class PushAndWebhookTests : IAsyncLifetime
     {
         await Operator.AddWebhookAsync(Receiver, [], Named("team"));
         var failures = 1;
-        Receiver.Answer = (_, one) => Task.FromResult(
-            one.GetProperty("data").TryGetProperty("content", out var content) && content.GetString() == "m2" && Interlocked.Decrement(ref failures) >= 0 ? 500 : 0);
+        Receiver.Answer = (_, one) =>
+        {
+            var isSecond = one.GetProperty("data").TryGetProperty("content", out var content) && content.GetString() == "m2";
+            return Task.FromResult(isSecond && Interlocked.Decrement(ref failures) >= 0 ? 500 : 0);
+        };
         await using (var bruno = await ChatClient.JoinAsync(Here, Named("team"), Named("bruno")))
         {
             for (var number = 1; number <= 5; number++)
@@ -84,7 +87,8 @@ public abstract class PushAndWebhookTests : IAsyncLifetime
         await Eventually.HoldsAsync(() => Told("room.vacated") == 1, "the room is empty", Types);
         Assert.Equal(
             ["m1", "m2", "m3", "m4", "m5"],
-            Receiver.Taken.Where(one => one.GetProperty("type").GetString() == "message.created").Select(one => one.GetProperty("data").GetProperty("content").GetString()));
+            Receiver.Taken.Where(one => one.GetProperty("type").GetString() == "message.created")
+                .Select(one => one.GetProperty("data").GetProperty("content").GetString()));
         Assert.Equal(-1, failures);
         Assert.Equal(Receiver.Taken.Count + 1, Receiver.Requests);
 
@@ -104,10 +108,26 @@ public abstract class PushAndWebhookTests : IAsyncLifetime
     }
 
     /// <summary>The pushes that a user's devices got.</summary>
-    private protected ReceivedPush[] Of(string user) => [.. Pushes.Received.Where(push => push.Device.StartsWith($"{Named(user)}.", StringComparison.Ordinal))];
+    private protected ReceivedPush[] Of(string user) =>
+        [.. Pushes.Received.Where(push => push.Device.StartsWith($"{Named(user)}.", StringComparison.Ordinal))];
 
     private protected Task ReceivedAsync(string user, int count) => Eventually.HoldsAsync(
         () => Of(user).Length == count, $"{count} pushes arrive", () => string.Join(" | ", Of(user).Select(push => push.Body)));
+
+    /// <summary>What the receiver was told, in order: of this test's rooms and users.</summary>
+    private protected IEnumerable<(string Id, string Name, bool IsPresent)> Told() =>
+        from one in Receiver.Taken
+        let data = one.GetProperty("data")
+        let name = (data.TryGetProperty("room_id", out var room) ? room : data.GetProperty("user_id")).GetString()!
+        where name.EndsWith(Named("")[1..], StringComparison.Ordinal)
+        select (one.GetProperty("id").GetString()!, name[..name.LastIndexOf('-')], one.GetProperty("type").GetString() is "room.occupied" or "user.online");
+
+    /// <summary>Waits until the receiver was told this: <c>a+ b-</c>.</summary>
+    private protected Task KnowsAsync(string expected) => Eventually.HoldsAsync(
+        () => Known() == string.Join(' ', expected.Split(' ').Order(StringComparer.Ordinal)), $"the receiver knows {expected}", Known, TimeSpan.FromMinutes(2));
+
+    private string Known() => string.Join(
+        ' ', Told().GroupBy(one => one.Name).Select(one => $"{one.Key}{(one.Last().IsPresent ? '+' : '-')}").Order(StringComparer.Ordinal));
 }
 
 /// <summary>In one process.</summary>
@@ -118,6 +138,21 @@ public sealed class AllInOnePushAndWebhookTests(AllInOneFixture fixture) : PushA
     private protected override Uri There => fixture.Product.Url;
 
     private protected override Uri Admin => fixture.Product.Url;
+
+    [Fact]
+    public async Task What_a_webhook_was_told_last_is_the_truth_after_the_process_was_killed()
+    {
+        await Operator.AddWebhookAsync(Receiver, ["room.occupied", "room.vacated"], $"{Named("a")}*", $"{Named("b")}*");
+        await using var ana = await ChatClient.JoinAsync(Here, Named("a"), Named("ana"));
+        await using var bruno = await ChatClient.JoinAsync(Here, Named("b"), Named("bruno"));
+        await KnowsAsync("a+ b+");
+
+        await fixture.Product.Process.KillAsync();
+        await fixture.RestartAsync();
+        await using var brunoAgain = await ChatClient.JoinAsync(Here, Named("b"), Named("bruno"));
+
+        await KnowsAsync("a- b+");
+    }
 }
 
 /// <summary>On a cluster.</summary>
@@ -191,14 +226,16 @@ public sealed class ClusterPushAndWebhookTests(FaultCluster fixture) : PushAndWe
         await (await ChatClient.JoinAsync(There, Named("lobby"), Named("eva"))).DisposeAsync();
         await SubscribeAsync("eva", "phone");
 
+        var watch = System.Diagnostics.Stopwatch.StartNew();
         for (var number = 1; number <= 200; number++)
         {
             await bruno.SendAsync($$"""{"type":"message","content":"@{{Named("eva")}} {{number}}"}""");
         }
 
-        await Eventually.HoldsAsync(() => Of("eva").Sum(push => push.Count) >= 200, "all are told", () => string.Join(' ', Of("eva").Select(push => push.Count)));
+        await Eventually.HoldsAsync(
+            () => Of("eva").Sum(push => push.Count) >= 200, "all are told", () => string.Join(' ', Of("eva").Select(push => push.Count)));
         Assert.Equal(200, Of("eva").Sum(push => push.Count));
-        Assert.InRange(Of("eva").Length, 1, 2);
+        Assert.InRange(Of("eva").Length, 1, 1 + (int)(watch.Elapsed / TimeSpan.FromSeconds(5))); // Two, unless this machine takes longer for them.
         Assert.Equal($"@{Named("eva")} 200", Of("eva")[^1].Body);
     }
 
@@ -231,17 +268,4 @@ public sealed class ClusterPushAndWebhookTests(FaultCluster fixture) : PushAndWe
             Assert.Equal(Enumerable.Range(0, states.Length).Select(number => number % 2 == 0), states);
         }
     }
-
-    /// <summary>What the receiver was told, in order: of this test's rooms and users.</summary>
-    private IEnumerable<(string Id, string Name, bool IsPresent)> Told() =>
-        from one in Receiver.Taken
-        let data = one.GetProperty("data")
-        let name = (data.TryGetProperty("room_id", out var room) ? room : data.GetProperty("user_id")).GetString()!
-        where name.EndsWith(Named("")[1..], StringComparison.Ordinal)
-        select (one.GetProperty("id").GetString()!, name[..name.LastIndexOf('-')], one.GetProperty("type").GetString() is "room.occupied" or "user.online");
-
-    private Task KnowsAsync(string expected) => Eventually.HoldsAsync(
-        () => Known() == string.Join(' ', expected.Split(' ').Order(StringComparer.Ordinal)), $"the receiver knows {expected}", Known, TimeSpan.FromMinutes(1));
-
-    private string Known() => string.Join(' ', Told().GroupBy(one => one.Name).Select(one => $"{one.Key}{(one.Last().IsPresent ? '+' : '-')}").Order(StringComparer.Ordinal));
 }

@@ -4,7 +4,10 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
+using Tertulia.Contracts;
+using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Jobs;
+using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Push;
 using Tertulia.Notifications.Storage;
 using Tertulia.Notifications.Tests.Support;
@@ -99,6 +102,38 @@ public sealed class PushTests : IAsyncLifetime
         Assert.Equal("not seen", _endpoint.Received[0].Body);
         await IdleAsync();
         Assert.Single(_endpoint.Received);
+    }
+
+    [Fact]
+    public async Task What_came_in_quiet_hours_is_pushed_as_a_digest_that_names_the_rooms()
+    {
+        await SubscribeAsync("ana", "phone");
+        await _service.Get<PreferenceStore>().SaveAsync(
+            "ana",
+            new NotificationPreferences
+            {
+                QuietHours = new QuietHours { Start = "07:00", End = "09:00", Zone = "UTC" }, Digest = new DigestPreferences { Every = "daily", At = "08:30" },
+            },
+            CancellationToken.None);
+        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        Wanted[] wanted =
+        [
+            .. ((string[])["1", "2", "1"]).Select((room, number) => new Wanted("ana", $"m:{number}", new Notification
+            {
+                Kind = "mention", Title = "t", Body = "b", RoomId = room, MessageId = $"m{number}", Seq = number + 1, CreatedAtMs = now,
+            })),
+        ];
+        await WriteAsync(command => _service.Get<InboxStore>().AddAsync(command, wanted));
+        await WriteAsync(command => _service.Get<InboxStore>().MarkAsync(command, new MarkReadRequest { UserId = "ana", UpToUseq = 1 }));
+
+        _time.Advance(new TimeSpan(0, 59, 50)); // The digest is put off until the quiet hours end, at 09:00.
+        await AdvanceUntilAsync(() => _endpoint.Received.Count == 1);
+
+        var push = _endpoint.Received[0];
+        Assert.Equal(("2 unread notifications", "1: 1\n2: 1", "digest", 1), (push.Title, push.Body, push.Tag, push.Count));
+        Assert.Equal("digest", push.Payload.GetProperty("kind").GetString());
+        Assert.Equal("""[{"room_id":"1","name":"1","count":1},{"room_id":"2","name":"2","count":1}]""", push.Payload.GetProperty("rooms").GetRawText());
+        Assert.Equal("low", push.Headers["Urgency"]);
     }
 
     [Fact]
