@@ -17,7 +17,7 @@ internal sealed partial class RetentionJob(
     private const int RoomsAtOnce = 500;
 
     private readonly int _step = options.Value.StepEntries;
-    private readonly IRetention _retention = database.Retention!; // Null: see ExecuteAsync.
+    private readonly IRetention _retention = database.Retention;
 
     /// <summary>Looks at all rooms once.</summary>
     /// <exception cref="StoreUnavailableException">The store does not answer. What was done is done.</exception>
@@ -40,12 +40,6 @@ internal sealed partial class RetentionJob(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (database.Retention is null)
-        {
-            LogNotThere();
-            return;
-        }
-
         try
         {
             await start.Initialized.WaitAsync(stoppingToken);
@@ -130,9 +124,6 @@ internal sealed partial class RetentionJob(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Removing messages that are kept no longer failed; it is tried again")]
     private partial void LogFailed(Exception exception);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "This store keeps messages for ever, whatever retention_days says")]
-    private partial void LogNotThere();
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Messages are no longer removed")]
     private partial void LogStopped();

@@ -30,7 +30,7 @@ internal sealed class MongoDatabase(MongoServer server) : IStoreDatabase
 
     IRequestRecords IStoreDatabase.OpenRequests() => new MongoRequestRecords(OpenCollections());
 
-    IRetention IStoreDatabase.OpenRetention() => throw new NotSupportedException("MongoDB keeps messages for ever");
+    IRetention IStoreDatabase.OpenRetention() => new MongoRetention(OpenCollections());
 
     IRoomReads IStoreDatabase.OpenReads() => new MongoRoomReads(OpenCollections());
 
@@ -96,3 +96,7 @@ public sealed class MongoRoomReadTests(MongoServer server) : RoomReadConformance
 [Collection(MongoGroup.Name)]
 [Trait(Needs.Trait, Needs.MongoDb)]
 public sealed class MongoRequestTests(MongoServer server) : RequestConformance(new MongoDatabase(server));
+
+[Collection(MongoGroup.Name)]
+[Trait(Needs.Trait, Needs.MongoDb)]
+public sealed class MongoRetentionTests(MongoServer server) : RetentionConformance(new MongoDatabase(server));

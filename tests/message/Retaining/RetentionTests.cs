@@ -143,7 +143,7 @@ public sealed class RetentionTests : IAsyncLifetime
 
         await Eventually.EqualsAsync(false, () => StoreSaysAsync("secret"));
         Assert.Equal(31, (await LogAsync("lobby")).Count);
-        await Eventually.EqualsAsync(0, async () => (await _replica.Get<MessageDatabase>().Retention!.ListAsync("", 10, default)).Items.Count);
+        await Eventually.EqualsAsync(0, async () => (await _replica.Get<MessageDatabase>().Retention.ListAsync("", 10, default)).Items.Count);
     }
 
     private void Later(int days)

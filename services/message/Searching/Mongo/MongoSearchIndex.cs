@@ -131,14 +131,14 @@ internal sealed class MongoSearchIndex(MongoConnection connection) : ISearchInde
         }
     }, cancellationToken);
 
-    public Task ForgetAsync(string roomId, long beforeSeq, CancellationToken cancellationToken) => connection.TryAsync(
-        () => _documents.DeleteManyAsync(new BsonDocument { { Room, roomId }, { Seq, new BsonDocument("$lt", beforeSeq) } }, CancellationToken.None), cancellationToken);
-
     public Task ClearAsync(CancellationToken cancellationToken) => MongoConnection.TryForAsLongAsItTakesAsync(async () =>
     {
         await ClearAllAsync();
         return true;
     }).WaitAsync(cancellationToken);
+
+    public Task ForgetAsync(string roomId, long beforeSeq, CancellationToken cancellationToken) =>
+        connection.TryAsync(() => ForgetAsync(roomId, beforeSeq), cancellationToken);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
@@ -165,8 +165,16 @@ internal sealed class MongoSearchIndex(MongoConnection connection) : ISearchInde
             await _documents.BulkWriteAsync(updates, new BulkWriteOptions { IsOrdered = false }, CancellationToken.None);
         }
 
+        foreach (var (roomId, firstSeq) in changes.Trimmed)
+        {
+            await ForgetAsync(roomId, firstSeq);
+        }
+
         return await _marks.MoveAsync(page.Batch) ? FeedOutcome.Stored : FeedOutcome.Lost;
     }
+
+    private Task<DeleteResult> ForgetAsync(string roomId, long beforeSeq) => _documents.DeleteManyAsync(
+        new BsonDocument { { Room, roomId }, { Seq, new BsonDocument("$lt", beforeSeq) } }, CancellationToken.None);
 
     private async Task ClearAllAsync()
     {

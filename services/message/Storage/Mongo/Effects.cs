@@ -15,6 +15,8 @@ internal sealed class Effects(string roomId)
     private readonly Dictionary<long, BsonDocument> _changes = [];
     private readonly Dictionary<long, BsonDocument> _erasures = [];
     private readonly List<BsonDocument> _records = [];
+    private bool _changesRetention;
+    private BsonDocument? _retention;
 
     public void Add(in LogEntry entry)
     {
@@ -45,6 +47,8 @@ internal sealed class Effects(string roomId)
             _erasures[erased.Seq] = new BsonDocument { { LogField.Seq, erased.Seq }, { LogField.Body, erased.ToByteArray() } };
         }
 
+        _changesRetention |= entry.Event.BodyCase is RoomEvent.BodyOneofCase.RoomUpdated or RoomEvent.BodyOneofCase.RoomDeleted or RoomEvent.BodyOneofCase.Trimmed
+            || entry.Event.Room?.Settings is { RetentionDays: > 0 };
         if (entry.Event.BodyCase != RoomEvent.BodyOneofCase.Message && ModerationRecords.Of(roomId, entry.Event) is { } record)
         {
             _records.Add(MongoAuditLog.DocumentOf(record));
@@ -63,11 +67,25 @@ internal sealed class Effects(string roomId)
         }
     }
 
+    /// <summary>What is to be emptied of the room, when the entries are about that.</summary>
+    public void Retain(StoredHead head)
+    {
+        if (_changesRetention)
+        {
+            _retention = new BsonDocument
+            {
+                { RetentionField.Days, head.RetentionDays }, { RetentionField.FirstSeq, head.FirstSeq }, { RetentionField.Deleted, head.IsDeleted },
+                { RetentionField.Seq, head.LastSeq },
+            };
+        }
+    }
+
     /// <summary>Null when there are none.</summary>
-    public BsonDocument? ToDocument() => _members.Count + _changes.Count + _erasures.Count + _records.Count == 0 ? null : new BsonDocument
+    public BsonDocument? ToDocument() => (_retention is null ? 0 : 1) + _members.Count + _changes.Count + _erasures.Count + _records.Count == 0 ? null : new BsonDocument
     {
         { LogField.Room, roomId }, { LogField.Members, new BsonArray(_members.Values) }, { LogField.Changes, new BsonArray(_changes.Values) },
         { LogField.Erasures, new BsonArray(_erasures.Values) }, { LogField.Records, new BsonArray(_records) },
+        { LogField.Retention, _retention ?? new BsonDocument() },
     };
 
     /// <summary>Writes the effects of documents, and takes them out of them.</summary>
@@ -83,7 +101,7 @@ internal sealed class Effects(string roomId)
 
         var effects = Array.ConvertAll(pending, document => document[LogField.Effects].AsBsonDocument);
         await Task.WhenAll(
-            WriteMembersAsync(collections, effects), WriteChangesAsync(collections, effects), EraseAsync(collections, effects),
+            WriteMembersAsync(collections, effects), WriteChangesAsync(collections, effects), EraseAsync(collections, effects), RetainAsync(collections, effects),
             collections.Audit.InsertAbsentAsync([.. effects.SelectMany(effect => effect[LogField.Records].AsBsonArray).Select(record => record.AsBsonDocument)]));
         await collections.Log.UpdateManyAsync(
             new BsonDocument("_id", new BsonDocument("$in", new BsonArray(pending.Select(document => document["_id"])))) { { LogField.Effects, Exists(true) } },
@@ -164,6 +182,16 @@ internal sealed class Effects(string roomId)
 
         return collections.Changes.UpsertWhenAsync(updates);
     }
+
+    private static Task RetainAsync(MessageCollections collections, BsonDocument[] effects) => collections.Retention.UpsertWhenAsync(
+    [
+        .. effects.Where(effect => effect[LogField.Retention].AsBsonDocument.ElementCount > 0).Select(effect => new UpdateOneModel<BsonDocument>(
+            new BsonDocument
+            {
+                { "_id", effect[LogField.Room] }, { RetentionField.Seq, new BsonDocument("$lt", effect[LogField.Retention][RetentionField.Seq]) },
+            },
+            new BsonDocument { { "$set", effect[LogField.Retention] }, { "$setOnInsert", new BsonDocument(RetentionField.ErasedSeq, 1L) } })),
+    ]);
 
     private static async Task EraseAsync(MessageCollections collections, BsonDocument[] effects)
     {

@@ -7,7 +7,7 @@ namespace Tertulia.Messages.Storage.Mongo;
 
 /// <summary>A room as the last document of its log has it.</summary>
 internal readonly record struct StoredHead(
-    long LastSeq, long Messages, string Kind, int Members, string CreatedBy, byte[]? Settings, bool IsDeleted)
+    long LastSeq, long Messages, string Kind, int Members, string CreatedBy, byte[]? Settings, bool IsDeleted, long FirstSeq = 1)
 {
     /// <summary>Before the first entry.</summary>
     public static StoredHead None { get; } = new(0, 0, "", 0, "", null, IsDeleted: false);
@@ -18,10 +18,13 @@ internal readonly record struct StoredHead(
         return new StoredHead(
             document[LogField.Last].AsInt64, document[LogField.Messages].AsInt64, head[HeadField.Kind].AsString, head[HeadField.Members].AsInt32,
             head[HeadField.CreatedBy].AsString, head.TryGetValue(HeadField.Settings, out var settings) ? settings.AsByteArray : null,
-            head.Contains(HeadField.Deleted));
+            head.Contains(HeadField.Deleted), head.TryGetValue(HeadField.FirstSeq, out var first) ? first.AsInt64 : 1);
     }
 
-    public RoomHead ToView(string roomId) => new(roomId, Kind, Members, LastSeq, Messages, CreatedBy);
+    public RoomHead ToView(string roomId) => new(roomId, Kind, Members, LastSeq, Messages, CreatedBy, FirstSeq: FirstSeq);
+
+    /// <summary>For how many days messages are kept; 0: for ever.</summary>
+    public int RetentionDays => Settings is null ? 0 : (int)RoomSettings.Parser.ParseFrom(Settings).RetentionDays;
 
     public BsonDocument ToDocument()
     {
@@ -29,6 +32,11 @@ internal readonly record struct StoredHead(
         if (Settings is not null)
         {
             head.Add(HeadField.Settings, Settings);
+        }
+
+        if (FirstSeq > 1)
+        {
+            head.Add(HeadField.FirstSeq, FirstSeq);
         }
 
         return IsDeleted ? head.Add(HeadField.Deleted, true) : head;
@@ -41,6 +49,7 @@ internal readonly record struct StoredHead(
         RoomEvent.BodyOneofCase.Room => this with { Kind = entry.Room.Kind, CreatedBy = entry.UserId, Settings = entry.Room.Settings?.ToByteArray() },
         RoomEvent.BodyOneofCase.RoomUpdated => this with { Kind = entry.RoomUpdated.Settings.Kind, Settings = entry.RoomUpdated.Settings.ToByteArray() },
         RoomEvent.BodyOneofCase.RoomDeleted => this with { IsDeleted = true },
+        RoomEvent.BodyOneofCase.Trimmed => this with { FirstSeq = Math.Max(FirstSeq, entry.Trimmed.FirstSeq) },
         _ => this,
     }) with { LastSeq = entry.Seq };
 }
@@ -94,6 +103,7 @@ internal static class LogDocuments
         }
 
         effects.EraseOwn(entries);
+        effects.Retain(head);
         document.Add(LogField.Messages, head.Messages).Add(LogField.OwnMessages, (int)(head.Messages - before.Messages)).Add(LogField.Head, head.ToDocument());
         return effects.ToDocument() is { } pending ? document.Add(LogField.Effects, pending) : document;
     }

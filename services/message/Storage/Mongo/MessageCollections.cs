@@ -29,6 +29,9 @@ internal sealed class MessageCollections(MongoConnection connection)
     /// <summary>Tokens that are void before they end.</summary>
     public IMongoCollection<BsonDocument> Revocations { get; } = connection.Collection("message_revocations");
 
+    /// <summary>Rooms whose settings were changed, whose beginning was given up or which were deleted: what is to be emptied of them.</summary>
+    public IMongoCollection<BsonDocument> Retention { get; } = connection.Collection("message_retention");
+
     /// <summary>Requests that carry a key. The server removes what nobody swept within an hour after its end.</summary>
     public IMongoCollection<BsonDocument> Requests { get; } = connection.Collection("message_requests");
 
@@ -196,6 +199,9 @@ internal static class LogField
     /// <summary>Of the effects: seq and body of older entries that lose their text.</summary>
     public const string Erasures = "er";
 
+    /// <summary>Of the effects: a document of <see cref="RetentionField"/>.</summary>
+    public const string Retention = "k";
+
     /// <summary>Of the effects: records of the audit log.</summary>
     public const string Records = "a";
 
@@ -215,6 +221,24 @@ internal static class HeadField
     public const string Settings = "set";
 
     public const string Deleted = "del";
+
+    /// <summary>Messages from before it are kept no longer; absent when all are kept.</summary>
+    public const string FirstSeq = "fs";
+}
+
+/// <summary>Fields of a room of which something may have to be emptied; its id is the document's.</summary>
+internal static class RetentionField
+{
+    public const string Days = "days";
+
+    public const string FirstSeq = "first";
+
+    public const string ErasedSeq = "erased";
+
+    public const string Deleted = "del";
+
+    /// <summary>Seq of the entry that made it so.</summary>
+    public const string Seq = "q";
 }
 
 /// <summary>Fields of a user's place in a room.</summary>

@@ -12,9 +12,15 @@ internal static class MessageReads
     public static async Task<List<CurrentMessage>> MessagesAsync(
         MessageCollections collections, string roomId, long rootSeq, HistoryRange range, StoredHead head, PendingEffects pending, ReadLimit limit)
     {
+        // What the room keeps no longer is not looked at.
         var filter = range.After
-            ? new BsonDocument { { LogField.Room, roomId }, { LogField.Last, new BsonDocument { { "$gt", range.Seq }, { "$lte", head.LastSeq } } } }
+            ? new BsonDocument { { LogField.Room, roomId }, { LogField.Last, new BsonDocument { { "$gt", range.Seq }, { "$gte", head.FirstSeq }, { "$lte", head.LastSeq } } } }
             : RoomReader.InRoom(roomId, new BsonDocument { { "$gt", 0L }, { "$lt", range.Seq }, { "$lte", head.LastSeq } });
+        if (!range.After)
+        {
+            filter.Add(LogField.Last, new BsonDocument("$gte", head.FirstSeq));
+        }
+
         filter.Add(rootSeq > 0 ? new BsonElement(LogField.Roots, rootSeq) : new BsonElement(LogField.OwnMessages, new BsonDocument("$gt", 0)));
         var stored = new List<StoredMessage>();
         using var cursor = await collections.Log.Find(filter).Sort(SortOf(range.After)).Limit(limit.Count + 1).ToCursorAsync(CancellationToken.None);
@@ -38,7 +44,7 @@ internal static class MessageReads
         bool IsWanted(BsonDocument entry)
         {
             var seq = LogDocuments.SeqOf(entry);
-            return (range.After ? seq > range.Seq : seq < range.Seq) && (rootSeq == 0 || (entry.TryGetValue(LogField.Root, out var root) && root.AsInt64 == rootSeq));
+            return seq >= head.FirstSeq && (range.After ? seq > range.Seq : seq < range.Seq) && (rootSeq == 0 || (entry.TryGetValue(LogField.Root, out var root) && root.AsInt64 == rootSeq));
         }
     }
 
@@ -50,12 +56,15 @@ internal static class MessageReads
 
         // Those that are pending come later in the order than what is written of them, which then does not count.
         var written = await collections.Changes
-            .Find(new BsonDocument { { ChangeField.Room, roomId }, { ChangeField.Updated, new BsonDocument("$gt", sinceSeq) } })
+            .Find(new BsonDocument
+            {
+                { ChangeField.Room, roomId }, { ChangeField.Updated, new BsonDocument("$gt", sinceSeq) }, { ChangeField.Created, new BsonDocument("$gte", head.FirstSeq) },
+            })
             .Sort(new BsonDocument(ChangeField.Updated, 1)).Limit(limit.Count + 1 + pending.Changes.Count).ToListAsync(CancellationToken.None);
         var later = written.ToDictionary(change => new RoomSeq(roomId, change[ChangeField.Created].AsInt64));
         foreach (var (place, change) in pending.Changes)
         {
-            if (PendingEffects.UpdatedOf(change) > sinceSeq)
+            if (PendingEffects.UpdatedOf(change) > sinceSeq && place.Seq >= head.FirstSeq)
             {
                 later[place] = pending.ChangeOf(place, later.GetValueOrDefault(place))!;
             }
@@ -66,13 +75,17 @@ internal static class MessageReads
 
     /// <summary>Pinned messages, the newest pin first.</summary>
     public static async Task<List<CurrentMessage>> PinsAsync(
-        MessageCollections collections, string roomId, long beforePinnedSeq, PendingEffects pending, int? limit)
+        MessageCollections collections, string roomId, long beforePinnedSeq, long firstSeq, PendingEffects pending, int? limit)
     {
         var written = await collections.Changes
-            .Find(new BsonDocument { { ChangeField.Room, roomId }, { ChangeField.Pinned, new BsonDocument { { "$gt", 0L }, { "$lt", beforePinnedSeq } } } })
+            .Find(new BsonDocument
+            {
+                { ChangeField.Room, roomId }, { ChangeField.Pinned, new BsonDocument { { "$gt", 0L }, { "$lt", beforePinnedSeq } } },
+                { ChangeField.Created, new BsonDocument("$gte", firstSeq) },
+            })
             .Sort(new BsonDocument(ChangeField.Pinned, -1)).Limit(limit + pending.Changes.Count).ToListAsync(CancellationToken.None);
         var pins = written.ToDictionary(change => new RoomSeq(roomId, change[ChangeField.Created].AsInt64));
-        foreach (var place in pending.Changes.Keys.Where(place => place.RoomId == roomId))
+        foreach (var place in pending.Changes.Keys.Where(place => place.RoomId == roomId && place.Seq >= firstSeq))
         {
             pins[place] = pending.ChangeOf(place, pins.GetValueOrDefault(place))!;
         }
@@ -115,13 +128,14 @@ internal static class MessageReads
         var unchanged = new List<CurrentMessage>();
         using var cursor = await collections.Log.Find(new BsonDocument
         {
-            { LogField.Room, roomId }, { LogField.Last, new BsonDocument { { "$gt", sinceSeq }, { "$lte", head.LastSeq } } },
+            { LogField.Room, roomId }, { LogField.Last, new BsonDocument { { "$gt", sinceSeq }, { "$gte", head.FirstSeq }, { "$lte", head.LastSeq } } },
             { LogField.OwnMessages, new BsonDocument("$gt", 0) },
         }).Sort(SortOf(isForward: true)).ToCursorAsync(CancellationToken.None);
         while (unchanged.Count < limit && await cursor.MoveNextAsync(CancellationToken.None))
         {
             foreach (var part in cursor.Current.SelectMany(LogDocuments.EntriesOf)
-                .Where(entry => LogDocuments.IsMessage(entry) && LogDocuments.SeqOf(entry) > sinceSeq).Select(entry => new StoredMessage(roomId, entry)).Chunk(limit))
+                .Where(entry => LogDocuments.IsMessage(entry) && LogDocuments.SeqOf(entry) > sinceSeq && LogDocuments.SeqOf(entry) >= head.FirstSeq)
+                .Select(entry => new StoredMessage(roomId, entry)).Chunk(limit))
             {
                 var changes = await ChangesOfAsync(collections, part, pending);
                 unchanged.AddRange(part.Where(message => !changes.ContainsKey(message.Place)).Select(message => message.Now(change: null)));

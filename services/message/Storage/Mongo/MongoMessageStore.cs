@@ -64,9 +64,14 @@ internal sealed class MongoMessageStore(MessageCollections collections) : IMessa
         var stored = documents.SelectMany(document => LogDocuments.EntriesOf(document)
             .Where(entry => entry.TryGetValue(LogField.MessageId, out var id) && ids.Contains(id.AsString))
             .Select(entry => new StoredMessage(document[LogField.Room].AsString, entry))).ToList();
-        var pending = await RoomReader.PendingAsync(collections, stored.Select(message => message.RoomId));
+        var heads = await RoomReader.LastAsync(collections, stored.Select(message => message.RoomId));
+        var pending = await RoomReader.PendingAsync(collections, heads.Keys);
         var changes = await MessageReads.ChangesOfAsync(collections, stored, pending);
-        return (IReadOnlyList<FoundMessage>)stored.ConvertAll(message => new FoundMessage(message.RoomId, message.Now(changes.GetValueOrDefault(message.Place)).Message));
+        return (IReadOnlyList<FoundMessage>)stored.ConvertAll(message =>
+        {
+            var now = message.Now(changes.GetValueOrDefault(message.Place)).Message;
+            return new FoundMessage(message.RoomId, message.Seq < heads[message.RoomId].FirstSeq ? ErasedEntries.Expire(now) : now);
+        });
     }, cancellationToken);
 
     public Task<LoadedRooms> LoadAsync(
@@ -113,15 +118,16 @@ internal sealed class MongoMessageStore(MessageCollections collections) : IMessa
         reader, (head, pending) => MessageReads.MessagesAsync(collections, reader.RoomId, rootSeq, range, head, pending, limit), limit, cancellationToken, isBackwards: !range.After);
 
     public Task<RoomView?> ReadPinsAsync(MemberKey reader, long beforePinnedSeq, ReadLimit limit, CancellationToken cancellationToken) => ReadViewAsync(
-        reader, (_, pending) => MessageReads.PinsAsync(collections, reader.RoomId, beforePinnedSeq, pending, limit.Count + 1), limit, cancellationToken);
+        reader, (head, pending) => MessageReads.PinsAsync(collections, reader.RoomId, beforePinnedSeq, head.FirstSeq, pending, limit.Count + 1), limit, cancellationToken);
 
     public Task<Dictionary<string, int>> CountPinsAsync(IReadOnlyCollection<string> roomIds, CancellationToken cancellationToken) => TryAsync(async () =>
     {
+        var heads = await RoomReader.LastAsync(collections, roomIds);
         var pending = await RoomReader.PendingAsync(collections, roomIds);
         var counts = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (var roomId in roomIds.Distinct(StringComparer.Ordinal))
+        foreach (var (roomId, head) in heads)
         {
-            if (await MessageReads.PinsAsync(collections, roomId, long.MaxValue, pending, limit: null) is { Count: > 0 } pins)
+            if (await MessageReads.PinsAsync(collections, roomId, long.MaxValue, head.FirstSeq, pending, limit: null) is { Count: > 0 } pins)
             {
                 counts[roomId] = pins.Count;
             }

@@ -91,8 +91,11 @@ internal sealed class MongoReadMarks(MessageCollections collections) : IReadMark
             var ownAfter = Of(member, MemberField.OwnAfter);
             var own = newest?.LastOrDefault(
                 entry => LogDocuments.SeqOf(entry) > ownAfter && LogDocuments.IsMessage(entry) && entry[LogField.Sender].AsString == reader.UserId);
-            var seq = own is null ? mark : LogDocuments.SeqOf(own);
-            var count = own is not null ? own[LogField.Count].AsInt64 : mark == head.LastSeq ? head.Messages : await CountAtAsync(roomId, mark);
+            // What is kept no longer is not unread.
+            var seq = Math.Max(own is null ? mark : LogDocuments.SeqOf(own), head.FirstSeq - 1);
+            var count = own is not null && LogDocuments.SeqOf(own) == seq ? own[LogField.Count].AsInt64
+                : seq == head.LastSeq ? head.Messages
+                : await CountAtAsync(roomId, seq);
             states.Add(new(reader, new ReadState(seq, count, head.LastSeq, head.Messages)));
         }
 
