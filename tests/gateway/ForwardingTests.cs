@@ -49,6 +49,20 @@ public sealed class ForwardingTests : IAsyncLifetime
         Assert.Equal("chat.example", seen["X-Forwarded-Host"]);
     }
 
+    [Fact]
+    public async Task What_is_not_ascii_in_a_header_reaches_the_node_as_it_came()
+    {
+        await using var gateway = await TestGateway.StartAsync([_node]);
+        using var http = new HttpClient(new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => System.Text.Encoding.UTF8 });
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(gateway.Url, "/api/v1/rooms"));
+        request.Headers.TryAddWithoutValidation("Idempotency-Key", "canción-漢");
+
+        using var answer = await http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("canción-漢", (await answer.Content.ReadFromJsonAsync<Dictionary<string, string>>())!["idempotency-key"]);
+    }
+
     [Theory]
     [InlineData("/tertulia.v1.ConnectionService/MoveGatewayClients")]
     [InlineData("/wsx")]

@@ -43,6 +43,8 @@ public sealed class HttpTests(FaultCluster fixture) : IDisposable
     public async Task A_request_that_is_repeated_while_the_owner_is_killed_writes_one_message()
     {
         await using var ana = await ChatClient.JoinAsync(Cluster.NodeUrls[0], _room, "ana");
+        var muted = await MuteAsync(Cluster.NodeUrls[0]);
+        Assert.False(muted.IsRepeated);
         using var done = new CancellationTokenSource();
         var sending = SendUntilAsync(done.Token);
         await ana.ContentsAsync(20);
@@ -55,6 +57,7 @@ public sealed class HttpTests(FaultCluster fixture) : IDisposable
 
         await done.CancelAsync();
         var sent = await sending;
+        Assert.Equal((muted.Body, true), await MuteAsync(Cluster.NodeUrls[1])); // Whoever was killed, and through another node.
 
         await ana.WaitForAsync(frame => frame.Text("content") == $"m{sent}", "the last message");
         var expected = Enumerable.Range(1, sent).Select(number => $"m{number}");
@@ -193,6 +196,18 @@ public sealed class HttpTests(FaultCluster fixture) : IDisposable
                 return number;
             }
         }
+    }
+
+    private async Task<(string Body, bool IsRepeated)> MuteAsync(Uri node)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(node, $"/api/v1/rooms/{_room}/mutes?user_id=ana"))
+        {
+            Content = JsonContent.Create(new { user_id = "bruno" }),
+        };
+        request.Headers.Add("Idempotency-Key", _room);
+        using var response = await _http.SendAsync(request);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        return (await response.Content.ReadAsStringAsync(), response.Headers.Contains("Idempotency-Replayed"));
     }
 
     private bool IsLast(string content) => Volatile.Read(ref _last) is > 0 and var last && content == $"m{last}";
