@@ -82,6 +82,7 @@ public static class MessageServiceSetup
         services.AddSingleton<IValidateOptions<ReadOptions>, ReadOptionsRules>();
         services.AddOptions<ReadOptions>().BindConfiguration(ReadOptions.Section).ValidateOnStart();
         services.AddSingleton<ReadGate>();
+        services.AddSingleton<RecentRooms>();
         services.AddSingleton<Snapshots>();
         services.AddSingleton<OneMessage>();
         services.AddSingleton<HistoryPages>();

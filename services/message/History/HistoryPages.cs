@@ -6,7 +6,7 @@ using Tertulia.Messages.Storage;
 namespace Tertulia.Messages.History;
 
 /// <summary>One page of a room's messages, before or after a seq: as many as asked for, or as many as fit into one reply.</summary>
-internal sealed class HistoryPages(IMessageStore store, TimeProvider time)
+internal sealed class HistoryPages(IMessageStore store, RecentRooms recent, TimeProvider time)
 {
     private const int MaxLimit = 100;
     private const int MaxIdChars = 64;
@@ -73,7 +73,9 @@ internal sealed class HistoryPages(IMessageStore store, TimeProvider time)
 
     private async Task<RoomView> ReadAsync(GetHistoryRequest request, HistoryRange range, ReadLimit limit, CancellationToken cancellationToken)
     {
-        var view = await store.ReadPageAsync(new MemberKey(request.RoomId, request.Actor.UserId), range, limit, cancellationToken)
+        var reader = new MemberKey(request.RoomId, request.Actor.UserId);
+        var read = range == HistoryRange.Newest ? recent.ReadNewestAsync(reader, limit.Count) : store.ReadPageAsync(reader, range, limit, cancellationToken);
+        var view = await read
             ?? throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
         var refusal = RoomPermissions.Check(request.Actor, view.Head.Kind, view.Reader.At(time.GetUtcNow().ToUnixTimeMilliseconds()), RoomAction.Read);
         return refusal == ErrorCode.Unspecified ? view : throw RpcErrors.Refuse(refusal);

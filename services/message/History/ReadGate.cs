@@ -56,6 +56,11 @@ public sealed class ReadOptions
     /// <value>1 to 1 000; default 16.</value>
     [Range(1, 1_000)]
     public int Concurrency { get; set; } = 16;
+
+    /// <summary>Memory for the newest messages of rooms that are entered again and again, so that the store is only asked whether they are still the newest.</summary>
+    /// <value>Bytes, 0 to 17 179 869 184; default 67 108 864; 0 turns it off.</value>
+    [Range(0, 17_179_869_184)]
+    public long CachedBytes { get; set; } = 64 * 1024 * 1024;
 }
 
 [OptionsValidator]

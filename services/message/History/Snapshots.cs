@@ -7,7 +7,7 @@ using Tertulia.Messages.Storage;
 namespace Tertulia.Messages.History;
 
 /// <summary>What a user who enters a room is shown.</summary>
-internal sealed class Snapshots(IMessageStore store, IRoomReads rooms, TimeProvider time)
+internal sealed class Snapshots(IMessageStore store, IRoomReads rooms, RecentRooms recent, TimeProvider time)
 {
     /// <summary>Changed messages that a resuming client is sent at most; above it pages its history itself.</summary>
     public const int MaxChanges = 300;
@@ -29,7 +29,7 @@ internal sealed class Snapshots(IMessageStore store, IRoomReads rooms, TimeProvi
         long? since = request.Since is { } position && position.Epoch == store.Epoch && position.Seq >= 0 ? position.Seq : null;
         if (since is { } sinceSeq)
         {
-            var changes = Allowed(request.Actor, await store.ReadChangesAsync(reader, sinceSeq, ReadLimit.Of(MaxChanges + 1), cancellationToken));
+            var changes = Allowed(request.Actor, await recent.ReadChangesAsync(reader, sinceSeq, ReadLimit.Of(MaxChanges + 1)));
             var isKnown = sinceSeq <= changes.Head.LastSeq && changes.Epoch == request.Since.Epoch;
             if (isKnown && (request.Continued || !await IsTooMuchAsync(changes, sinceSeq, cancellationToken)))
             {
@@ -41,8 +41,7 @@ internal sealed class Snapshots(IMessageStore store, IRoomReads rooms, TimeProvi
 
         // A client that held a position gets a page in any case. A page of nothing still needs the room.
         var history = request.History > 0 || request.Since is null ? request.History : DefaultHistory;
-        var view = Allowed(
-            request.Actor, await store.ReadPageAsync(reader, HistoryRange.Newest, ReadLimit.Of(Math.Max(history, 1)), cancellationToken));
+        var view = Allowed(request.Actor, await recent.ReadNewestAsync(reader, Math.Max(history, 1)));
         if (history == 0)
         {
             view.Messages.Clear();
@@ -107,6 +106,11 @@ internal sealed class Snapshots(IMessageStore store, IRoomReads rooms, TimeProvi
 
     private async Task<RoomSince> ReadRoomAsync(RoomView view, long sinceSeq, CancellationToken cancellationToken)
     {
+        if (view.Head.Settings is { } settings && sinceSeq >= view.Head.LastSeq)
+        {
+            return new RoomSince(view.Epoch, settings, [], HasMore: false); // Of a room that was in memory they were read with its place.
+        }
+
         var room = await rooms.ReadRoomAsync(view.Head.RoomId, sinceSeq, MaxPlaces, cancellationToken) ?? throw RpcErrors.Refuse(ErrorCode.RoomNotFound);
         return room.Epoch == view.Epoch ? room : throw RpcErrors.Refuse(ErrorCode.Unavailable, "the store has a new epoch");
     }

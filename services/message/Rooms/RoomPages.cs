@@ -6,9 +6,10 @@ namespace Tertulia.Messages.Rooms;
 
 /// <summary>A user's rooms by room id, with how far they are read.</summary>
 /// <remarks>A token that leaves rooms out costs reading past them: as much as the user has rooms, at most.</remarks>
-internal sealed class RoomPages(IMessageStore store, IReadMarks marks)
+internal sealed class RoomPages(IMessageStore store, IReadMarks marks, IRoomReads reads)
 {
     private const int MaxRooms = 1_000; // About 150 bytes each.
+    private const int MaxIds = 10_000; // Of a read.
 
     public async Task<ListRoomsReply> GetAsync(ListRoomsRequest request, CancellationToken cancellationToken)
     {
@@ -51,14 +52,18 @@ internal sealed class RoomPages(IMessageStore store, IReadMarks marks)
     /// <param name="cancellationToken">Ends the reading.</param>
     public async Task<List<string>> IdsAsync(string userId, ReadableRooms readable, int max, CancellationToken cancellationToken)
     {
-        var ids = new List<string>();
-        await foreach (var (room, _) in RoomsAsync(userId, "", readable, MaxRooms, cancellationToken))
+        // Without what a list shows of each room: a search asks for all rooms of its user.
+        var (ids, after) = (new List<string>(), "");
+        while (ids.Count < max)
         {
-            ids.Add(room.RoomId);
-            if (ids.Count == max)
+            var page = await reads.ListRoomIdsAsync(userId, after, MaxIds, cancellationToken);
+            ids.AddRange(page.Items.Where(readable.Has).Take(max - ids.Count));
+            if (!page.HasMore)
             {
                 break;
             }
+
+            after = page.Items[^1];
         }
 
         return ids;

@@ -21,6 +21,13 @@ internal interface IRoomReads
     Task<Listed<RoomUser>> ListMembersAsync(
         string roomId, string afterUserId, bool withOthers, long nowMs, int limit, CancellationToken cancellationToken);
 
+    /// <summary>Ids of the rooms that a user is a member of, by room id.</summary>
+    /// <param name="userId">The user.</param>
+    /// <param name="afterRoomId">Only rooms whose id is larger, compared byte by byte; empty: from the first one.</param>
+    /// <param name="limit">Rooms at most.</param>
+    /// <param name="cancellationToken">Ends the caller's waiting.</param>
+    Task<Listed<string>> ListRoomIdsAsync(string userId, string afterRoomId, int limit, CancellationToken cancellationToken);
+
     /// <summary>Entries that report a message of a room, the newest first.</summary>
     /// <param name="roomId">The room.</param>
     /// <param name="beforeSeq">Exclusive.</param>

@@ -28,7 +28,10 @@ internal readonly record struct HistoryRange(long Seq, bool After)
 }
 
 /// <summary>Answer to <see cref="IMessageStore.LoadAsync"/>, all of one moment.</summary>
-internal sealed record LoadedRooms(Dictionary<string, RoomHead> Rooms, Dictionary<MemberKey, Membership> Members);
+/// <param name="Epoch">Under which the seqs are valid.</param>
+/// <param name="Rooms">By room id.</param>
+/// <param name="Members">By room and user.</param>
+internal sealed record LoadedRooms(string Epoch, Dictionary<string, RoomHead> Rooms, Dictionary<MemberKey, Membership> Members);
 
 /// <summary>A room, the reader's place in it and some of its messages, all of one moment.</summary>
 /// <param name="Epoch">Under which the seqs are valid.</param>

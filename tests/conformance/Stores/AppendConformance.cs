@@ -98,6 +98,7 @@ public abstract class AppendConformance(IStoreDatabase database) : StoreConforma
         await AppendedAsync(entries);
 
         var loaded = await Store.LoadAsync([.. rooms.Select(room => room.RoomId)], [], Deadline);
+        Assert.Equal(Store.Epoch, loaded.Epoch);
         Assert.All(rooms, room => Assert.Equal((22, 20), (loaded.Rooms[room.RoomId].LastSeq, loaded.Rooms[room.RoomId].Messages)));
     }
 

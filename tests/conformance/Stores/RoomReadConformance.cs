@@ -27,6 +27,29 @@ public abstract class RoomReadConformance(IStoreDatabase database) : StoreConfor
     }
 
     [Fact]
+    public async Task The_ids_of_a_users_rooms_are_listed_without_those_that_are_left_forbidden_or_deleted()
+    {
+        foreach (var room in (string[])["a", "B", "c", "d", "e", "f"])
+        {
+            var script = new RoomScript(room);
+            await AppendedAsync([.. script.Opening(messages: 1), script.Joined("bruno"), .. room switch
+            {
+                "c" => [script.Wrote("bruno", new RoomEvent { Member = new MemberChanged { UserId = "bruno", Members = 1 } })],
+                "d" => [script.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = "bruno", Role = "member", Banned = true, Members = 1 } })],
+                "e" => [script.Wrote("ana", new RoomEvent { RoomDeleted = new RoomDeleted() })],
+                _ => Array.Empty<RoomEntry>(),
+            }]);
+        }
+
+        var first = await Reads.ListRoomIdsAsync("bruno", "", limit: 2, Deadline);
+        var rest = await Reads.ListRoomIdsAsync("bruno", "a", limit: 2, Deadline);
+
+        Assert.Equal((["B", "a"], true), (first.Items, first.HasMore));
+        Assert.Equal((["f"], false), (rest.Items, rest.HasMore));
+        Assert.Empty((await Reads.ListRoomIdsAsync("nobody", "", limit: 2, Deadline)).Items);
+    }
+
+    [Fact]
     public async Task Members_are_listed_by_user_id_and_who_has_another_place_only_when_asked()
     {
         var lobby = new RoomScript("lobby");

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.History;
@@ -14,6 +15,8 @@ public sealed class HistoryTests : IAsyncLifetime
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"tertulia-history-{Guid.NewGuid():N}");
     private SqlMessageStore _store = null!;
     private SqlRoomReads _reads = null!;
+
+    private RecentRooms Recent => new(_store, Options.Create(new ReadOptions()), TimeProvider.System);
 
     public async Task InitializeAsync()
     {
@@ -180,7 +183,7 @@ public sealed class HistoryTests : IAsyncLifetime
         Assert.Equal(ErrorCode.MessageNotFound, await RefusalOfAsync(() => PageAsync(new GetHistoryRequest { Limit = 5, AroundMessageId = "id-9999" })));
         Assert.Equal(ErrorCode.BadRequest, await RefusalOfAsync(() => PageAsync(new GetHistoryRequest { Limit = 5, AroundMessageId = "id-5", AfterSeq = 3 })));
         Assert.Equal(ErrorCode.BadRequest, await RefusalOfAsync(() => PageAsync(new GetHistoryRequest { Limit = 5, AroundMessageId = new string('x', 65) })));
-        Assert.Equal(ErrorCode.NotMember, await RefusalOfAsync(() => new HistoryPages(_store, TimeProvider.System).GetAsync(
+        Assert.Equal(ErrorCode.NotMember, await RefusalOfAsync(() => new HistoryPages(_store, Recent, TimeProvider.System).GetAsync(
             new GetHistoryRequest { RoomId = "lobby", Actor = Commands.User("bruno"), Limit = 5, AroundMessageId = "id-9999" }, CancellationToken.None)));
     }
 
@@ -233,21 +236,21 @@ public sealed class HistoryTests : IAsyncLifetime
         Assert.Equal([AppendOutcome.Appended], await _store.AppendAsync([append], CancellationToken.None));
     }
 
-    private Task<Snapshot> SnapshotAsync(Position? since, int history, Actor? actor = null, bool continued = false) => new Snapshots(_store, _reads, TimeProvider.System).GetAsync(
+    private Task<Snapshot> SnapshotAsync(Position? since, int history, Actor? actor = null, bool continued = false) => new Snapshots(_store, _reads, Recent, TimeProvider.System).GetAsync(
         new GetSnapshotRequest { RoomId = "lobby", Actor = actor ?? Commands.User("ana"), Since = since, History = history, Continued = continued }, CancellationToken.None);
 
     private Task<HistoryPage> PageAsync(GetHistoryRequest request)
     {
         request.RoomId = "lobby";
         request.Actor = Commands.User("ana");
-        return new HistoryPages(_store, TimeProvider.System).GetAsync(request, CancellationToken.None);
+        return new HistoryPages(_store, Recent, TimeProvider.System).GetAsync(request, CancellationToken.None);
     }
 
     private async Task AssertRefusedAsync(ErrorCode code, Actor? actor, string roomId)
     {
         var since = new Position { Epoch = _store.Epoch, Seq = 400 };
-        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store, _reads, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, History = 1 }, CancellationToken.None)));
-        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store, _reads, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, Since = since }, CancellationToken.None)));
-        Assert.Equal(code, await RefusalOfAsync(() => new HistoryPages(_store, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, Limit = 1 }, CancellationToken.None)));
+        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store, _reads, Recent, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, History = 1 }, CancellationToken.None)));
+        Assert.Equal(code, await RefusalOfAsync(() => new Snapshots(_store, _reads, Recent, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, Since = since }, CancellationToken.None)));
+        Assert.Equal(code, await RefusalOfAsync(() => new HistoryPages(_store, Recent, TimeProvider.System).GetAsync(new() { RoomId = roomId, Actor = actor, Limit = 1 }, CancellationToken.None)));
     }
 }

@@ -45,9 +45,10 @@ public sealed class PagesInBytesTests : IAsyncLifetime
         var ownerEpoch = await _store.TakePartitionAsync(partition: 0, nowMs: 1, CancellationToken.None);
         await _store.AppendAsync([new RoomAppend(0, "lobby", ownerEpoch, entries)], CancellationToken.None);
         var (access, reads) = (new RoomAccess(_store, TimeProvider.System), new SqlRoomReads(dialect));
-        var (marks, rooms) = (new SqlReadMarks(dialect), new RoomPages(_store, new SqlReadMarks(dialect)));
+        var (marks, rooms) = (new SqlReadMarks(dialect), new RoomPages(_store, new SqlReadMarks(dialect), reads));
+        var recent = new RecentRooms(_store, Options.Create(new ReadOptions()), TimeProvider.System);
         _service = new MessageGrpc(
-            _gate, new Snapshots(_store, reads, TimeProvider.System), new HistoryPages(_store, TimeProvider.System), new ThreadPages(_store, TimeProvider.System),
+            _gate, new Snapshots(_store, reads, recent, TimeProvider.System), new HistoryPages(_store, recent, TimeProvider.System), new ThreadPages(_store, TimeProvider.System),
             new PinPages(_store, TimeProvider.System), new OneMessage(_store, TimeProvider.System), new UnreadCounts(marks),
             new MessageSearch(new SqliteSearchIndex(dialect), _store, rooms, TimeProvider.System), new MemberPages(access, reads, _store), new ReportPages(access, reads, _store), rooms, _store);
     }

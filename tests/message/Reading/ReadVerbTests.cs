@@ -3,7 +3,6 @@ using Tertulia.Contracts;
 using Tertulia.Messages.Reading;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
-using Tertulia.Messages.Storage.Sql;
 using Tertulia.Testing;
 
 namespace Tertulia.Messages.Tests.Reading;

@@ -44,6 +44,9 @@ internal sealed class PostgresSearchIndex(ISqlDialect dialect) : SqlSearchIndex(
 
     protected override IReadOnlyList<string> Forget { get; } = ["delete from search_documents where room_id = @room and seq < @seq"];
 
+    // An array is looked up in a hash table; a join with it may compare each document with each room.
+    protected override string InRooms(int count) => "d.room_id = any(@rooms0)";
+
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     protected override string Select(bool hasTerms, string conditions) => $"""

@@ -19,6 +19,10 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
 
     protected ISqlDialect Dialect { get; } = dialect;
 
+    /// <summary>Documents <c>d</c> of the rows <c>rooms</c>.</summary>
+    /// <param name="count">How many rooms these are.</param>
+    protected abstract string InRooms(int count);
+
     /// <summary>Drops the tables, if they are there.</summary>
     protected abstract string Drop { get; }
 
@@ -138,7 +142,7 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
 
         if (roomIds is not null)
         {
-            conditions.Append(CultureInfo.InvariantCulture, $" and d.room_id in (select room_id from {Dialect.RowsTable("rooms", "room_id")} r)");
+            conditions.Append(" and ").Append(InRooms(roomIds.Count));
             Dialect.AddRows(command, "rooms", [.. roomIds]);
         }
 

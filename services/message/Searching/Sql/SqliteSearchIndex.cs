@@ -8,6 +8,8 @@ namespace Tertulia.Messages.Searching.Sql;
 /// <param name="dialect">Of the file; belongs to the index.</param>
 internal sealed class SqliteSearchIndex(SqliteDialect dialect) : SqlSearchIndex(dialect)
 {
+    private const int FewRooms = 64;
+
     protected override string Drop => "drop table if exists search_marks; drop table if exists search_documents; drop table if exists search_words;";
 
     protected override string Create => """
@@ -51,6 +53,9 @@ internal sealed class SqliteSearchIndex(SqliteDialect dialect) : SqlSearchIndex(
           order by w.rowid desc limit @limit
           """
         : $"select d.place, d.room_id, d.message_id from search_documents d where {conditions} order by d.place desc limit @limit";
+
+    // Without words the messages of a few rooms are looked at, found by room, or those of all rooms from the newest on: the plus keeps the index by room out.
+    protected override string InRooms(int count) => $"{(count > FewRooms ? "+" : "")}d.room_id in (select room_id from {Dialect.RowsTable("rooms", "room_id")} r)";
 
     protected override string Match(IReadOnlyList<SearchTerm> terms) =>
         string.Join(" AND ", terms.Select(term => $"\"{string.Join(' ', term.Words)}\"{(term.IsPrefix ? " *" : "")}"));

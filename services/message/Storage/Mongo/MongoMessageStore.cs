@@ -245,8 +245,7 @@ internal sealed class MongoMessageStore(MessageCollections collections) : IMessa
         var ownerCounts = RoomReader.OwnersAsync(collections, roomIds, pending);
         var written = await RoomReader.MembersAsync(collections, members);
         var (owners, newest) = await ownerCounts;
-        await epoch;
-        var loaded = new LoadedRooms(new(roomIds.Count, StringComparer.Ordinal), new(members.Count));
+        var loaded = new LoadedRooms(await epoch, new(roomIds.Count, StringComparer.Ordinal), new(members.Count));
         foreach (var roomId in roomIds)
         {
             if (heads.TryGetValue(roomId, out var head))

@@ -59,6 +59,20 @@ internal sealed class MongoRoomReads(MessageCollections collections) : IRoomRead
         return users.Count > limit ? new Listed<RoomUser>(users[..limit], HasMore: true) : new Listed<RoomUser>(users, HasMore: false);
     }, cancellationToken);
 
+    public Task<Listed<string>> ListRoomIdsAsync(string userId, string afterRoomId, int limit, CancellationToken cancellationToken) => collections.Connection.TryAsync(async () =>
+    {
+        var (ids, after, isEnd) = (new List<string>(), afterRoomId, false);
+        while (ids.Count <= limit && !isEnd)
+        {
+            var part = await RoomReader.RoomsOfAsync(collections, userId, after, limit + 1);
+            var heads = await RoomReader.LastAsync(collections, part.Rooms.Select(room => room.RoomId));
+            ids.AddRange(part.Rooms.Select(room => room.RoomId).Where(roomId => heads.TryGetValue(roomId, out var head) && !head.IsDeleted));
+            (after, isEnd) = (part.Last, part.IsEnd);
+        }
+
+        return ids.Count > limit ? new Listed<string>(ids[..limit], HasMore: true) : new Listed<string>(ids, HasMore: false);
+    }, cancellationToken);
+
     public Task<Listed<RoomEvent>> ListReportsAsync(string roomId, long beforeSeq, int limit, CancellationToken cancellationToken) => collections.Connection.TryAsync(async () =>
     {
         var filter = RoomReader.InRoom(roomId, new BsonDocument { { "$gt", 0L }, { "$lt", beforeSeq } }).Add(LogField.Reports, true);

@@ -90,14 +90,14 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
         dialect.AddRows(command, "members", Column(members, member => member.RoomId), Column(members, member => member.UserId));
 
         await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
-        var loaded = new LoadedRooms(new(roomIds.Count, StringComparer.Ordinal), new(members.Count));
+        var loaded = new LoadedRooms("", new(roomIds.Count, StringComparer.Ordinal), new(members.Count));
         while (await reader.ReadAsync(CancellationToken.None))
         {
             var id = reader.GetString(1);
             switch (reader.GetInt32(0))
             {
                 case 0:
-                    Seen(id);
+                    loaded = loaded with { Epoch = Seen(id) };
                     break;
                 case 1:
                     loaded.Rooms[id] = new RoomHead(

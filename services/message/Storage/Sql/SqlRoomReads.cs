@@ -20,6 +20,13 @@ internal sealed class SqlRoomReads(ISqlDialect dialect) : IRoomReads
 
     private static readonly string AllUsers = ListUsers($"(role <> '' or invited_by <> '' or {Banned} or (muted and not muted_until_ms between 1 and @now))");
 
+    private const string RoomIds = """
+        select m.room_id from members m
+        where m.user_id = @user and m.room_id > @after and m.role <> '' and not m.banned
+            and not exists (select 1 from rooms d where d.room_id = m.room_id and d.deleted)
+        order by m.room_id limit @count + 1
+        """;
+
     // 41 is the field number of RoomEvent.reported.
     private const string Reports = "select body from room_log where room_id = @room and kind = 41 and seq < @before order by seq desc limit @count + 1";
 
@@ -52,6 +59,9 @@ internal sealed class SqlRoomReads(ISqlDialect dialect) : IRoomReads
         reader => new RoomUser(reader.GetString(0), reader.GetString(1), new Membership(
             reader.GetString(2), reader.GetBoolean(3), reader.GetBoolean(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetString(7))),
         cancellationToken, ("room", roomId), ("after", afterUserId), ("now", nowMs));
+
+    public Task<Listed<string>> ListRoomIdsAsync(string userId, string afterRoomId, int limit, CancellationToken cancellationToken) =>
+        ListAsync(RoomIds, limit, reader => reader.GetString(0), cancellationToken, ("user", userId), ("after", afterRoomId));
 
     public Task<Listed<RoomEvent>> ListReportsAsync(string roomId, long beforeSeq, int limit, CancellationToken cancellationToken) =>
         ListAsync(Reports, limit, reader => reader.GetEvent(0), cancellationToken, ("room", roomId), ("before", beforeSeq));
