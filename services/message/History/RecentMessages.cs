@@ -14,15 +14,16 @@ internal sealed class RecentMessages
 
     private const int Overhead = 400; // Of an object with its strings.
 
+    private readonly RoomHead _head;
     private readonly Message[] _messages; // By seq.
     private readonly long _allAfter; // Every message that was written after this seq is here.
     private readonly long _changesAfter; // Every message that was written or changed after this seq is here.
     private readonly bool? _hasOlder; // Whether there are messages up to _allAfter; null: not known.
 
     private RecentMessages(
-        string epoch, long lastSeq, long messages, long sinceTimestamp, Message[] newest, long allAfter, long changesAfter, bool? hasOlder, int bytes)
+        string epoch, in RoomHead head, long sinceTimestamp, Message[] newest, long allAfter, long changesAfter, bool? hasOlder, int bytes)
     {
-        (Epoch, LastSeq, Messages, SinceTimestamp) = (epoch, lastSeq, messages, sinceTimestamp);
+        (Epoch, _head, SinceTimestamp) = (epoch, head, sinceTimestamp);
         (_messages, _allAfter, _changesAfter, _hasOlder) = (newest, allAfter, changesAfter, hasOlder);
         Bytes = bytes;
     }
@@ -31,10 +32,10 @@ internal sealed class RecentMessages
     public string Epoch { get; }
 
     /// <summary>Of the room, at that moment.</summary>
-    public long LastSeq { get; }
+    public long LastSeq => _head.LastSeq;
 
-    /// <summary>Messages ever written to the room, at that moment.</summary>
-    public long Messages { get; }
+    /// <summary>Messages from before it are kept no longer.</summary>
+    public long FirstSeq => _head.FirstSeq;
 
     /// <summary>When the oldest of what it knows was read.</summary>
     public long SinceTimestamp { get; }
@@ -56,7 +57,7 @@ internal sealed class RecentMessages
         changes.HasMore ? null : Of(changes, timestamp, changes.Messages.OrderBy(message => message.Seq), sinceSeq, sinceSeq, sinceSeq == 0 ? false : null);
 
     /// <summary>Whether the store is still as it was: every change of a room's messages takes a seq.</summary>
-    public bool IsOf(string epoch, in RoomHead head) => epoch == Epoch && head.LastSeq == LastSeq && head.Messages == Messages;
+    public bool IsOf(string epoch, in RoomHead head) => epoch == Epoch && head.LastSeq == LastSeq && head.Messages == _head.Messages;
 
     /// <summary>The newest messages, in ascending order.</summary>
     /// <returns>False when they are not all here.</returns>
@@ -142,19 +143,28 @@ internal sealed class RecentMessages
         var (allAfter, hasOlder) = _allAfter < later._allAfter || (_allAfter == later._allAfter && later._hasOlder is null)
             ? (_allAfter, _hasOlder) : (later._allAfter, later._hasOlder);
         return Of(
-            Epoch, LastSeq, Messages, Math.Min(SinceTimestamp, later.SinceTimestamp), bySeq.Values, allAfter, Math.Min(_changesAfter, later._changesAfter), hasOlder)
+            Epoch, later._head, Math.Min(SinceTimestamp, later.SinceTimestamp), bySeq.Values, allAfter, Math.Min(_changesAfter, later._changesAfter), hasOlder)
             ?? later;
     }
 
     private static RecentMessages? Of(
         RoomView view, long timestamp, IEnumerable<Message> messages, long allAfter, long changesAfter, bool? hasOlder) =>
-        Of(view.Epoch, view.Head.LastSeq, view.Head.Messages, timestamp, messages, allAfter, changesAfter, hasOlder);
+        Of(view.Epoch, view.Head, timestamp, messages, allAfter, changesAfter, hasOlder);
 
     // The oldest are left out above the number. A message that is left out is known no more, nor is what changed it.
     private static RecentMessages? Of(
-        string epoch, long lastSeq, long count, long timestamp, IEnumerable<Message> messages, long allAfter, long changesAfter, bool? hasOlder)
+        string epoch, RoomHead head, long timestamp, IEnumerable<Message> messages, long allAfter, long changesAfter, bool? hasOlder)
     {
-        Message[] newest = [.. messages];
+        Message[] newest = [.. messages.Where(message => message.Seq >= head.FirstSeq)];
+        if (allAfter < head.FirstSeq)
+        {
+            (allAfter, hasOlder) = (0, false); // All that is kept.
+        }
+        else if (head.FirstSeq > 1)
+        {
+            hasOlder = null; // What was older may be gone since.
+        }
+
         var surplus = Math.Max(0, newest.Length - MaxCount);
         foreach (var left in newest.AsSpan(0, surplus))
         {
@@ -177,6 +187,6 @@ internal sealed class RecentMessages
             }
         }
 
-        return new RecentMessages(epoch, lastSeq, count, timestamp, newest[surplus..], allAfter, changesAfter, hasOlder, memory);
+        return new RecentMessages(epoch, head, timestamp, newest[surplus..], allAfter, changesAfter, hasOlder, memory);
     }
 }

@@ -52,7 +52,7 @@ internal sealed class RecentRooms(IMessageStore store, IOptions<ReadOptions> opt
 
             if (known is not null && known.TryTakePage(count, out var page, out var hasMore))
             {
-                return view with { Messages = page, HasMore = hasMore };
+                return view with { Head = view.Head with { FirstSeq = known.FirstSeq }, Messages = page, HasMore = hasMore };
             }
         }
 
@@ -75,7 +75,7 @@ internal sealed class RecentRooms(IMessageStore store, IOptions<ReadOptions> opt
 
             if (current is not null && current.TryTakeChanges(sinceSeq, out var changes) && changes.Count <= limit.Count)
             {
-                return view with { Messages = changes };
+                return view with { Head = view.Head with { FirstSeq = current.FirstSeq }, Messages = changes };
             }
         }
 

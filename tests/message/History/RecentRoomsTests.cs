@@ -231,7 +231,7 @@ public sealed class RecentRoomsTests : IAsyncLifetime
         Assert.Equal(where + Text(expected), where + Text(actual));
 
         static string Text(RoomView? view) => view is null ? "nothing" : string.Join('\n',
-            [$"{view.Epoch} {view.Head.Kind} {view.Head.Members} {view.Head.LastSeq} {view.Head.Messages} {view.Reader.Role} {view.HasMore}", .. view.Messages]);
+            [$"{view.Epoch} {view.Head.Kind} {view.Head.Members} {view.Head.LastSeq} {view.Head.Messages} {view.Head.FirstSeq} {view.Reader.Role} {view.HasMore}", .. view.Messages]);
     }
 
     private async Task ChangeAsync(Random random, List<Message> written)
@@ -243,6 +243,9 @@ public sealed class RecentRoomsTests : IAsyncLifetime
                 break;
             case 0 when random.Next(4) == 0:
                 await _store.RenewEpochAsync(_store.Epoch, CancellationToken.None);
+                break;
+            case 0 when random.Next(4) == 0:
+                await WriteAsync(new RoomEvent { Trimmed = new RoomTrimmed { FirstSeq = Math.Max(1, _seq - random.Next(150)) } });
                 break;
             case 1:
                 await WriteAsync(new RoomEvent { Member = new MemberChanged { UserId = $"user-{random.Next(5)}", Role = "member", Members = (uint)random.Next(1, 6) } });
