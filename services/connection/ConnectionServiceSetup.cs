@@ -86,6 +86,7 @@ public static class ConnectionServiceSetup
         .AddSingleton<RoomReview>()
         .AddSingleton<HistoryFlow>()
         .AddSingleton<SearchFlow>()
+        .AddSingleton<RoomListFlow>()
         .AddRunning<GapRepair>()
         .AddRunning<Subscriptions>()
         .AddRunning<TypingTracker>();

@@ -16,7 +16,8 @@ namespace Tertulia.Messages;
 /// <summary>The gRPC service: reads of room state, answered by any replica from the store.</summary>
 internal sealed class MessageGrpc(
     ReadGate gate, Snapshots snapshots, HistoryPages pages, ThreadPages threads, PinPages pins, OneMessage one, UnreadCounts unread, MessageSearch search,
-    MemberPages members, ReportPages reports, RoomPages rooms, IMessageStore store) : MessageService.MessageServiceBase
+    MemberPages members, ReportPages reports, RoomPages rooms, RoomDetailPages details, CommunityPages communities,
+    IMessageStore store) : MessageService.MessageServiceBase
 {
     private const int MaxEvents = 1_000;
 
@@ -69,4 +70,13 @@ internal sealed class MessageGrpc(
 
     public override Task<ListRoomsReply> ListRooms(ListRoomsRequest request, ServerCallContext context) =>
         gate.RunAsync(() => rooms.GetAsync(request, CancellationToken.None), context.CancellationToken);
+
+    public override Task<RoomDetailsPage> ListRoomDetails(ListRoomDetailsRequest request, ServerCallContext context) =>
+        gate.RunAsync(() => details.GetAsync(request, CancellationToken.None), context.CancellationToken);
+
+    public override Task<RoomDetails> DescribeRoom(DescribeRoomRequest request, ServerCallContext context) =>
+        gate.RunAsync(() => details.GetAsync(request, CancellationToken.None), context.CancellationToken);
+
+    public override Task<CommunitiesPage> ListCommunities(ListCommunitiesRequest request, ServerCallContext context) =>
+        gate.RunAsync(() => communities.GetAsync(request, CancellationToken.None), context.CancellationToken);
 }

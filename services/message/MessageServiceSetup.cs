@@ -66,6 +66,7 @@ public static class MessageServiceSetup
         services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Audit);
         services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Revocations);
         services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Reads);
+        services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Lists);
         services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Marks);
         services.AddSingleton(provider => provider.GetRequiredService<MessageDatabase>().Requests);
     }
@@ -90,6 +91,8 @@ public static class MessageServiceSetup
         services.AddSingleton<PinPages>();
         services.AddSingleton<RoomAccess>();
         services.AddSingleton<RoomPages>();
+        services.AddSingleton<RoomDetailPages>();
+        services.AddSingleton<CommunityPages>();
         services.AddSingleton<MemberPages>();
         services.AddSingleton<ReportPages>();
         services.AddGrpc().AddServiceOptions<MessageGrpc>(options => options.Interceptors.Add<StoreInterceptor>());

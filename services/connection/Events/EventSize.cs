@@ -111,6 +111,14 @@ internal static class EventSize
     /// <summary>A room in a list.</summary>
     public static int Of(RoomSummary room) => RoomOverhead + Of(room.RoomId) + Of(room.Epoch) + Of(room.Role);
 
+    /// <summary>A room in a list that shows its settings and its newest message.</summary>
+    public static int Of(RoomDetails room) => ChangeOverhead + (2 * MessageOverhead) + Of(room.RoomId) + Of(room.Epoch) + Of(room.Settings) + Of(room.Role)
+        + Of(room.InvitedBy) + Of(room.OtherUserId) + Of(room.OtherUsername) + (room.LastMessage is { } message ? Of(message) : 0);
+
+    /// <summary>A community in a list.</summary>
+    public static int Of(Community community) =>
+        (2 * MessageOverhead) + Of(community.CommunityId) + Of(community.Role) + (community.Settings is { } settings ? Of(settings) : 0);
+
     /// <summary>The longest run of messages that fits.</summary>
     /// <param name="messages">All of them, ascending.</param>
     /// <param name="maxBytes">For all; the first that is looked at is taken whatever its size: else it could never be read.</param>

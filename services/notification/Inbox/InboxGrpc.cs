@@ -58,6 +58,24 @@ internal sealed class InboxGrpc(
         return new MarkRoomsReadReply();
     }
 
+    public override async Task<GetRoomNoticesReply> GetRoomNotices(GetRoomNoticesRequest request, ServerCallContext context)
+    {
+        Check(IsId(request.UserId) && request.RoomIds.Count <= MaxReads && request.RoomIds.All(IsId), $"room_ids has at most {MaxReads}");
+        var reply = new GetRoomNoticesReply();
+        if (request.RoomIds.Count > 0)
+        {
+            var mentions = await inbox.CountMentionsAsync(request.UserId, request.RoomIds, context.CancellationToken);
+            var chosen = (await preferences.ReadAsync(request.UserId, context.CancellationToken)).Rooms;
+            foreach (var roomId in request.RoomIds.Where(roomId => mentions.ContainsKey(roomId) || chosen.ContainsKey(roomId)).Distinct(StringComparer.Ordinal))
+            {
+                var own = chosen.TryGetValue(roomId, out var room) ? room : new RoomPreferences();
+                reply.Rooms.Add(new RoomNotices { RoomId = roomId, Mentions = mentions.GetValueOrDefault(roomId), Level = own.Level, MuteUntilMs = own.MuteUntilMs });
+            }
+        }
+
+        return reply;
+    }
+
     public override Task<NotificationPreferences> GetPreferences(GetPreferencesRequest request, ServerCallContext context)
     {
         Check(IsId(request.UserId), "user_id is missing");

@@ -192,6 +192,23 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
         return inbox;
     }, cancellationToken);
 
+    /// <summary>How often a user is mentioned in rooms and has not read it; a room in which that is not so is absent from the result.</summary>
+    public Task<Dictionary<string, uint>> CountMentionsAsync(string userId, IReadOnlyCollection<string> roomIds, CancellationToken cancellationToken) =>
+        store.ReadAsync(async command =>
+        {
+            command.With(
+                $"""
+                select r.room_id, count(*) from {Dialect.RowsTable("rows", "room_id")} r
+                join notification_inbox i on i.user_id = @user and i.room_id = r.room_id and not i.is_read
+                    and i.kind in ('{NotificationKinds.Mention}', '{NotificationKinds.MentionRoom}', '{NotificationKinds.MentionHere}')
+                group by r.room_id
+                """,
+                ("user", userId));
+            Dialect.AddRows(command, "rows", [.. roomIds.Distinct(StringComparer.Ordinal)]);
+            return (await command.ListAsync(row => (RoomId: row.GetString(0), Mentions: (uint)row.GetInt64(1)))).ToDictionary(
+                row => row.RoomId, row => row.Mentions, StringComparer.Ordinal);
+        }, cancellationToken);
+
     /// <summary>Removes what is old.</summary>
     /// <returns>How many were removed; more may be left when it is <paramref name="limit"/>.</returns>
     public Task<int> PruneAsync(DateTimeOffset before, int limit, CancellationToken cancellationToken) => store.WriteAsync(async command =>

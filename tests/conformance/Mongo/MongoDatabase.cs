@@ -32,6 +32,8 @@ internal sealed class MongoDatabase(MongoServer server) : IStoreDatabase
 
     IRetention IStoreDatabase.OpenRetention() => new MongoRetention(OpenCollections());
 
+    IRoomLists IStoreDatabase.OpenLists() => new MongoRoomLists(OpenCollections());
+
     IRoomReads IStoreDatabase.OpenReads() => new MongoRoomReads(OpenCollections());
 
     public async Task DropAsync()
@@ -100,3 +102,7 @@ public sealed class MongoRequestTests(MongoServer server) : RequestConformance(n
 [Collection(MongoGroup.Name)]
 [Trait(Needs.Trait, Needs.MongoDb)]
 public sealed class MongoRetentionTests(MongoServer server) : RetentionConformance(new MongoDatabase(server));
+
+[Collection(MongoGroup.Name)]
+[Trait(Needs.Trait, Needs.MongoDb)]
+public sealed class MongoRoomListTests(MongoServer server) : RoomListConformance(new MongoDatabase(server));

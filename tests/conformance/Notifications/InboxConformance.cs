@@ -304,6 +304,21 @@ public abstract partial class InboxConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Mentions_that_are_not_read_are_counted_by_room_beside_what_was_chosen_for_it()
+    {
+        await FollowAsync([_lobby.Said("ana", "m1", "@bruno"), _lobby.Said("ana", "m2", "@bruno"), _lobby.Said("ana", "m3", "@room"), _lobby.Said("ana", "m4", "@carla")]);
+        await ReadRoomAsync("bruno", _lobby.LastSeq - 3);
+        await SetAsync("bruno", new NotificationPreferences { Rooms = { ["quiet"] = new RoomPreferences { Level = "none", MuteUntilMs = 5 } } });
+
+        var reply = await _grpc.GetRoomNotices(new GetRoomNoticesRequest { UserId = "bruno", RoomIds = { "lobby", "quiet", "nowhere", "lobby" } }, Call());
+        var none = await _grpc.GetRoomNotices(new GetRoomNoticesRequest { UserId = "zoe", RoomIds = { "lobby" } }, Call());
+
+        Assert.Equal([new RoomNotices { RoomId = "lobby", Mentions = 2 }, new RoomNotices { RoomId = "quiet", Level = "none", MuteUntilMs = 5 }], reply.Rooms);
+        Assert.Empty(none.Rooms);
+        Assert.Empty((await _grpc.GetRoomNotices(new GetRoomNoticesRequest { UserId = "zoe" }, Call())).Rooms);
+    }
+
+    [Fact]
     public async Task A_server_notifies_users_once_for_each_key()
     {
         var request = new NotifyRequest { UserIds = { "bruno", "eva", "bruno" }, Key = "k1", Title = "Mañana", Body = "Cerrado", Kind = "shop.closed" };

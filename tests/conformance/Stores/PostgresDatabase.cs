@@ -59,6 +59,13 @@ internal sealed class PostgresDatabase(PostgresServer server) : IStoreDatabase
         return new SqlRoomReads(dialect);
     }
 
+    IRoomLists IStoreDatabase.OpenLists()
+    {
+        var dialect = new PostgresMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlRoomLists(dialect);
+    }
+
     public async Task DropAsync()
     {
         foreach (var dialect in _opened)
@@ -115,3 +122,7 @@ public sealed class PostgresRoomReadTests(PostgresServer server) : RoomReadConfo
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PostgresRetentionTests(PostgresServer server) : RetentionConformance(new PostgresDatabase(server));
+
+[Collection(PostgresGroup.Name)]
+[Trait(Needs.Trait, Needs.Postgres)]
+public sealed class PostgresRoomListTests(PostgresServer server) : RoomListConformance(new PostgresDatabase(server));

@@ -64,6 +64,13 @@ internal sealed class SqliteDatabase : IStoreDatabase
         return new SqlRoomReads(dialect);
     }
 
+    IRoomLists IStoreDatabase.OpenLists()
+    {
+        var dialect = new SqliteMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlRoomLists(dialect);
+    }
+
     public async Task DropAsync()
     {
         foreach (var dialect in _opened)
@@ -98,3 +105,5 @@ public sealed class SqliteRequestTests() : RequestConformance(new SqliteDatabase
 public sealed class SqliteRoomReadTests() : RoomReadConformance(new SqliteDatabase());
 
 public sealed class SqliteRetentionTests() : RetentionConformance(new SqliteDatabase());
+
+public sealed class SqliteRoomListTests() : RoomListConformance(new SqliteDatabase());

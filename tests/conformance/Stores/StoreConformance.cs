@@ -93,6 +93,9 @@ public interface IStoreDatabase
     /// <summary>The retention of a process of its own. Closed with the database.</summary>
     internal IRetention OpenRetention();
 
+    /// <summary>The lists of rooms of a process of its own. Closed with the database.</summary>
+    internal IRoomLists OpenLists();
+
     /// <summary>The audit log of a process of its own. Closed with the database.</summary>
     internal IAuditLog OpenAudit();
 

@@ -50,7 +50,8 @@ public sealed class PagesInBytesTests : IAsyncLifetime
         _service = new MessageGrpc(
             _gate, new Snapshots(_store, reads, recent, TimeProvider.System), new HistoryPages(_store, recent, TimeProvider.System), new ThreadPages(_store, TimeProvider.System),
             new PinPages(_store, TimeProvider.System), new OneMessage(_store, TimeProvider.System), new UnreadCounts(marks),
-            new MessageSearch(new SqliteSearchIndex(dialect), _store, rooms, TimeProvider.System), new MemberPages(access, reads, _store), new ReportPages(access, reads, _store), rooms, _store);
+            new MessageSearch(new SqliteSearchIndex(dialect), _store, rooms, TimeProvider.System), new MemberPages(access, reads, _store), new ReportPages(access, reads, _store), rooms,
+            new RoomDetailPages(_store, marks, new SqlRoomLists(dialect), TimeProvider.System), new CommunityPages(_store, marks, new SqlRoomLists(dialect), TimeProvider.System), _store);
     }
 
     public async Task DisposeAsync()
@@ -170,6 +171,35 @@ public sealed class PagesInBytesTests : IAsyncLifetime
         Assert.Equal(["a"], await ScopedAsync(new RoomScope { Patterns = { "*" }, Except = { "A", "Z", "b:1", "lobby" } }));
         Assert.Empty(await ScopedAsync(new RoomScope { Patterns = { "nowhere*" } }));
         await Assert.ThrowsAsync<RpcException>(() => _service.ListRooms(new ListRoomsRequest { Actor = Commands.User("ana"), Limit = 1_001 }, Call()));
+    }
+
+    [Fact]
+    public async Task Rooms_with_large_newest_messages_come_in_pages_that_fit()
+    {
+        var ownerEpoch = await _store.TakePartitionAsync(partition: 1, nowMs: 1, CancellationToken.None);
+        await _store.AppendAsync(
+        [
+            .. Enumerable.Range(1, 12).Select(room => new RoomAppend(1, $"room-{room}", ownerEpoch,
+            [
+                new("eva", "+room", new RoomEvent { Seq = 1, UserId = "eva", Room = new RoomCreated { Kind = "open" } }),
+                new("eva", "+join", new RoomEvent { Seq = 2, UserId = "eva", Member = new MemberChanged { UserId = "eva", Role = "owner", Members = 1 } }),
+                new("eva", "c1", new RoomEvent { Seq = 3, UserId = "eva", Message = new MessageCreated { MessageId = $"last-{room}", Metadata = ByteString.CopyFrom(new byte[300_000]) } }),
+            ])),
+        ], CancellationToken.None);
+
+        List<string> found = [];
+        RoomDetailsPage page;
+        var request = new ListRoomDetailsRequest { Actor = Commands.User("eva"), Limit = 100 };
+        do
+        {
+            page = await _service.ListRoomDetails(request, Call());
+            Assert.InRange(page.CalculateSize(), 1, MaxReply + 1_000);
+            found.AddRange(page.Rooms.Select(room => room.RoomId));
+            request.Cursor = page.Rooms[^1].Cursor;
+        }
+        while (page.HasMore);
+
+        Assert.Equal(Enumerable.Range(1, 12).Select(room => $"room-{room}").Order(StringComparer.Ordinal), found);
     }
 
     // No page but the last one has less than was asked for, or says that there is more when there is not.

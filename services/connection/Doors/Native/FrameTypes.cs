@@ -90,6 +90,7 @@ internal static class FrameTypes
             RoomId = fields.RoomId(), Seq = fields.RequiredInteger("seq", 1, FrameFields.MaxSeq), IsExact = true,
         }),
         .. RoomFrames.Types,
+        .. RoomListFrames.Types,
         new("ping", static (ref FrameFields _) => new PingCommand()),
         new("auth", ReadToken),
         new("auth_refresh", ReadToken),

@@ -38,6 +38,7 @@ internal static class NativeEncoders
         NativeEncoder.Json<OnlineCountEvent>(OnlineCount),
         NativeEncoder.Json<PresenceStateEvent>(PresenceState),
         .. RoomFrames.Encoders,
+        .. RoomListFrames.Encoders,
         NativeEncoder.Json<GapEvent>(Gap),
         .. NotificationFrames.Encoders,
         .. PresenceFrames.Encoders,

@@ -148,6 +148,16 @@ internal static class LogDocuments
             document[LogField.State] = true;
         }
 
+        if ((entry.Room?.Settings ?? entry.RoomUpdated?.Settings) is { Community: { Length: > 0 } community })
+        {
+            if (!document.TryGetValue(LogField.Communities, out var communities))
+            {
+                document.Add(LogField.Communities, communities = new BsonArray());
+            }
+
+            communities.AsBsonArray.Add(community);
+        }
+
         switch (entry.BodyCase)
         {
             case RoomEvent.BodyOneofCase.Message when entry.Message.ThreadRootSeq > 0:

@@ -56,6 +56,7 @@ internal sealed class MessageCollections(MongoConnection connection)
                 MongoWrites.Index(new BsonDocument($"{LogField.Entries}.{LogField.MessageId}", 1), sparse: true),
                 MongoWrites.Index(new BsonDocument($"{LogField.Effects}.{LogField.Room}", 1), sparse: true),
                 MongoWrites.Index(new BsonDocument($"{LogField.Effects}.{LogField.Members}.{MemberField.User}", 1), sparse: true),
+                MongoWrites.Index(new BsonDocument { { LogField.Communities, 1 }, { LogField.Room, 1 } }, only: Exists(LogField.Communities)),
                 MongoWrites.Index(new BsonDocument { { LogField.CreatedBy, 1 }, { LogField.CreatedAt, 1 } }, only: Exists(LogField.CreatedBy)),
                 MongoWrites.Index(
                     new BsonDocument { { LogField.Room, 1 }, { LogField.Roots, 1 }, { LogField.First, 1 } }, only: Exists(LogField.Roots)),
@@ -181,6 +182,9 @@ internal static class LogField
 
     /// <summary>Of the document: it has an entry about settings or a user's place.</summary>
     public const string State = "st";
+
+    /// <summary>Of the document: the communities that its entries make the room belong to.</summary>
+    public const string Communities = "co";
 
     /// <summary>Of the document: who created the room, in the document that did.</summary>
     public const string CreatedBy = "cb";
