@@ -53,6 +53,7 @@ public static class ConnectionServiceSetup
         .AddServiceClient<MessageService.MessageServiceClient>("message")
         .AddServiceClient<SecurityService.SecurityServiceClient>("message")
         .AddServiceClient<RequestService.RequestServiceClient>("message")
+        .AddServiceClient<PrivacyService.PrivacyServiceClient>("message")
         .AddServiceClient<PresenceService.PresenceServiceClient>("presence")
         .AddServiceClient<PushService.PushServiceClient>("notification")
         .AddServiceClient<NotificationService.NotificationServiceClient>("notification");

@@ -11,6 +11,7 @@ using Tertulia.Messages.Members;
 using Tertulia.Messages.Moderation;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Pinning;
+using Tertulia.Messages.Privacy;
 using Tertulia.Messages.Reading;
 using Tertulia.Messages.Repeating;
 using Tertulia.Messages.Retaining;
@@ -45,6 +46,7 @@ public static class MessageServiceSetup
         services.AddVerbs();
         services.AddFlushing();
         services.AddRetaining();
+        services.AddPrivacy();
         services.AddPartitions(); // Last: what starts last stops first, so the partitions are given up while everything they need still runs.
         return services;
     }
@@ -55,6 +57,7 @@ public static class MessageServiceSetup
         app.MapGrpcService<MessageGrpc>();
         app.MapGrpcService<FeedGrpc>();
         app.MapGrpcService<SecurityGrpc>();
+        app.MapGrpcService<PrivacyGrpc>();
         app.MapGrpcService<RequestGrpc>();
         return app;
     }
@@ -137,6 +140,14 @@ public static class MessageServiceSetup
         services.AddOptions<RetentionOptions>().BindConfiguration(RetentionOptions.Section).ValidateOnStart();
         services.AddSingleton<RetentionJob>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<RetentionJob>());
+    }
+
+    private static void AddPrivacy(this IServiceCollection services)
+    {
+        services.AddSingleton<UserExport>();
+        services.AddSingleton<ErasureJob>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<ErasureJob>());
+        services.AddGrpc().AddServiceOptions<PrivacyGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
     }
 
     private static void AddFlushing(this IServiceCollection services)

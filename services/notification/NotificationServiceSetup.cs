@@ -4,6 +4,7 @@ using Tertulia.Hosting;
 using Tertulia.Notifications.Admin;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Jobs;
+using Tertulia.Notifications.Privacy;
 using Tertulia.Notifications.Push;
 using Tertulia.Notifications.Storage;
 using Tertulia.Notifications.Webhooks;
@@ -31,6 +32,9 @@ public static class NotificationServiceSetup
         services.AddPush();
         services.AddWebhooks();
         services.AddInbox();
+        services.AddServiceClient<PrivacyService.PrivacyServiceClient>("message");
+        services.AddSingleton<UserEraser>();
+        services.AddSingleton<IHostedService, ErasedUsers>();
         return services;
     }
 

@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Tertulia.Contracts;
 using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Permissions;
@@ -22,26 +21,14 @@ internal sealed class DeleteVerb : ChangeVerb
 
     protected override Change Apply(in Submitted submitted, Message message, Flush flush)
     {
-        var entry = new RoomEvent
-        {
-            Deleted = new MessageDeleted { MessageId = message.MessageId, MessageSeq = message.Seq, AuthorId = message.UserId },
-        };
+        var entry = ErasedText.EntryOf(message);
         if (message.DeletedAtMs > 0)
         {
             (entry.UserId, entry.CreatedAtMs) = (message.DeletedBy, message.DeletedAtMs);
             return Change.None(entry);
         }
 
-        var before = ErasedText.Of(message);
-        message.Content = "";
-        message.Metadata = ByteString.Empty;
-        message.Reactions.Clear();
-        if (message.PinnedSeq > 0)
-        {
-            submitted.Room.Unpin(message);
-        }
-
-        (message.DeletedAtMs, message.DeletedBy) = (flush.NowMs, submitted.Command.Actor.UserId);
+        var before = ErasedText.Delete(submitted.Room, message, submitted.Command.Actor.UserId, flush.NowMs);
         return Change.By(entry, before);
     }
 }

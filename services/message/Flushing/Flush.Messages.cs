@@ -62,6 +62,14 @@ internal sealed partial class Flush
     /// <param name="erased">The entry that held its text, without it; null when the text stays.</param>
     public void Append(in Submitted submitted, KeyedVerb verb, in EntryKey key, RoomEvent roomEvent, Message changed, RoomEvent? erased = null)
     {
+        AppendChange(submitted, key, roomEvent, changed, erased);
+        Answer(submitted, verb, key, roomEvent);
+    }
+
+    /// <summary>Gives an entry that changed a message the room's next seq, one of several of its command.</summary>
+    /// <inheritdoc cref="Append(in Submitted, KeyedVerb, in EntryKey, RoomEvent, Message, RoomEvent)" path="/param"/>
+    public void AppendChange(in Submitted submitted, in EntryKey key, RoomEvent roomEvent, Message changed, RoomEvent? erased)
+    {
         var room = submitted.Room;
         var message = _messages[(room.RoomId, changed.MessageId)];
         if (message.Entry >= 0)
@@ -78,7 +86,6 @@ internal sealed partial class Flush
         }
 
         message.Entry = room.Entries!.Count - 1;
-        Answer(submitted, verb, key, roomEvent);
     }
 
     // What was not written, or may have been written by another owner, is read again.

@@ -6,6 +6,9 @@ namespace Tertulia.Messages.Searching;
 /// <remarks>It holds words and places, not the messages: these are read from the store, whose state is the one that is shown.</remarks>
 internal interface ISearchIndex : IStore
 {
+    /// <summary>The name of who wrote some messages of a room is not kept.</summary>
+    Task ForgetNameAsync(string roomId, string userId, long afterSeq, long toSeq, CancellationToken cancellationToken);
+
     /// <summary>Messages of a room from before a seq are kept no longer.</summary>
     Task ForgetAsync(string roomId, long beforeSeq, CancellationToken cancellationToken);
 

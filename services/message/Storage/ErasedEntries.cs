@@ -29,6 +29,13 @@ internal static class ErasedEntries
         return entry;
     }
 
+    /// <summary>Takes the name of who wrote it out of an entry.</summary>
+    public static RoomEvent Unname(RoomEvent entry)
+    {
+        entry.Username = "";
+        return entry;
+    }
+
     /// <summary>A message that is kept no longer, as a tombstone: who names it is told that it was.</summary>
     public static Message Expire(Message message)
     {

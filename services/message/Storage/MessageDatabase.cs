@@ -10,7 +10,7 @@ namespace Tertulia.Messages.Storage;
 /// <summary>All ports of the service on one database: they share its connections, and on SQLite the one that writes.</summary>
 internal sealed record MessageDatabase(
     IMessageStore Store, IAuditLog Audit, IRevocationStore Revocations, IRequestRecords Requests, IRetention Retention, IRoomReads Reads, IRoomLists Lists,
-    IReadMarks Marks, ISearchIndex Search)
+    IReadMarks Marks, ISearchIndex Search, IErasures? Erasures = null, IUserData? UserData = null)
 {
     /// <summary>Opens the database that the options name.</summary>
     public static MessageDatabase Open(StoreOptions options) => options.Kind switch
@@ -22,7 +22,7 @@ internal sealed record MessageDatabase(
 
     private static MessageDatabase OnSql(IMessageDialect dialect, Func<IMessageDialect, ISearchIndex> index) => new(
         new SqlMessageStore(dialect), new SqlAuditLog(dialect), new SqlRevocationStore(dialect), new SqlRequestRecords(dialect), new SqlRetention(dialect),
-        new SqlRoomReads(dialect), new SqlRoomLists(dialect), new SqlReadMarks(dialect), index(dialect));
+        new SqlRoomReads(dialect), new SqlRoomLists(dialect), new SqlReadMarks(dialect), index(dialect), new SqlErasures(dialect), new SqlUserData(dialect));
 
     private static MessageDatabase OnMongo(MessageCollections collections) => new(
         new MongoMessageStore(collections), new MongoAuditLog(collections), new MongoRevocationStore(collections),

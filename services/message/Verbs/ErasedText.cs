@@ -1,4 +1,6 @@
+using Google.Protobuf;
 using Tertulia.Contracts;
+using Tertulia.Messages.Rooms;
 
 namespace Tertulia.Messages.Verbs;
 
@@ -7,6 +9,33 @@ namespace Tertulia.Messages.Verbs;
 /// had, whom it answered.</remarks>
 internal static class ErasedText
 {
+    /// <summary>A message loses what it says and keeps its place.</summary>
+    /// <param name="room">Its room.</param>
+    /// <param name="message">The message, which was not deleted before.</param>
+    /// <param name="by">Who deletes it.</param>
+    /// <param name="nowMs">When, Unix milliseconds.</param>
+    /// <returns>The entry that held its text, without it.</returns>
+    public static RoomEvent Delete(RoomState room, Message message, string by, long nowMs)
+    {
+        var before = Of(message);
+        message.Content = "";
+        message.Metadata = ByteString.Empty;
+        message.Reactions.Clear();
+        if (message.PinnedSeq > 0)
+        {
+            room.Unpin(message);
+        }
+
+        (message.DeletedAtMs, message.DeletedBy) = (nowMs, by);
+        return before;
+    }
+
+    /// <summary>The entry that says that a message is deleted.</summary>
+    public static RoomEvent EntryOf(Message message) => new()
+    {
+        Deleted = new MessageDeleted { MessageId = message.MessageId, MessageSeq = message.Seq, AuthorId = message.UserId },
+    };
+
     /// <summary>As it is in the log from the next entry on, which replaces or deletes the text. The message is as it was before.</summary>
     public static RoomEvent Of(Message message) => message.TextSeq == 0
         ? new RoomEvent

@@ -5,6 +5,7 @@ using Tertulia.Messages.Joining;
 using Tertulia.Messages.Members;
 using Tertulia.Messages.Moderation;
 using Tertulia.Messages.Pinning;
+using Tertulia.Messages.Privacy;
 using Tertulia.Messages.Reacting;
 using Tertulia.Messages.Reading;
 using Tertulia.Messages.Retaining;
@@ -33,6 +34,7 @@ internal static class VerbSetup
         services.AddVerb<MemberVerb>();
         services.AddVerb<ReportVerb>();
         services.AddVerb<TrimVerb>();
+        services.AddVerb<EraseVerb>();
         services.AddVerb<SubscribeVerb>();
         services.AddVerb<UnsubscribeVerb>();
         services.AddVerb<ReadVerb>();

@@ -154,7 +154,7 @@ internal sealed class NotificationFollower(
 
     // Who is banned, and who is not in a room that does not let everyone in, cannot read what the room says: neither here. Who is invited is told of that.
     private static bool IsShutOut(MemberChanged member, string kind) =>
-        member.Banned || (member is { Role.Length: 0, InvitedBy.Length: 0 } && kind is not ("open" or "auditorium"));
+        member.Banned || member.Erased || (member is { Role.Length: 0, InvitedBy.Length: 0 } && kind is not ("open" or "auditorium"));
 
     private static async Task<List<Wanted>> DecideAsync(RoomFacts facts, EntryDecider decider, string roomId, RoomEvent entry)
     {

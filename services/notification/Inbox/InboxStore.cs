@@ -120,6 +120,23 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
         return await EndAsync(command, [.. removed.OrderBy(row => row.UserId, StringComparer.Ordinal)], isRemoved: true, upToUseq: 0);
     }
 
+    /// <summary>Removes what others were told of a user's doing.</summary>
+    /// <param name="command">Of the transaction.</param>
+    /// <param name="actorId">Who.</param>
+    /// <param name="limit">At most so many; more may be left when it is as many.</param>
+    public async Task<List<Ended>> RemoveOfActorAsync(DbCommand command, string actorId, int limit)
+    {
+        var removed = await command.With(
+            """
+            delete from notification_inbox where (user_id, useq) in (
+                select user_id, useq from notification_inbox where actor_id = @actor and actor_id <> '' limit @count)
+            returning user_id, notification_id, room_id, is_read
+            """,
+            ("actor", actorId), ("count", limit))
+            .ListAsync(ReadEnded);
+        return await EndAsync(command, [.. removed.OrderBy(row => row.UserId, StringComparer.Ordinal)], isRemoved: true, upToUseq: 0);
+    }
+
     /// <summary>Marks notifications of a user as read.</summary>
     /// <param name="command">Of the transaction.</param>
     /// <param name="request">Which ones.</param>

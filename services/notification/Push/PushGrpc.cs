@@ -22,6 +22,15 @@ internal sealed class PushGrpc(Vapid vapid, PushSubscriptions subscriptions) : P
         return new SubscribePushReply();
     }
 
+    public override async Task<ListSubscriptionsReply> ListSubscriptions(ListSubscriptionsRequest request, ServerCallContext context) => new()
+    {
+        Subscriptions =
+        {
+            (await subscriptions.OfAsync(request.UserId, context.CancellationToken))
+                .Select(one => new ListedSubscription { DeviceId = one.DeviceId, Endpoint = one.Endpoint }),
+        },
+    };
+
     public override async Task<UnsubscribePushReply> Unsubscribe(UnsubscribePushRequest request, ServerCallContext context) =>
         PushSubscriptions.IsDevice(request.DeviceId)
             ? new UnsubscribePushReply { Unknown = !await subscriptions.RemoveAsync(request.UserId, request.DeviceId, context.CancellationToken) }

@@ -42,6 +42,13 @@ internal sealed class PresenceGrpc(
         return setter.SetAsync(request, context.CancellationToken);
     }
 
+    public override async Task<ForgetUserReply> ForgetUser(ForgetUserRequest request, ServerCallContext context)
+    {
+        RequireSettled();
+        await setter.ForgetAsync(request.UserId, context.CancellationToken);
+        return new ForgetUserReply();
+    }
+
     public override Task<Stats> GetStats(GetStatsRequest request, ServerCallContext context) =>
         AskAsync(map => StatsReply.From(map, options.Value.StatsRooms), context);
 

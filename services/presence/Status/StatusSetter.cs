@@ -47,6 +47,21 @@ internal sealed partial class StatusSetter(PresenceLoop loop, IPresenceStore sto
         return chosen;
     }
 
+    /// <summary>Nothing of what the user chose, nor when it was last seen, is kept.</summary>
+    /// <exception cref="Grpc.Core.RpcException"><c>bad_request</c>, <c>overloaded</c> or <c>unavailable</c>.</exception>
+    public async Task ForgetAsync(string userId, CancellationToken cancellationToken)
+    {
+        await SetAsync(new SetStatusRequest { UserId = userId, Status = PresenceStatus.Online }, cancellationToken);
+        try
+        {
+            await store.ForgetSeenAsync(userId, cancellationToken);
+        }
+        catch (StoreUnavailableException exception)
+        {
+            throw RpcErrors.Refuse(ErrorCode.Unavailable, exception.Message);
+        }
+    }
+
     private static long StampOf(PresenceMap map, string userId)
     {
         var known = map.Statuses.Find(userId);

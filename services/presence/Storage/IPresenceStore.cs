@@ -30,6 +30,10 @@ internal interface IPresenceStore : IStore
     /// <exception cref="StoreUnavailableException">The database does not answer: some of it may be kept.</exception>
     Task WriteSeenAsync(IReadOnlyCollection<Seen> seen, CancellationToken cancellationToken);
 
+    /// <summary>Removes when a user was last online.</summary>
+    /// <exception cref="StoreUnavailableException">The database does not answer.</exception>
+    Task ForgetSeenAsync(string userId, CancellationToken cancellationToken);
+
     /// <summary>When these users were last online; those of whom it is not known are missing.</summary>
     /// <exception cref="StoreUnavailableException">The database does not answer.</exception>
     Task<IReadOnlyList<Seen>> ReadSeenAsync(IReadOnlyCollection<string> userIds, CancellationToken cancellationToken);

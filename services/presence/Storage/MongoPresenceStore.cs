@@ -72,6 +72,9 @@ internal sealed class MongoPresenceStore(MongoConnection connection) : IPresence
         return true;
     }, cancellationToken);
 
+    public Task ForgetSeenAsync(string userId, CancellationToken cancellationToken) => connection.TryAsync(
+        () => _seen.DeleteOneAsync(new BsonDocument("_id", userId), CancellationToken.None), cancellationToken);
+
     public Task<IReadOnlyList<Seen>> ReadSeenAsync(IReadOnlyCollection<string> userIds, CancellationToken cancellationToken) => connection.TryAsync(async () =>
     {
         var found = await _seen.Find(new BsonDocument("_id", new BsonDocument("$in", new BsonArray(userIds)))).ToListAsync(CancellationToken.None);

@@ -87,6 +87,13 @@ internal sealed class SqlPresenceStore(ISqlDialect dialect) : IPresenceStore
         return command.ExecuteNonQueryAsync(CancellationToken.None);
     }), cancellationToken);
 
+    public Task ForgetSeenAsync(string userId, CancellationToken cancellationToken) => dialect.TryAsync(() => dialect.WriteAsync(command =>
+    {
+        command.CommandText = "delete from presence_last_seen where user_id = @user";
+        command.Parameters.Add(command.Parameter("user", userId));
+        return command.ExecuteNonQueryAsync(CancellationToken.None);
+    }), cancellationToken);
+
     public Task<IReadOnlyList<Seen>> ReadSeenAsync(IReadOnlyCollection<string> userIds, CancellationToken cancellationToken) => dialect.TryAsync(async () =>
     {
         await using var connection = await dialect.OpenAsync();

@@ -34,6 +34,10 @@ internal sealed class MongoDatabase(MongoServer server) : IStoreDatabase
 
     IRoomLists IStoreDatabase.OpenLists() => new MongoRoomLists(OpenCollections());
 
+    IUserData IStoreDatabase.OpenUserData() => throw new NotSupportedException("MongoDB deletes no users");
+
+    IErasures IStoreDatabase.OpenErasures() => throw new NotSupportedException("MongoDB deletes no users");
+
     IRoomReads IStoreDatabase.OpenReads() => new MongoRoomReads(OpenCollections());
 
     public async Task DropAsync()

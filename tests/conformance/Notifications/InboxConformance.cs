@@ -14,6 +14,7 @@ using Tertulia.Notifications.Explaining;
 using Tertulia.Notifications.Following;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Preferences;
+using Tertulia.Notifications.Privacy;
 using Tertulia.Notifications.Storage;
 
 namespace Tertulia.Conformance.Notifications;
@@ -399,6 +400,36 @@ public abstract partial class InboxConformance : IAsyncLifetime
 
         Assert.Empty(await InboxAsync("bruno"));
         Assert.Empty(await InboxAsync("carla"));
+    }
+
+    [Fact]
+    public async Task Of_a_user_who_is_deleted_neither_the_user_nor_others_keep_anything()
+    {
+        await SetAsync("ana", new NotificationPreferences { Level = "mentions", Keywords = { "urgente" } });
+        await FollowAsync([_lobby.Said("ana", "a", "@bruno secreto"), _lobby.Said("carla", "c", "@bruno @ana hola")]);
+        var eraser = new UserEraser(_store, _inbox, _news);
+
+        await eraser.EraseAsync("ana", Deadline);
+        await eraser.EraseAsync("ana", Deadline);
+
+        Assert.Equal(["2 mention id-carla-c CARLA · lobby: @bruno @ana hola"], await InboxAsync("bruno"));
+        Assert.Equal(1u, (await ReadAsync("bruno")).Unread);
+        Assert.Empty(await InboxAsync("ana"));
+        Assert.Equal(0u, (await ReadAsync("ana")).Unread);
+        Assert.Equal(new NotificationPreferences(), await _grpc.GetPreferences(new GetPreferencesRequest { UserId = "ana" }, Call()));
+    }
+
+    [Fact]
+    public void What_waits_for_a_webhook_is_told_without_what_the_user_wrote()
+    {
+        var said = _lobby.Said("ana", "a", "secreto");
+        var body = Tertulia.Notifications.Webhooks.WebhookEvents.Of("e1", "lobby", said.Event)!.Body;
+
+        Assert.Null(UserEraser.Without(body, "bruno"));
+        var without = UserEraser.Without(body, "ana")!;
+        Assert.DoesNotContain("secreto", without, StringComparison.Ordinal);
+        Assert.DoesNotContain("ANA", without, StringComparison.Ordinal);
+        Assert.Contains("id-ana-a", without, StringComparison.Ordinal);
     }
 
     [Fact]

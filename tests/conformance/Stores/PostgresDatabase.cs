@@ -52,6 +52,20 @@ internal sealed class PostgresDatabase(PostgresServer server) : IStoreDatabase
         return new SqlRetention(dialect);
     }
 
+    IUserData IStoreDatabase.OpenUserData()
+    {
+        var dialect = new PostgresMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlUserData(dialect);
+    }
+
+    IErasures IStoreDatabase.OpenErasures()
+    {
+        var dialect = new PostgresMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlErasures(dialect);
+    }
+
     IRoomReads IStoreDatabase.OpenReads()
     {
         var dialect = new PostgresMessageDialect(Options);
@@ -126,3 +140,7 @@ public sealed class PostgresRetentionTests(PostgresServer server) : RetentionCon
 [Collection(PostgresGroup.Name)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PostgresRoomListTests(PostgresServer server) : RoomListConformance(new PostgresDatabase(server));
+
+[Collection(PostgresGroup.Name)]
+[Trait(Needs.Trait, Needs.Postgres)]
+public sealed class PostgresUserDataTests(PostgresServer server) : UserDataConformance(new PostgresDatabase(server));

@@ -34,6 +34,17 @@ public abstract class PresenceStoreConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task When_a_user_was_last_seen_may_be_forgotten()
+    {
+        await _store.WriteSeenAsync([new Seen("ana", 5), new Seen("bruno", 6)], Deadline);
+
+        await _store.ForgetSeenAsync("ana", Deadline);
+        await _store.ForgetSeenAsync("ana", Deadline);
+
+        Assert.Equal([new Seen("bruno", 6)], await _store.ReadSeenAsync(["ana", "bruno"], Deadline));
+    }
+
+    [Fact]
     public async Task A_status_comes_back_as_it_was()
     {
         var status = new ChosenStatus { UserId = "ñandú 😀", Status = "busy", Text = "'in a \"call\"", Emoji = "📞", UntilMs = 1_900_000_000_000, Stamp = 1L << 61 };

@@ -57,6 +57,20 @@ internal sealed class SqliteDatabase : IStoreDatabase
         return new SqlRetention(dialect);
     }
 
+    IUserData IStoreDatabase.OpenUserData()
+    {
+        var dialect = new SqliteMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlUserData(dialect);
+    }
+
+    IErasures IStoreDatabase.OpenErasures()
+    {
+        var dialect = new SqliteMessageDialect(Options);
+        _opened.Add(dialect);
+        return new SqlErasures(dialect);
+    }
+
     IRoomReads IStoreDatabase.OpenReads()
     {
         var dialect = new SqliteMessageDialect(Options);
@@ -107,3 +121,5 @@ public sealed class SqliteRoomReadTests() : RoomReadConformance(new SqliteDataba
 public sealed class SqliteRetentionTests() : RetentionConformance(new SqliteDatabase());
 
 public sealed class SqliteRoomListTests() : RoomListConformance(new SqliteDatabase());
+
+public sealed class SqliteUserDataTests() : UserDataConformance(new SqliteDatabase());

@@ -90,6 +90,12 @@ public interface IStoreDatabase
     /// <summary>The reads of rooms of a process of its own. Closed with the database.</summary>
     internal IRoomReads OpenReads();
 
+    /// <summary>What is known of users, of a process of its own. Closed with the database.</summary>
+    internal IUserData OpenUserData();
+
+    /// <summary>The deletions of a process of its own. Closed with the database.</summary>
+    internal IErasures OpenErasures();
+
     /// <summary>The retention of a process of its own. Closed with the database.</summary>
     internal IRetention OpenRetention();
 

@@ -84,6 +84,7 @@ internal sealed class TestNode : IAsyncDisposable
         configure(builder.Services);
         builder.Services.AddSingleton(new MessageService.MessageServiceClient(calls));
         builder.Services.AddSingleton(new SecurityService.SecurityServiceClient(calls));
+        builder.Services.AddSingleton(new PrivacyService.PrivacyServiceClient(calls));
         builder.Services.AddSingleton(new RequestService.RequestServiceClient(calls));
         builder.Services.AddSingleton(new PresenceService.PresenceServiceClient(calls));
         builder.Services.AddSingleton(new NotificationService.NotificationServiceClient(calls));

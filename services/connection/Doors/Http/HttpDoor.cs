@@ -15,6 +15,7 @@ internal static class HttpDoor
     public static IServiceCollection AddHttpDoor(this IServiceCollection services)
     {
         services.AddCors();
+        services.AddOptions<PrivacyOptions>().BindConfiguration(PrivacyOptions.Section);
         services.AddSingleton<IValidateOptions<SyncRoomOptions>, SyncRoomOptionsRules>();
         services.AddOptions<SyncRoomOptions>().BindConfiguration(SyncRoomOptions.Section).ValidateOnStart();
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true); // HttpAccess answers with a problem.
@@ -22,6 +23,7 @@ internal static class HttpDoor
             .AddOpenApiDocuments()
             .AddSingleton<HttpCommands>()
             .AddSingleton<ActionRecords>()
+            .AddSingleton<UserExports>()
             .AddSingleton<FreeRates>()
             .AddSingleton<RoomWatches>()
             .AddSingleton<RoomSync>()
@@ -48,6 +50,7 @@ internal static class HttpDoor
         EventStreams.Map(api);
         ServerEndpoints.Map(api);
         SecurityEndpoints.Map(api);
+        UserEndpoints.Map(api);
         SyncRoomEndpoints.Map(app);
         app.MapOpenApiDocuments();
         DevelopmentTokens.Map(app)?

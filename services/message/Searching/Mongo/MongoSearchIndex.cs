@@ -131,6 +131,12 @@ internal sealed class MongoSearchIndex(MongoConnection connection) : ISearchInde
         }
     }, cancellationToken);
 
+    public Task ForgetNameAsync(string roomId, string userId, long afterSeq, long toSeq, CancellationToken cancellationToken) => connection.TryAsync(
+        () => _documents.UpdateManyAsync(
+            new BsonDocument { { Room, roomId }, { User, userId }, { Seq, new BsonDocument { { "$gt", afterSeq }, { "$lte", toSeq } } } },
+            new BsonDocument("$set", new BsonDocument(UserName, "")), cancellationToken: CancellationToken.None),
+        cancellationToken);
+
     public Task ClearAsync(CancellationToken cancellationToken) => MongoConnection.TryForAsLongAsItTakesAsync(async () =>
     {
         await ClearAllAsync();

@@ -175,6 +175,18 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
         return true;
     }), cancellationToken);
 
+    public Task ForgetNameAsync(string roomId, string userId, long afterSeq, long toSeq, CancellationToken cancellationToken) => Dialect.TryAsync(
+        () => Dialect.WriteAsync(async command =>
+        {
+            command.Parameters.Add(command.Parameter("room", roomId));
+            command.Parameters.Add(command.Parameter("user", userId));
+            command.Parameters.Add(command.Parameter("after", afterSeq));
+            command.Parameters.Add(command.Parameter("to", toSeq));
+            await ExecuteAsync(
+                command, "update search_documents set user_name = '' where room_id = @room and user_id = @user and seq > @after and seq <= @to and user_name <> ''");
+            return true;
+        }), cancellationToken);
+
     public Task ClearAsync(CancellationToken cancellationToken) => Dialect.TryForAsLongAsItTakesAsync(() => Dialect.WriteAsync(async command =>
     {
         await ExecuteAsync(command, "delete from search_marks");

@@ -67,6 +67,7 @@ internal sealed class HttpHost : IAsyncDisposable
         builder.Services.AddLiveBus().AddConnectionService();
         builder.Services.AddSingleton(new MessageService.MessageServiceClient(calls));
         builder.Services.AddSingleton(new SecurityService.SecurityServiceClient(calls));
+        builder.Services.AddSingleton(new PrivacyService.PrivacyServiceClient(calls));
         builder.Services.AddSingleton(new RequestService.RequestServiceClient(calls));
         calls.On<BeginRequestRequest, BeginRequestReply>("BeginRequest", _ => new BeginRequestReply { State = BeginRequestReply.Types.State.Taken });
         calls.On<FinishRequestRequest, FinishRequestReply>("FinishRequest", _ => new FinishRequestReply());
