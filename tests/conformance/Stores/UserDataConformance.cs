@@ -96,9 +96,9 @@ public abstract class UserDataConformance(IStoreDatabase database) : StoreConfor
         Assert.Equal(new Erasure("ana", "root", true, Now, true, true, true, Now + 5), await Erasures.FindAsync("ana", Deadline));
         Assert.Empty(await Erasures.ListOpenAsync(10, Deadline));
 
-        await Erasures.BeginAsync(new Erasure("ana", "boss", KeepsMessages: false, Now + 6), 1, Record("3"), Deadline);
+        await Erasures.BeginAsync(new Erasure("ana", "boss", KeepsMessages: false, Now + 6), 16, Record("3"), Deadline);
         Assert.Equal(new Erasure("ana", "boss", false, Now + 6), await Erasures.FindAsync("ana", Deadline));
-        Assert.Equal([new(0, "", long.MaxValue, false)], await Erasures.ReadPartsAsync("ana", Deadline));
+        Assert.Equal(Enumerable.Range(0, 16).Select(partition => new ErasurePart(partition, "", long.MaxValue, false)), await Erasures.ReadPartsAsync("ana", Deadline));
         Assert.Null(await Erasures.FindAsync("nobody", Deadline));
     }
 

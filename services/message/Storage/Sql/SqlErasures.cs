@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 
 namespace Tertulia.Messages.Storage.Sql;
 
@@ -31,13 +32,14 @@ internal sealed class SqlErasures(ISqlDialect dialect) : IErasures
             Add(command, ("user", erasure.UserId));
             command.CommandText = "delete from user_erasure_parts where user_id = @user";
             await command.ExecuteNonQueryAsync(CancellationToken.None);
-            command.CommandText = "insert into user_erasure_parts (user_id, partition, room_id, seq, done) values (@user, @partition, '', @end, false)";
-            for (var partition = 0; partition < partitions; partition++)
-            {
-                command.Parameters.Clear();
-                Add(command, ("user", erasure.UserId), ("partition", partition), ("end", long.MaxValue));
-                await command.ExecuteNonQueryAsync(CancellationToken.None);
-            }
+            command.Parameters.Clear();
+            Add(command, ("user", erasure.UserId), ("end", long.MaxValue));
+            dialect.AddRows(command, "parts", [.. Enumerable.Range(0, partitions).Select(partition => partition.ToString(CultureInfo.InvariantCulture))]);
+            command.CommandText = $"""
+                insert into user_erasure_parts (user_id, partition, room_id, seq, done)
+                select @user, cast(p.partition as integer), '', @end, false from {dialect.RowsTable("parts", "partition")} p
+                """;
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
 
             command.Parameters.Clear();
             await SqlAuditLog.AddAsync(command, record);
