@@ -9,7 +9,8 @@ using Yarp.ReverseProxy.ServiceDiscovery;
 namespace Tertulia.Gateway;
 
 /// <summary>Every address behind a name of <c>Gateway:Nodes</c> is a node, looked up again and again.</summary>
-/// <remarks>The proxy's own resolver ends the process when a name is not known yet, which is so while an installation starts. Here it has no nodes until it is, and
+/// <remarks>The proxy's own resolver ends the process when a name is not known yet, which is so while an installation starts. Here it has no nodes
+/// until it is, and
 /// those that it had while the name cannot be looked up.</remarks>
 internal sealed partial class NodeNames(IOptions<GatewayOptions> options, TimeProvider time, ILogger<NodeNames> logger) : IDestinationResolver
 {

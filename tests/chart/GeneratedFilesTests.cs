@@ -28,8 +28,10 @@ public sealed class GeneratedFilesTests
     [Fact]
     public void Every_test_that_the_README_names_exists()
     {
-        var tests = Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests"), "*Tests.cs", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension).ToHashSet();
-        var named = System.Text.RegularExpressions.Regex.Matches(File.ReadAllText(Path.Combine(Helm.Chart, "README.md")), "`([A-Z][A-Za-z]+Tests)`", default, TimeSpan.FromSeconds(1))
+        var tests = Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests"), "*Tests.cs", SearchOption.AllDirectories)
+            .Select(Path.GetFileNameWithoutExtension).ToHashSet();
+        var named = System.Text.RegularExpressions.Regex.Matches(File.ReadAllText(Path.Combine(Helm.Chart, "README.md")), "`([A-Z][A-Za-z]+Tests)`", default,
+            TimeSpan.FromSeconds(1))
             .Select(match => match.Groups[1].Value).ToArray();
 
         Assert.NotEmpty(named);

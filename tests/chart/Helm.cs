@@ -66,7 +66,8 @@ internal static class Helm
             using var process = Process.Start(new ProcessStartInfo(program, arguments)
             {
                 RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
-                Environment = { ["HELM_CACHE_HOME"] = Path.GetTempPath(), ["HELM_CONFIG_HOME"] = Path.GetTempPath(), ["HELM_DATA_HOME"] = Path.GetTempPath(), ["KUBECONFIG"] = "/dev/null" },
+                Environment = { ["HELM_CACHE_HOME"] = Path.GetTempPath(), ["HELM_CONFIG_HOME"] = Path.GetTempPath(), ["HELM_DATA_HOME"] = Path.GetTempPath(),
+                    ["KUBECONFIG"] = "/dev/null" },
             })!;
             var output = process.StandardOutput.ReadToEndAsync();
             var errors = process.StandardError.ReadToEndAsync();

@@ -11,21 +11,25 @@ public sealed partial class ImageTests
 
     private static readonly string[] Files =
     [
-        .. ((string[])["deploy", "tilt", "tests/container", "tests/chart/golden"]).Select(folder => Path.Combine(Repository.Root, folder)).Where(Directory.Exists)
+        .. ((string[])["deploy", "tilt", "tests/container", "tests/chart/golden"]).Select(folder => Path.Combine(Repository.Root, folder))
+            .Where(Directory.Exists)
             .SelectMany(folder => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)),
         .. ((string[])["Tiltfile"]).Select(file => Path.Combine(Repository.Root, file)).Where(File.Exists),
     ];
 
     // Of others than this project: where they come from, and what they may be called.
     private static readonly string[] Official =
-        ["rabbitmq", "postgres", "mongo", "coturn/coturn", "grafana/otel-lgtm", "debian", "mcr.microsoft.com/dotnet/sdk", "mcr.microsoft.com/dotnet/aspnet", "kindest/node", "registry"];
+        ["rabbitmq", "postgres", "mongo", "coturn/coturn", "grafana/otel-lgtm", "debian", "mcr.microsoft.com/dotnet/sdk", "mcr.microsoft.com/dotnet/aspnet",
+            "kindest/node", "registry"];
 
-    private static readonly string[] Ours = ["ghcr.io/tertulia/tertulia", "tertulia", "registry.example.org/tertulia", "registry.example.org/sidecar", "localhost:5005/tertulia"];
+    private static readonly string[] Ours = ["ghcr.io/tertulia/tertulia", "tertulia", "registry.example.org/tertulia", "registry.example.org/sidecar",
+        "localhost:5005/tertulia"];
 
     [Fact]
     public void Every_image_is_an_official_one_of_a_named_version()
     {
-        var images = Files.SelectMany(file => ImagesOf(File.ReadAllText(file)).Select(image => (File: Path.GetRelativePath(Repository.Root, file), Image: image))).ToArray();
+        var images = Files.SelectMany(file => ImagesOf(File.ReadAllText(file)).Select(image => (File: Path.GetRelativePath(Repository.Root, file),
+            Image: image))).ToArray();
 
         Assert.True(images.Length >= 10, $"{images.Length}");
         Assert.All(images, found =>
@@ -70,7 +74,8 @@ public sealed partial class ImageTests
         Assert.StartsWith("mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled AS runtime", runtime, StringComparison.Ordinal);
         Assert.Contains("\nUSER 1654\n", runtime, StringComparison.Ordinal);
         Assert.DoesNotContain("\nRUN ", runtime, StringComparison.Ordinal); // Nothing could run it.
-        Assert.All(["title", "description", "licenses", "source", "version", "revision"], label => Assert.Contains($"org.opencontainers.image.{label}=", runtime, StringComparison.Ordinal));
+        Assert.All(["title", "description", "licenses", "source", "version", "revision"], label => Assert.Contains($"org.opencontainers.image.{label}=",
+            runtime, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -109,14 +114,16 @@ public sealed partial class ImageTests
         var services = Manifest.Parse(text)!["services"]!.AsObject();
 
         Assert.All(SecretVariable().Matches(text), match => Assert.EndsWith(":?}", match.Value, StringComparison.Ordinal));
-        Assert.All(services.SelectMany(service => service.Value!["ports"] as JsonArray ?? []), port => Assert.StartsWith("127.0.0.1:", port!.ToString(), StringComparison.Ordinal));
+        Assert.All(services.SelectMany(service => service.Value!["ports"] as JsonArray ?? []), port => Assert.StartsWith("127.0.0.1:", port!.ToString(),
+            StringComparison.Ordinal));
     }
 
     private static JsonArray? Command(JsonNode? service) => service!["command"] as JsonArray;
 
     private static IEnumerable<string> ImagesOf(string text) =>
         Image().Matches(text).Select(match => match.Groups[1].Value)
-            .Concat(Repositories().Matches(text).Where(match => match.Groups[2].Value.Length > 0).Select(match => $"{match.Groups[1].Value}:{match.Groups[2].Value}"));
+            .Concat(Repositories().Matches(text).Where(match => match.Groups[2].Value.Length > 0).Select(match =>
+                $"{match.Groups[1].Value}:{match.Groups[2].Value}"));
 
     private static (string Name, string Version) Split(string image)
     {

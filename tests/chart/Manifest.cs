@@ -70,7 +70,8 @@ internal sealed record Manifest(JsonNode Json)
                 continue;
             }
 
-            foreach (var (inherited, content) in (value is YamlSequenceNode several ? several.Children : [value]).SelectMany(part => Map((YamlMappingNode)part)))
+            foreach (var (inherited, content) in (value is YamlSequenceNode several ? several.Children : [value]).SelectMany(part =>
+                Map((YamlMappingNode)part)))
             {
                 result[inherited] = content?.DeepClone();
             }

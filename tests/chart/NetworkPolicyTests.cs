@@ -54,7 +54,8 @@ public sealed class NetworkPolicyTests
             }
 
             var network = NetworkOf(rendered);
-            var reachable = Pods(rendered).SelectMany(pod => pod.Ports.Values.Distinct().Where(port => network.Allows(Stranger, pod, port)).Select(port => (pod.Name, port)));
+            var reachable = Pods(rendered).SelectMany(pod => pod.Ports.Values.Distinct().Where(port => network.Allows(Stranger, pod, port)).Select(port =>
+                (pod.Name, port)));
 
             Assert.All(reachable, door => Assert.Contains(door, new[] { ("gateway", Http), ("gateway", Tls), ("coturn", 3478) }));
         }
@@ -67,7 +68,8 @@ public sealed class NetworkPolicyTests
         {
             var network = NetworkOf(rendered);
             var pods = Pods(rendered);
-            var foreign = new Peer("foreign", new JsonObject { ["app.kubernetes.io/name"] = "tertulia" }, "elsewhere", new JsonObject { ["kubernetes.io/metadata.name"] = "elsewhere" }, null, new Dictionary<string, int>());
+            var foreign = new Peer("foreign", new JsonObject { ["app.kubernetes.io/name"] = "tertulia" }, "elsewhere",
+                new JsonObject { ["kubernetes.io/metadata.name"] = "elsewhere" }, null, new Dictionary<string, int>());
 
             Assert.All(
                 from web in pods where web.Name is "gateway" or "connection" or "verify" or "coturn"
@@ -88,7 +90,8 @@ public sealed class NetworkPolicyTests
         var network = NetworkOf(rendered);
         var pods = Pods(rendered);
         string[] Reaching(string store, int port) =>
-            [.. pods.Where(pod => pod.Name != store && network.Allows(pod, pods.Single(other => other.Name == store), port)).Select(pod => pod.Name).Order(StringComparer.Ordinal)];
+            [.. pods.Where(pod => pod.Name != store && network.Allows(pod, pods.Single(other => other.Name == store), port)).Select(pod => pod.Name)
+                .Order(StringComparer.Ordinal)];
 
         Assert.Equal(["message", "presence"], Reaching("mongodb", 27017));
         Assert.Equal(["notification"], Reaching("postgresql", Postgres));
@@ -99,7 +102,8 @@ public sealed class NetworkPolicyTests
     {
         var rendered = await Helm.RenderAsync("production");
         var network = NetworkOf(rendered);
-        var prometheus = new Peer("prometheus", new JsonObject(), "monitoring", new JsonObject { ["kubernetes.io/metadata.name"] = "monitoring" }, null, new Dictionary<string, int>());
+        var prometheus = new Peer("prometheus", new JsonObject(), "monitoring", new JsonObject { ["kubernetes.io/metadata.name"] = "monitoring" }, null,
+            new Dictionary<string, int>());
         var services = Pods(rendered).Where(pod => pod.Ports.ContainsKey("internal") || pod.Name == "gateway").ToArray();
 
         Assert.Equal(5, services.Length);
@@ -144,7 +148,8 @@ public sealed class NetworkPolicyTests
         var rendered = await Helm.RenderAsync("rabbitmq-operator");
         var network = NetworkOf(rendered);
         var broker = new Peer(
-            "broker", new JsonObject { ["app.kubernetes.io/name"] = rendered.The("RabbitmqCluster", "rabbitmq").Name, ["app.kubernetes.io/component"] = "rabbitmq" },
+            "broker", new JsonObject { ["app.kubernetes.io/name"] = rendered.The("RabbitmqCluster", "rabbitmq").Name,
+                ["app.kubernetes.io/component"] = "rabbitmq" },
             Space, OurSpace, null, new Dictionary<string, int>());
         var reaching = Pods(rendered).Where(pod => network.Allows(pod, broker, Amqp)).Select(pod => pod.Name);
 

@@ -30,7 +30,8 @@ internal sealed class PolicyEvaluator(IEnumerable<Manifest> policies, string spa
         var selecting = _policies.Where(policy => subject.Labels is not null && subject.Space == space
             && Texts(policy.Json["spec"]!["policyTypes"]).Contains(type) && Selects(policy.Json["spec"]!["podSelector"], subject.Labels)).ToArray();
         return selecting.Length == 0 || selecting.Any(policy => (policy.Json["spec"]![rules] as JsonArray ?? []).Any(rule =>
-            Matches(rule!["ports"] as JsonArray, item => IsPort(item!, server, port, protocol)) && Matches(rule[peers] as JsonArray, item => IsPeer(item!, other))));
+            Matches(rule!["ports"] as JsonArray, item => IsPort(item!, server, port, protocol)) && Matches(rule[peers] as JsonArray, item => IsPeer(item!,
+                other))));
     }
 
     // Absent or empty is everything.

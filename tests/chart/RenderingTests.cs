@@ -16,7 +16,8 @@ public sealed class RenderingTests
     [InlineData("helm3")]
     public async Task The_chart_passes_the_linter_with_every_values_file(string version)
     {
-        var said = await Task.WhenAll(Helm.Matrix.Select(name => Helm.RunAsync(version, "lint", "--strict", "--quiet", "-f", Helm.ValuesFile(name), Helm.Chart)));
+        var said = await Task.WhenAll(Helm.Matrix.Select(name => Helm.RunAsync(version, "lint", "--strict", "--quiet", "-f", Helm.ValuesFile(name),
+            Helm.Chart)));
 
         Assert.All(said, one => Assert.True(one.ExitCode == 0, one.All));
     }
@@ -57,7 +58,8 @@ public sealed class RenderingTests
         var refused = new List<string>();
         foreach (var rendered in await Helm.RenderAllAsync())
         {
-            foreach (var text in rendered.Text.Split("\n---\n", StringSplitOptions.RemoveEmptyEntries).Where(text => text.Contains("kind:", StringComparison.Ordinal)))
+            foreach (var text in rendered.Text.Split("\n---\n", StringSplitOptions.RemoveEmptyEntries).Where(text => text.Contains("kind:",
+                StringComparison.Ordinal)))
             {
                 try
                 {
@@ -80,7 +82,8 @@ public sealed class RenderingTests
     [Fact]
     public async Task Every_object_has_what_the_schemas_of_Kubernetes_and_of_custom_resources_require()
     {
-        var objects = (await Helm.RenderAllAsync()).SelectMany(rendered => rendered.Objects.Select(manifest => new { source = rendered.Name, @object = manifest.Json }));
+        var objects = (await Helm.RenderAllAsync()).SelectMany(rendered => rendered.Objects.Select(manifest => new { source = rendered.Name,
+            @object = manifest.Json }));
 
         var said = await Helm.NodeAsync("validate.cjs", JsonSerializer.Serialize(objects));
 

@@ -49,7 +49,8 @@ public sealed class SecretsProgramTests : IAsyncLifetime
 
             context.Response.StatusCode = 401;
         });
-        _server.MapGet(Secrets + "/{name}", (string name) => _secrets.TryGetValue(name, out var secret) ? Results.Text(secret.ToJsonString(), "application/json") : Results.StatusCode(404));
+        _server.MapGet(Secrets + "/{name}", (string name) => _secrets.TryGetValue(name, out var secret) ? Results.Text(secret.ToJsonString(),
+            "application/json") : Results.StatusCode(404));
         _server.MapPost(Secrets, async (HttpRequest post) =>
         {
             _beforeChange();
@@ -62,7 +63,8 @@ public sealed class SecretsProgramTests : IAsyncLifetime
             _beforeChange();
             var patch = (JsonObject)(await JsonNode.ParseAsync(change.Body))!;
             var secret = _secrets[name];
-            if (change.ContentType != "application/merge-patch+json" || (string?)patch["metadata"]!["resourceVersion"] != (string?)secret["metadata"]!["resourceVersion"])
+            if (change.ContentType != "application/merge-patch+json"
+                || (string?)patch["metadata"]!["resourceVersion"] != (string?)secret["metadata"]!["resourceVersion"])
             {
                 return Results.StatusCode(409);
             }
@@ -119,7 +121,8 @@ public sealed class SecretsProgramTests : IAsyncLifetime
             _beforeChange = () => { };
             _secrets["chat-generated"] = new JsonObject
             {
-                ["metadata"] = new JsonObject { ["resourceVersion"] = "7" }, ["data"] = new JsonObject { ["internal-secret"] = Convert.ToBase64String("theirs"u8) },
+                ["metadata"] = new JsonObject { ["resourceVersion"] = "7" },
+                    ["data"] = new JsonObject { ["internal-secret"] = Convert.ToBase64String("theirs"u8) },
             };
         };
 

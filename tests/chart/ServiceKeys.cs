@@ -21,7 +21,8 @@ internal static class ServiceKeys
     /// <summary>The processes of the product.</summary>
     public static readonly string[] Services = ["gateway", "connection", "message", "presence", "notification"];
 
-    /// <summary>A regular expression of a service's keys: the options classes of its own folder and of what it shares, and the keys that docs/configuration.md has
+    /// <summary>A regular expression of a service's keys: the options classes of its own folder and of what it shares, and the keys that
+    /// docs/configuration.md has
     /// by hand.</summary>
     public static Regex Of(string service)
     {
@@ -30,8 +31,10 @@ internal static class ServiceKeys
             || section.File.StartsWith("services/shared/hosting/", StringComparison.Ordinal)
             || (section.File.StartsWith("services/shared/bus/", StringComparison.Ordinal) && service != "gateway")
             || (section.Section.StartsWith("Store", StringComparison.Ordinal) && HasStore(service)));
-        var keys = sections.SelectMany(section => section.Keys).Select(key => key.Name.EndsWith("__0", StringComparison.Ordinal) ? key.Name[..^1] + "[0-9]+(__.+)?" : key.Name);
-        string[] byHand = ["urls", "Listen__Http2", "ASPNETCORE_ENVIRONMENT", "OTEL_[A-Z_]+", "Logging__LogLevel__.+", .. CalledBy(service).Select(called => $"Services__{called}")];
+        var keys = sections.SelectMany(section => section.Keys).Select(key => key.Name.EndsWith("__0", StringComparison.Ordinal)
+            ? key.Name[..^1] + "[0-9]+(__.+)?" : key.Name);
+        string[] byHand = ["urls", "Listen__Http2", "ASPNETCORE_ENVIRONMENT", "OTEL_[A-Z_]+", "Logging__LogLevel__.+", .. CalledBy(service).Select(called =>
+            $"Services__{called}")];
         return new Regex($"^({string.Join('|', keys.Concat(byHand))})$", RegexOptions.None, TimeSpan.FromSeconds(1));
     }
 
@@ -54,7 +57,8 @@ internal static class ServiceKeys
         return
         [
             .. Directory.EnumerateFiles(root, "*Setup.cs", SearchOption.AllDirectories)
-                .SelectMany(file => Regex.Matches(File.ReadAllText(file), "AddServiceClient<[^>]+>\\(\"([a-z]+)\"\\)", RegexOptions.None, TimeSpan.FromSeconds(1)))
+                .SelectMany(file => Regex.Matches(File.ReadAllText(file), "AddServiceClient<[^>]+>\\(\"([a-z]+)\"\\)", RegexOptions.None,
+                    TimeSpan.FromSeconds(1)))
                 .Select(match => match.Groups[1].Value).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
         ];
     }

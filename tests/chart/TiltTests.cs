@@ -25,7 +25,8 @@ public sealed partial class TiltTests
         Assert.Equal("", said.Errors);
         string[] known =
         [
-            "allow_k8s_contexts", "cmd_button", "docker_build", "fall_back_on", "helm", "k8s_resource", "k8s_yaml", "link", "load", "local", "local_resource", "run", "sync",
+            "allow_k8s_contexts", "cmd_button", "docker_build", "fall_back_on", "helm", "k8s_resource", "k8s_yaml", "link", "load", "local", "local_resource",
+                "run", "sync",
             "text_input", "version_settings",
         ];
         Assert.Equal(known, said.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
@@ -35,7 +36,8 @@ public sealed partial class TiltTests
     public void Every_path_that_it_names_is_there()
     {
         var paths = Quoted().Matches(Tiltfile).Select(match => match.Groups[1].Value.Split(' ')[0])
-            .Where(text => text.Contains('/', StringComparison.Ordinal) && !text.Contains("://", StringComparison.Ordinal) && !text.StartsWith('.') && !text.StartsWith('/') && !text.Contains('*', StringComparison.Ordinal)).ToArray();
+            .Where(text => text.Contains('/', StringComparison.Ordinal) && !text.Contains("://", StringComparison.Ordinal) && !text.StartsWith('.')
+                && !text.StartsWith('/') && !text.Contains('*', StringComparison.Ordinal)).ToArray();
 
         Assert.True(paths.Length >= 10, string.Join(' ', paths));
         Assert.All(paths, path => Assert.True(Path.Exists(Path.Combine(Repository.Root, path)), path));
@@ -47,7 +49,8 @@ public sealed partial class TiltTests
     {
         foreach (var minimal in (bool[])[false, true])
         {
-            string[] values = ["-f", Path.Combine(Repository.Root, "tilt/values.dev.yaml"), .. minimal ? (string[])["-f", Path.Combine(Repository.Root, "tilt/values.minimal.yaml")] : []];
+            string[] values = ["-f", Path.Combine(Repository.Root, "tilt/values.dev.yaml"), .. minimal ? (string[])["-f", Path.Combine(Repository.Root,
+                "tilt/values.minimal.yaml")] : []];
             var said = await Helm.RunAsync("helm4", ["template", "tertulia", Helm.Chart, "--namespace", "default", .. values]);
             Assert.True(said.ExitCode == 0, said.Errors);
             var objects = Manifest.ParseAll(said.Output);
@@ -57,11 +60,14 @@ public sealed partial class TiltTests
                 .Select(variable => variable!["valueFrom"]?["secretKeyRef"]).OfType<System.Text.Json.Nodes.JsonNode>().ToArray();
 
             Assert.Equal(
-                ["tertulia-connection", "tertulia-gateway", "tertulia-message", "tertulia-notification", "tertulia-postgresql", "tertulia-presence", "tertulia-rabbitmq"],
+                ["tertulia-connection", "tertulia-gateway", "tertulia-message", "tertulia-notification", "tertulia-postgresql", "tertulia-presence",
+                    "tertulia-rabbitmq"],
                 workloads.Order(StringComparer.Ordinal));
-            Assert.All(ServiceKeys.Services, service => Assert.Contains($"    '{service}': ('{ServiceKeys.Programs[service].Folder}'", Tiltfile, StringComparison.Ordinal));
+            Assert.All(ServiceKeys.Services, service => Assert.Contains($"    '{service}': ('{ServiceKeys.Programs[service].Folder}'", Tiltfile,
+                StringComparison.Ordinal));
             Assert.All(read, key => Assert.NotNull(key["name"]!.ToString() == secrets.Name ? secrets.Json["stringData"]![key["key"]!.ToString()] : null));
-            Assert.All(objects.Where(manifest => ServiceKeys.Services.Contains(manifest.Component)).SelectMany(manifest => manifest.Containers), container => Assert.Equal("tertulia:dev", container["image"]!.ToString()));
+            Assert.All(objects.Where(manifest => ServiceKeys.Services.Contains(manifest.Component)).SelectMany(manifest => manifest.Containers), container =>
+                Assert.Equal("tertulia:dev", container["image"]!.ToString()));
         }
 
         Assert.All(Button().Matches(Tiltfile), button => Assert.Contains(button.Groups[1].Value, ServiceKeys.Services.Append("rabbitmq")));
@@ -70,7 +76,8 @@ public sealed partial class TiltTests
     [Fact]
     public void Every_button_calls_a_scenario_that_there_is()
     {
-        var scenarios = ScenarioCase().Matches(File.ReadAllText(Path.Combine(Repository.Root, "tilt/scenario.sh"))).Select(match => match.Groups[1].Value).ToArray();
+        var scenarios = ScenarioCase().Matches(File.ReadAllText(Path.Combine(Repository.Root, "tilt/scenario.sh"))).Select(match => match.Groups[1].Value)
+            .ToArray();
         var called = Called().Matches(Tiltfile).Select(match => match.Groups[1].Value).Distinct(StringComparer.Ordinal);
 
         Assert.Equal(["break-broker", "drain-gateway", "kill-node", "send", "storm"], scenarios.Order(StringComparer.Ordinal));
@@ -80,7 +87,8 @@ public sealed partial class TiltTests
     [Fact]
     public async Task The_scripts_parse()
     {
-        foreach (var script in (string[])["tilt/build.sh", "tilt/scenario.sh", "deploy/docker/publish.sh", "deploy/docker/dev-dotnet", "deploy/docker/dev-restart", "tests/chart/fetch.sh"])
+        foreach (var script in (string[])["tilt/build.sh", "tilt/scenario.sh", "deploy/docker/publish.sh", "deploy/docker/dev-dotnet",
+            "deploy/docker/dev-restart", "tests/chart/fetch.sh"])
         {
             var path = Path.Combine(Repository.Root, script);
             var said = await Helm.ProgramAsync("bash", ["-n", path], "");

@@ -23,12 +23,15 @@ internal sealed record ChartValue(
 }
 
 /// <summary><c>values.yaml</c> read with its comments, and what is made of it: the schema, and the table of the chart's README.</summary>
-/// <remarks>A comment is the documentation of the key below it. Its lines with @ say what the schema must know and the default does not tell: <c>@enum a, b</c>,
-/// <c>@min</c>, <c>@max</c>, <c>@pattern</c>, <c>@map string</c> (keys are free), <c>@object Kind</c> (content is free), <c>@items string</c>, <c>@like defaults</c>.
+/// <remarks>A comment is the documentation of the key below it. Its lines with @ say what the schema must know and the default does not tell:
+/// <c>@enum a, b</c>,
+/// <c>@min</c>, <c>@max</c>, <c>@pattern</c>, <c>@map string</c> (keys are free), <c>@object Kind</c> (content is free), <c>@items string</c>,
+/// <c>@like defaults</c>.
 /// <c>@section</c> begins a part of the table.</remarks>
 internal sealed partial class ValuesDocument
 {
-    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly List<(string Section, ChartValue Value)> _values = [];
     private readonly JsonObject _moved;
@@ -73,7 +76,8 @@ internal sealed partial class ValuesDocument
                 text.Append($"\n`{value.Path}`: {value.Text} Takes what `{value.Notes["like"]}` has{(value.Children.Count > 0 ? ", and" : ".")}\n");
             }
 
-            var leaves = section.SelectMany(value => value.Value.Notes.ContainsKey("like") && value.Value.Children.Count == 0 ? [] : value.Value.Leaves).ToArray();
+            var leaves = section.SelectMany(value => value.Value.Notes.ContainsKey("like") && value.Value.Children.Count == 0 ? [] : value.Value.Leaves)
+                .ToArray();
             if (leaves.Length > 0)
             {
                 text.Append("\n| value | default | meaning |\n|---|---|---|\n");
@@ -183,7 +187,8 @@ internal sealed partial class ValuesDocument
             ["required"] = new JsonArray("kind", "patch"),
             ["properties"] = new JsonObject
             {
-                ["kind"] = new JsonObject { ["type"] = "string" }, ["name"] = new JsonObject { ["type"] = "string" }, ["patch"] = new JsonObject { ["type"] = "object" },
+                ["kind"] = new JsonObject { ["type"] = "string" }, ["name"] = new JsonObject { ["type"] = "string" },
+                    ["patch"] = new JsonObject { ["type"] = "object" },
             },
         },
         _ => new JsonObject { ["type"] = kind },

@@ -22,7 +22,8 @@ public sealed partial class WiringTests
                 // Parts of other variables: $(NAME).
                 var parts = own.Values.SelectMany(value => Part().Matches(value).Select(part => part.Groups[1].Value)).ToHashSet(StringComparer.Ordinal);
 
-                Assert.All(own.Keys.Where(name => !parts.Contains(name) && !IsExtra(rendered, name)), name => Assert.True(read.IsMatch(name), $"{rendered.Name}: {service} does not read {name}"));
+                Assert.All(own.Keys.Where(name => !parts.Contains(name) && !IsExtra(rendered, name)), name => Assert.True(read.IsMatch(name),
+                    $"{rendered.Name}: {service} does not read {name}"));
             }
         }
     }
@@ -63,7 +64,8 @@ public sealed partial class WiringTests
     public async Task Every_command_is_a_program_of_the_image()
     {
         var published = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy/docker/publish.sh"));
-        foreach (var container in (await Helm.RenderAllAsync()).SelectMany(rendered => rendered.Workloads).Where(workload => ServiceKeys.Programs.ContainsKey(workload.Component)).Select(workload => (workload.Component, Container: workload.Containers.First())))
+        foreach (var container in (await Helm.RenderAllAsync()).SelectMany(rendered => rendered.Workloads).Where(workload =>
+            ServiceKeys.Programs.ContainsKey(workload.Component)).Select(workload => (workload.Component, Container: workload.Containers.First())))
         {
             var (program, folder) = ServiceKeys.Programs[container.Component];
 
@@ -80,16 +82,20 @@ public sealed partial class WiringTests
             var made = rendered.OfKind("Job").SelectMany(job => job.Containers).SelectMany(container => container["args"]!.AsArray())
                 .Select(argument => argument!.ToString()).ToArray();
             var references = rendered.Workloads.SelectMany(workload => workload.Containers).SelectMany(container => container["env"] as JsonArray ?? [])
-                .Select(variable => variable!["valueFrom"]?["secretKeyRef"]).OfType<JsonNode>().Select(key => (Name: key["name"]!.ToString(), Key: key["key"]!.ToString()))
-                .Concat(rendered.Workloads.SelectMany(workload => workload.PodSpec!["volumes"] as JsonArray ?? []).Select(volume => volume!["secret"]).Where(secret => secret?["items"] is not null)
+                .Select(variable => variable!["valueFrom"]?["secretKeyRef"]).OfType<JsonNode>().Select(key => (Name: key["name"]!.ToString(),
+                    Key: key["key"]!.ToString()))
+                .Concat(rendered.Workloads.SelectMany(workload => workload.PodSpec!["volumes"] as JsonArray ?? []).Select(volume => volume!["secret"])
+                    .Where(secret => secret?["items"] is not null)
                     .SelectMany(secret => secret!["items"]!.AsArray().Select(item => (Name: secret["secretName"]!.ToString(), Key: item!["key"]!.ToString()))))
-                .Concat(rendered.OfKind("MongoDBCommunity").SelectMany(cluster => cluster.At("spec.users")!.AsArray()).Select(user => (Name: user!["passwordSecretRef"]!["name"]!.ToString(), Key: user["passwordSecretRef"]!["key"]!.ToString())))
+                .Concat(rendered.OfKind("MongoDBCommunity").SelectMany(cluster => cluster.At("spec.users")!.AsArray()).Select(user =>
+                    (Name: user!["passwordSecretRef"]!["name"]!.ToString(), Key: user["passwordSecretRef"]!["key"]!.ToString())))
                 .ToArray();
             var generated = references.Where(reference => reference.Name.EndsWith("-generated", StringComparison.Ordinal)).ToArray();
 
             Assert.Equal(
                 made.Skip(1).Select(argument => argument.Split('=')[0]).Order(StringComparer.Ordinal),
-                generated.Select(reference => reference.Key).Distinct(StringComparer.Ordinal).Where(key => key != "internal-secret-next").Order(StringComparer.Ordinal));
+                generated.Select(reference => reference.Key).Distinct(StringComparer.Ordinal).Where(key => key != "internal-secret-next")
+                    .Order(StringComparer.Ordinal));
             Assert.All(generated, reference => Assert.Equal(made[0], reference.Name));
             Assert.Empty(rendered.OfKind("Secret")); // None is made in a template: it would change with each rendering.
         }
@@ -101,7 +107,8 @@ public sealed partial class WiringTests
         var kinds = (await File.ReadAllTextAsync(Path.Combine(Repository.Root, "services/shared/sql/StoreOptions.cs"))).Split("enum StoreKind")[1];
         foreach (var rendered in await Helm.RenderAllAsync())
         {
-            Assert.All(ServiceKeys.Services.Where(ServiceKeys.HasStore), service => Assert.Contains($"    {VariablesOf(rendered, service)["Store__Kind"]},\n", kinds, StringComparison.Ordinal));
+            Assert.All(ServiceKeys.Services.Where(ServiceKeys.HasStore), service => Assert.Contains($"    {VariablesOf(rendered, service)["Store__Kind"]},\n",
+                kinds, StringComparison.Ordinal));
             Assert.Equal("Postgres", VariablesOf(rendered, "notification")["Store__Kind"]); // It has no adapter for MongoDB.
         }
     }
@@ -114,7 +121,8 @@ public sealed partial class WiringTests
             .Select(variable => $"{variable!["name"]}={variable["value"]}").ToArray();
 
         Assert.DoesNotContain(texts, text => SecretName().IsMatch(text.Split('=')[0]));
-        Assert.All(texts.Where(text => text.Contains("Password=", StringComparison.Ordinal)), text => Assert.Contains("Password=$(", text, StringComparison.Ordinal));
+        Assert.All(texts.Where(text => text.Contains("Password=", StringComparison.Ordinal)), text => Assert.Contains("Password=$(", text,
+            StringComparison.Ordinal));
     }
 
     [Fact]
@@ -171,7 +179,8 @@ public sealed partial class WiringTests
             {
                 var components = monitor.At("spec.selector.matchExpressions")![0]!["values"]!.AsArray().Select(value => value!.ToString());
                 Assert.Equal(Services.Order(StringComparer.Ordinal), components.Order(StringComparer.Ordinal));
-                Assert.All(components, component => Assert.Contains(rendered.The("Service", component).Json["spec"]!["ports"]!.AsArray(), port => (string)port!["name"]! == (string)monitor.At("spec.endpoints")![0]!["port"]!));
+                Assert.All(components, component => Assert.Contains(rendered.The("Service", component).Json["spec"]!["ports"]!.AsArray(), port =>
+                    (string)port!["name"]! == (string)monitor.At("spec.endpoints")![0]!["port"]!));
             }
         }
     }
@@ -181,24 +190,29 @@ public sealed partial class WiringTests
     {
         foreach (var rendered in await Helm.RenderAllAsync())
         {
-            var doors = rendered.OfKind("Service").SelectMany(service => service.Json["spec"]!["ports"]!.AsArray().Select(port => $"{service.Name}:{port!["port"]}")).ToHashSet(StringComparer.Ordinal);
+            var doors = rendered.OfKind("Service").SelectMany(service => service.Json["spec"]!["ports"]!.AsArray().Select(port =>
+                $"{service.Name}:{port!["port"]}")).ToHashSet(StringComparer.Ordinal);
             var texts = rendered.Workloads.SelectMany(workload => workload.Containers)
-                .SelectMany(container => (container["env"] as JsonArray ?? []).Select(variable => variable!["value"]?.ToString() ?? "").Concat((container["args"] as JsonArray ?? []).Select(argument => argument!.ToString())));
-            var addresses = texts.SelectMany(text => Address().Matches(text)).Select(match => match.Groups[1].Value).Where(address => address.StartsWith(Helm.Release, StringComparison.Ordinal) || address.StartsWith("talk-", StringComparison.Ordinal)).ToArray();
+                .SelectMany(container => (container["env"] as JsonArray ?? []).Select(variable => variable!["value"]?.ToString() ?? "")
+                    .Concat((container["args"] as JsonArray ?? []).Select(argument => argument!.ToString())));
+            var addresses = texts.SelectMany(text => Address().Matches(text)).Select(match => match.Groups[1].Value).Where(address =>
+                address.StartsWith(Helm.Release, StringComparison.Ordinal) || address.StartsWith("talk-", StringComparison.Ordinal)).ToArray();
 
             // Six of gRPC, the gateway's nodes; where tokens can be signed, the one of helm test.
             Assert.True(addresses.Length >= 7, $"{rendered.Name}: {string.Join(' ', addresses)}");
             Assert.All(addresses, address => Assert.Contains(address, doors));
             foreach (var service in Services)
             {
-                var listened = VariablesOf(rendered, service).Where(pair => pair.Key is "Listen__Http2").Select(pair => pair.Value).Append(rendered.The("ConfigMap", "settings").Text("data.urls"))
+                var listened = VariablesOf(rendered, service).Where(pair => pair.Key is "Listen__Http2").Select(pair => pair.Value)
+                    .Append(rendered.The("ConfigMap", "settings").Text("data.urls"))
                     .Select(url => int.Parse(url[(url.LastIndexOf(':') + 1)..])).ToList();
                 if (VariablesOf(rendered, service).TryGetValue("Gateway__Tls__Port", out var tls))
                 {
                     listened.Add(int.Parse(tls));
                 }
 
-                Assert.Equal(listened.Order(), rendered.The("Deployment", service).Containers.First()["ports"]!.AsArray().Select(port => (int)port!["containerPort"]!).Order());
+                Assert.Equal(listened.Order(), rendered.The("Deployment", service).Containers.First()["ports"]!.AsArray().Select(port =>
+                    (int)port!["containerPort"]!).Order());
             }
         }
     }
@@ -213,7 +227,8 @@ public sealed partial class WiringTests
             var (startup, readiness, liveness) = (container["startupProbe"]!, container["readinessProbe"]!, container["livenessProbe"]!);
 
             // What is behind a process is asked for by readiness only: an outage of the broker must restart nobody.
-            Assert.Equal(["/health/live", "/health/ready", "/health/live"], new[] { startup, readiness, liveness }.Select(probe => probe["httpGet"]!["path"]!.ToString()));
+            Assert.Equal(["/health/live", "/health/ready", "/health/live"], new[] { startup, readiness, liveness }.Select(probe =>
+                probe["httpGet"]!["path"]!.ToString()));
             Assert.All(["/health/live", "/health/ready"], path => Assert.Contains($"\"{path}\"", health, StringComparison.Ordinal));
             Assert.True((int)startup["periodSeconds"]! * (int)startup["failureThreshold"]! >= 60);
             Assert.True((int)liveness["periodSeconds"]! * (int)liveness["failureThreshold"]! >= 60);
@@ -295,7 +310,8 @@ public sealed partial class WiringTests
             Assert.True((int)scaler.At("spec.behavior.scaleDown.stabilizationWindowSeconds")! >= 300);
         }
 
-        Assert.Equal(["connection", "gateway", "message", "notification"], rendered.OfKind("HorizontalPodAutoscaler").Select(scaler => scaler.Component).Order(StringComparer.Ordinal));
+        Assert.Equal(["connection", "gateway", "message", "notification"], rendered.OfKind("HorizontalPodAutoscaler").Select(scaler => scaler.Component)
+            .Order(StringComparer.Ordinal));
         Assert.Equal("3", rendered.The("Deployment", "presence").Text("spec.replicas"));
     }
 
@@ -327,27 +343,35 @@ public sealed partial class WiringTests
         Assert.Equal("1800", (string?)nginx.Annotations["nginx.ingress.kubernetes.io/proxy-read-timeout"]);
         Assert.Equal("letsencrypt", (string?)nginx.Annotations["cert-manager.io/cluster-issuer"]);
         Assert.Equal(service.Name, nginx.Json["spec"]!["rules"]![0]!["http"]!["paths"]![0]!["backend"]!["service"]!["name"]!.ToString());
-        Assert.All(route.Json["spec"]!["rules"]!.AsArray(), rule => Assert.Equal((service.Name, 80), (rule!["backendRefs"]![0]!["name"]!.ToString(), (int)rule["backendRefs"]![0]!["port"]!)));
-        var sockets = route.Json["spec"]!["rules"]!.AsArray().Single(rule => rule!["matches"]!.AsArray().Any(match => (string)match!["path"]!["value"]! == "/ws"));
+        Assert.All(route.Json["spec"]!["rules"]!.AsArray(), rule => Assert.Equal((service.Name, 80), (rule!["backendRefs"]![0]!["name"]!.ToString(),
+            (int)rule["backendRefs"]![0]!["port"]!)));
+        var sockets = route.Json["spec"]!["rules"]!.AsArray().Single(rule => rule!["matches"]!.AsArray().Any(match =>
+            (string)match!["path"]!["value"]! == "/ws"));
         Assert.Equal("0s", (string)sockets!["timeouts"]!["request"]!);
     }
 
     [Fact]
     public async Task Alerts_and_dashboards_use_only_metrics_that_there_are()
     {
-        var known = MetricName().Matches(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs/metrics.md"))).Select(match => match.Groups[1].Value.Replace('.', '_')).ToHashSet(StringComparer.Ordinal);
+        var known = MetricName().Matches(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs/metrics.md"))).Select(match =>
+            match.Groups[1].Value.Replace('.', '_')).ToHashSet(StringComparer.Ordinal);
         var rendered = await Helm.RenderAsync("observability");
-        var expressions = Assert.Single(rendered.OfKind("PrometheusRule")).Json["spec"]!["groups"]![0]!["rules"]!.AsArray().Select(rule => rule!["expr"]!.ToString())
-            .Concat(Directory.EnumerateFiles(Path.Combine(Helm.Chart, "dashboards"), "*.json").SelectMany(file => Expression().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value))).ToArray();
-        var used = expressions.SelectMany(expression => UsedMetric().Matches(expression)).Select(match => match.Value).Distinct(StringComparer.Ordinal).ToArray();
+        var expressions = Assert.Single(rendered.OfKind("PrometheusRule")).Json["spec"]!["groups"]![0]!["rules"]!.AsArray().Select(rule =>
+            rule!["expr"]!.ToString())
+            .Concat(Directory.EnumerateFiles(Path.Combine(Helm.Chart, "dashboards"), "*.json").SelectMany(file => Expression().Matches(File.ReadAllText(file))
+                .Select(match => match.Groups[1].Value))).ToArray();
+        var used = expressions.SelectMany(expression => UsedMetric().Matches(expression)).Select(match => match.Value).Distinct(StringComparer.Ordinal)
+            .ToArray();
 
         Assert.NotEmpty(used);
         Assert.All(used, name => Assert.Contains(Suffix().Replace(name, ""), known));
-        Assert.All(rendered.OfKind("PrometheusRule").Single().Json["spec"]!["groups"]![0]!["rules"]!.AsArray(), rule => Assert.Contains("#", rule!["annotations"]!["runbook_url"]!.ToString(), StringComparison.Ordinal));
+        Assert.All(rendered.OfKind("PrometheusRule").Single().Json["spec"]!["groups"]![0]!["rules"]!.AsArray(), rule => Assert.Contains("#",
+            rule!["annotations"]!["runbook_url"]!.ToString(), StringComparison.Ordinal));
     }
 
     private static Dictionary<string, string> VariablesOf(Rendered rendered, string service) =>
-        (rendered.The("Deployment", service).Containers.First()["env"] as JsonArray ?? []).ToDictionary(variable => (string)variable!["name"]!, variable => (string?)variable!["value"] ?? "", StringComparer.Ordinal);
+        (rendered.The("Deployment", service).Containers.First()["env"] as JsonArray ?? []).ToDictionary(variable => (string)variable!["name"]!, variable =>
+            (string?)variable!["value"] ?? "", StringComparer.Ordinal);
 
     private static HashSet<string> PortsOf(Manifest workload) =>
         [.. workload.Containers.First()["ports"]!.AsArray().Select(port => port!["name"]!.ToString())];

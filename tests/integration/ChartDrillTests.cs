@@ -7,8 +7,10 @@ using Xunit.Abstractions;
 
 namespace Tertulia.Integration.Tests;
 
-/// <summary>An installation without Kubernetes: every container of the chart is a process here, with the command and the variables that the chart renders, beside a
-/// RabbitMQ and a PostgreSQL of the test's own. Only what a cluster's network would do is done by hand: a service's name becomes the addresses of its pods.</summary>
+/// <summary>An installation without Kubernetes: every container of the chart is a process here, with the command and the variables that the chart
+/// renders, beside a
+/// RabbitMQ and a PostgreSQL of the test's own. Only what a cluster's network would do is done by hand: a service's name becomes the addresses of
+/// its pods.</summary>
 [Trait(Needs.Trait, Needs.Helm)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
@@ -123,7 +125,8 @@ public sealed class ChartDrillTests(ITestOutputHelper output) : IAsyncLifetime
             ? [runtime, Repository.Program(Programs[Path.GetFileNameWithoutExtension(program)], Path.GetFileNameWithoutExtension(program))]
             : throw new InvalidOperationException($"Not a runtime and a program: {container["command"]}");
 
-    private static readonly Dictionary<string, string> Programs = ServiceKeys.Programs.Values.ToDictionary(program => program.Program, program => program.Folder, StringComparer.Ordinal);
+    private static readonly Dictionary<string, string> Programs = ServiceKeys.Programs.Values.ToDictionary(program => program.Program, program =>
+        program.Folder, StringComparer.Ordinal);
 
     /// <summary>Variables as the kubelet gives them: secrets looked up, <c>$(NAME)</c> replaced.</summary>
     private Dictionary<string, string> Variables(JsonNode container)
@@ -132,14 +135,16 @@ public sealed class ChartDrillTests(ITestOutputHelper output) : IAsyncLifetime
         foreach (var variable in container["env"] as JsonArray ?? [])
         {
             var value = variable!["valueFrom"]?["secretKeyRef"]?["key"] is { } key ? _secrets[key.ToString()] : variable["value"]!.ToString();
-            result[variable["name"]!.ToString()] = result.Aggregate(value, (text, known) => text.Replace($"$({known.Key})", known.Value, StringComparison.Ordinal));
+            result[variable["name"]!.ToString()] = result.Aggregate(value, (text, known) => text.Replace($"$({known.Key})", known.Value,
+                StringComparison.Ordinal));
         }
 
         return result;
     }
 
     private static string Listening(string urls, Pod pod) =>
-        pod.Ports.Aggregate(urls, (text, port) => text.Replace(Invariant($"http://*:{port.Key}"), Invariant($"http://127.0.0.1:{port.Value}"), StringComparison.Ordinal));
+        pod.Ports.Aggregate(urls, (text, port) => text.Replace(Invariant($"http://*:{port.Key}"), Invariant($"http://127.0.0.1:{port.Value}"),
+            StringComparison.Ordinal));
 
     /// <summary>What a cluster's names and routes do: a headless name is each of its pods, the gateway's service one of them.</summary>
     private string Reachable(string text, IReadOnlyList<Pod> pods)
@@ -158,7 +163,8 @@ public sealed class ChartDrillTests(ITestOutputHelper output) : IAsyncLifetime
                 }
 
                 var addresses = behind.Select(pod => Invariant(
-                    $"http://127.0.0.1:{pod.Ports[(int)pod.Container["ports"]!.AsArray().Single(own => (string)own!["name"]! == named)!["containerPort"]!]}")).ToArray();
+                    $"http://127.0.0.1:{pod.Ports[(int)pod.Container["ports"]!.AsArray().Single(own => (string)own!["name"]! == named)!["containerPort"]!]}"))
+                        .ToArray();
                 if (addresses.Length > 0)
                 {
                     text = text.Replace($"dns:///{door}", string.Join(';', addresses), StringComparison.Ordinal)
@@ -166,10 +172,12 @@ public sealed class ChartDrillTests(ITestOutputHelper output) : IAsyncLifetime
                 }
             }
 
-            text = service.Component == "postgresql" ? text.Replace($"Host={service.Name};", Invariant($"Host=127.0.0.1;Port={_store!.Port};"), StringComparison.Ordinal) : text;
+            text = service.Component == "postgresql" ? text.Replace($"Host={service.Name};", Invariant($"Host=127.0.0.1;Port={_store!.Port};"),
+                StringComparison.Ordinal) : text;
         }
 
-        Assert.DoesNotContain(_chart.The("Service", "gateway").Name[..^"gateway".Length], text, StringComparison.Ordinal); // Nothing that only a cluster could find is left.
+        Assert.DoesNotContain(_chart.The("Service", "gateway").Name[..^"gateway".Length], text,
+            StringComparison.Ordinal); // Nothing that only a cluster could find is left.
         return text;
     }
 

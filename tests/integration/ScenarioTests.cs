@@ -13,7 +13,8 @@ public sealed class ScenarioTests(ITestOutputHelper output)
     public async Task Every_scenario_passes_against_a_cluster_of_processes()
     {
         using var start = new CancellationTokenSource(TimeSpan.FromMinutes(3));
-        await using var cluster = await ClusterProcesses.StartAsync(new ClusterLayout { Gateways = 2, Environment = new Dictionary<string, string> { ["Limits__EventsPerMinute"] = "0" } }, start.Token);
+        await using var cluster = await ClusterProcesses.StartAsync(new ClusterLayout { Gateways = 2, Environment = new Dictionary<string,
+            string> { ["Limits__EventsPerMinute"] = "0" } }, start.Token);
         foreach (var scenario in (string[])["send 60", "kill-node", "drain-gateway", "break-broker 2", "storm 40"])
         {
             var said = await Helm.ProgramAsync(

@@ -51,7 +51,8 @@ internal sealed class ClusterApi(HttpClient client, string space) : IDisposable
     public Task<HttpResponseMessage> PatchAsync(string name, string json, CancellationToken cancellationToken) =>
         client.PatchAsync(SecretPath(name), Content(json, "application/merge-patch+json"), cancellationToken);
 
-    private string SecretPath(string? name) => $"/api/v1/namespaces/{Uri.EscapeDataString(space)}/secrets{(name is null ? "" : "/" + Uri.EscapeDataString(name))}";
+    private string SecretPath(string? name) =>
+        $"/api/v1/namespaces/{Uri.EscapeDataString(space)}/secrets{(name is null ? "" : "/" + Uri.EscapeDataString(name))}";
 
     private static StringContent Content(string json, string type) => new(json, new MediaTypeHeaderValue(type));
 }

@@ -13,7 +13,8 @@ internal sealed class TokenSigner(string secret, VerifyArguments arguments, Time
     public string For(string userId)
     {
         var now = time.GetUtcNow();
-        var claims = new Dictionary<string, object> { ["sub"] = userId, ["name"] = userId, ["iat"] = now.ToUnixTimeSeconds(), ["exp"] = (now + Life).ToUnixTimeSeconds() };
+        var claims = new Dictionary<string, object> { ["sub"] = userId, ["name"] = userId, ["iat"] = now.ToUnixTimeSeconds(), ["exp"] = (now + Life)
+            .ToUnixTimeSeconds() };
         if (arguments.Issuer.Length > 0)
         {
             claims["iss"] = arguments.Issuer;
