@@ -114,6 +114,23 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
+    public void A_change_that_came_neither_live_nor_with_the_resume_is_found()
+    {
+        var view = new RoomView(2, 4, [], [], [new(10, 11)])
+        {
+            ChangesAfter = 2, LiveEntries = [5, 8, 12], Restored = [("id-a", 4)], Places = [("zoe", 6)],
+        };
+        AcknowledgedChange[] changes =
+        [
+            new("id-b", 2, IsPlace: false), new("id-a", 3, IsPlace: false), new("yan", 4, IsPlace: true), new("id-b", 5, IsPlace: false), new("zoe", 6, IsPlace: true),
+            new("id-b", 7, IsPlace: false), new("id-a", 10, IsPlace: false), new("id-b", 13, IsPlace: false),
+        ];
+
+        Assert.Equal(["ana: change 4 of yan never came", "ana: change 7 of id-b never came"], HistoryChecker.CheckChanges("ana", view, changes));
+        Assert.Equal(["ana: entry 5 came live after 8"], HistoryChecker.CheckChanges("ana", view with { LiveEntries = [8, 5, 12] }, []));
+    }
+
+    [Fact]
     public void What_only_one_connection_was_shown_is_found()
     {
         var ghost = Message(4, "ghost");
