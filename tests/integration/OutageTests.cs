@@ -19,11 +19,19 @@ public sealed class OutageTests(FaultCluster fixture)
         await using var ana = await ChatClient.JoinAsync(fixture.Gateways[0], _room, "ana");
         await using var bruno = await ChatClient.JoinAsync(Cluster.NodeUrls[1], _room, "bruno");
 
+        Frame refused, pong, history;
         await Cluster.Broker.KillAsync();
-        var refused = await ana.AskAsync("\"type\":\"message\",\"content\":\"hola\",\"client_msg_id\":\"c1\"");
-        var pong = await ana.AskAsync("\"type\":\"ping\"");
-        var history = await ana.AskAsync("\"type\":\"history\"");
-        await fixture.RestartAsync(Cluster.Broker);
+        try
+        {
+            refused = await ana.AskAsync("\"type\":\"message\",\"content\":\"hola\",\"client_msg_id\":\"c1\"");
+            pong = await ana.AskAsync("\"type\":\"ping\"");
+            history = await ana.AskAsync("\"type\":\"history\"");
+        }
+        finally
+        {
+            await fixture.RestartAsync(Cluster.Broker); // The next tests have the same.
+        }
+
         await SayUntilItIsStoredAsync(ana);
 
         Assert.Equal((50301, "unavailable", true), (refused.Code, refused.Text("name"), refused.Flag("temporary")));
@@ -42,9 +50,17 @@ public sealed class OutageTests(FaultCluster fixture)
         await using var bruno = await ChatClient.JoinAsync(Cluster.NodeUrls[1], _room, "bruno");
 
         await Cluster.Store.KillAsync();
-        await ana.SendAsync("""{"type":"message","content":"hola","client_msg_id":"c1"}""");
-        var history = await bruno.AskAsync("\"type\":\"history\"");
-        await fixture.RestartAsync(Cluster.Store);
+        Frame history;
+        try
+        {
+            await ana.SendAsync("""{"type":"message","content":"hola","client_msg_id":"c1"}""");
+            history = await bruno.AskAsync("\"type\":\"history\"");
+        }
+        finally
+        {
+            await fixture.RestartAsync(Cluster.Store);
+        }
+
         await SayUntilItIsStoredAsync(ana);
 
         Assert.Equal((50301, "unavailable", true), (history.Code, history.Text("name"), history.Flag("temporary")));

@@ -59,7 +59,9 @@ internal sealed class Patience(TimeSpan length, TimeProvider time)
     public async Task WaitAsync(Refusal refusal, CancellationToken cancellationToken)
     {
         var asked = TimeSpan.FromMilliseconds(refusal.RetryAfterMs);
-        await Task.Delay((_backOff > asked ? _backOff : asked) * (0.5 + Random.Shared.NextDouble()), time, cancellationToken);
+        var pause = (_backOff > asked ? _backOff : asked) * (0.5 + Random.Shared.NextDouble());
+        var left = length - time.GetElapsedTime(_begunAt); // The last attempt begins when the patience ends, not a back-off later.
+        await Task.Delay(pause < left ? pause : left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancellationToken);
         _backOff = TimeSpan.FromTicks(Math.Min(_backOff.Ticks * 2, LongestBackOff.Ticks));
     }
 }
