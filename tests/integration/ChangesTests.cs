@@ -123,7 +123,7 @@ public sealed class ChangesTests(FaultCluster fixture, ITestOutputHelper output)
 
     private async Task<Frame> DoneAsync(ResumingClient person, string fields)
     {
-        var answer = await person.ChangeAsync(fields);
+        var answer = await person.AskAsync(fields);
         Assert.True(answer.Type != "error", $"{person.UserId}: {fields} was answered with {answer}");
         Interlocked.Increment(ref _changes);
         return answer;
@@ -142,7 +142,7 @@ public sealed class ChangesTests(FaultCluster fixture, ITestOutputHelper output)
         while (true)
         {
             var after = stored.Count == 0 ? 0 : stored[^1].Seq;
-            var page = await person.ChangeAsync($"\"type\":\"history\",\"after_seq\":{after},\"limit\":100");
+            var page = await person.AskAsync($"\"type\":\"history\",\"after_seq\":{after},\"limit\":100");
             stored.AddRange(page.Items("items").Select(PicturedMessage.Of));
             if (!page.Flag("has_more"))
             {

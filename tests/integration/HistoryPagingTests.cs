@@ -127,4 +127,18 @@ public sealed class AllInOneHistoryPagingTests(AllInOneFixture fixture) : Histor
 
     [Fact]
     public Task A_message_is_found_by_what_it_says() => FindAsync(fixture.Product.Url, fixture.Product.Url);
+
+    /// <summary>A client leaves the gateway that drains while it reads: the last thing that every load does.</summary>
+    [Fact]
+    public async Task A_client_that_reads_goes_on_where_its_connection_ended()
+    {
+        await using var ana = new ResumingClient([fixture.Product.Url], $"cut-{Guid.NewGuid():N}", "ana", new Random(1));
+        await ana.StartAsync();
+        var said = await ana.SendAsync("before the cut");
+
+        var reading = Enumerable.Range(0, 20).Select(_ => ana.ReadHistoryAsync()).ToArray();
+        await ana.CutAsync();
+
+        Assert.All(await Task.WhenAll(reading), history => Assert.Equal(said.Seq, Assert.Single(history).Seq));
+    }
 }

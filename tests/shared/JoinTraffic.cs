@@ -98,7 +98,7 @@ public sealed class JoinTraffic(IReadOnlyList<Uri> doors)
                 4 => $"\"type\":\"message\",\"reply_to\":\"{messageId}\",\"client_msg_id\":\"{talker.UserId}-reply-{turn}\",\"content\":\"reply {turn}\"",
                 _ => $"\"type\":\"reaction_add\",\"message_id\":\"{messageId}\",\"emoji\":\":talker-{number}:\"",
             };
-            var answer = await talker.ChangeAsync(fields);
+            var answer = await talker.AskAsync(fields);
             if (answer.Number("seq") is > 0 and var seq)
             {
                 _changes.Enqueue(new AcknowledgedChange(ghost ?? messageId, seq, IsPlace: ghost is not null)); // Not what was so already, or what was refused because the message was deleted.

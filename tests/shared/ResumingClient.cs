@@ -14,7 +14,7 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<string, PendingMessage> _pending = [];
-    private readonly ConcurrentDictionary<string, PendingChange> _changes = [];
+    private readonly ConcurrentDictionary<string, Question> _questions = [];
     private readonly ConcurrentQueue<AcknowledgedMessage> _acknowledged = [];
     private readonly ConcurrentQueue<int> _closeCodes = [];
     private readonly ConcurrentQueue<RoomView> _views = [];
@@ -25,7 +25,7 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     private Task _running = Task.CompletedTask;
     private int _nextServer = random.Next(servers.Count), _sent;
 
-    private sealed record PendingChange(string Json, TaskCompletionSource<Frame> Done);
+    private sealed record Question(string Json, TaskCompletionSource<Frame> Done);
 
     private sealed record PendingMessage(long Number, string Json, TaskCompletionSource<AcknowledgedMessage> Done);
 
@@ -73,32 +73,26 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
         return await message.Done.Task;
     }
 
-    /// <summary>Asks for a change, and again on the next connection or when it is told to; completes with an answer that is not temporary.</summary>
+    /// <summary>Asks, and again on the next connection or when it is told to; completes with an answer that is not temporary.</summary>
     /// <param name="fields">The frame's JSON, without <c>ref</c> and braces.</param>
-    public async Task<Frame> ChangeAsync(string fields)
+    public async Task<Frame> AskAsync(string fields)
     {
-        var reference = $"change-{Interlocked.Increment(ref _sent)}";
-        var change = new PendingChange($$"""{{{fields}},"ref":"{{reference}}"}""", new TaskCompletionSource<Frame>(TaskCreationOptions.RunContinuationsAsynchronously));
-        _changes[reference] = change;
-        await TrySendAsync(_connection, change.Json);
-        return await change.Done.Task;
+        var reference = $"ask-{Interlocked.Increment(ref _sent)}";
+        var question = new Question($$"""{{{fields}},"ref":"{{reference}}"}""", new TaskCompletionSource<Frame>(TaskCreationOptions.RunContinuationsAsynchronously));
+        _questions[reference] = question;
+        await TrySendAsync(_connection, question.Json);
+        return await question.Done.Task;
     }
 
-    /// <summary>Reads the whole room through this client's own connection.</summary>
+    /// <summary>Reads the whole room, page by page.</summary>
     public async Task<IReadOnlyList<ShownMessage>> ReadHistoryAsync()
     {
-        var connection = _connection ?? throw new InvalidOperationException($"{userId} is not connected");
         List<ShownMessage> history = [];
         while (true)
         {
             var after = history.Count == 0 ? 0 : history[^1].Seq;
-            var page = await connection.AskAsync($"\"type\":\"history\",\"after_seq\":{after},\"limit\":100");
-            if (page.Type == "error" && page.Flag("temporary"))
-            {
-                await PauseAsync(RetryAfter(page));
-                continue;
-            }
-
+            var page = await Eventually.CompletesAsync(
+                AskAsync($"\"type\":\"history\",\"after_seq\":{after},\"limit\":100"), $"{userId} reads what follows {after} in {roomId}", 2 * ChatClient.Deadline);
             history.AddRange(page.Type == "history" ? page.Messages("items") : throw new InvalidOperationException($"{userId}: {page}"));
             if (!page.Flag("has_more"))
             {
@@ -121,11 +115,6 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        if (_connection is { } connection)
-        {
-            await connection.CloseAsync();
-        }
-
         await _running;
         await Task.WhenAll(_tasks);
         _stop.Dispose();
@@ -154,6 +143,7 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
 
     private async Task StayAsync(ChatClient connection)
     {
+        using var leave = _stop.Token.Register(() => _tasks.Enqueue(GoodbyeAsync(connection))); // At once where it was told to stop while it connected.
         var code = await connection.Closed;
         if (_connection == connection)
         {
@@ -180,9 +170,9 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     private void OnFrame(ChatClient connection, Frame frame)
     {
         Picture.Take(frame);
-        if (frame.Ref.Length > 0 && _changes.TryGetValue(frame.Ref, out var change))
+        if (frame.Ref.Length > 0 && _questions.TryGetValue(frame.Ref, out var question))
         {
-            OnAnswered(connection, frame, change);
+            OnAnswered(connection, frame, question);
             return;
         }
 
@@ -222,15 +212,15 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
         }
     }
 
-    private void OnAnswered(ChatClient connection, Frame frame, PendingChange change)
+    private void OnAnswered(ChatClient connection, Frame frame, Question question)
     {
         if (frame.Type == "error" && frame.Flag("temporary"))
         {
-            _tasks.Enqueue(SendAgainAsync(connection, change.Json, RetryAfter(frame)));
+            _tasks.Enqueue(SendAgainAsync(connection, question.Json, RetryAfter(frame)));
         }
-        else if (_changes.TryRemove(frame.Ref, out _))
+        else if (_questions.TryRemove(frame.Ref, out _))
         {
-            change.Done.TrySetResult(frame);
+            question.Done.TrySetResult(frame);
         }
     }
 
@@ -276,9 +266,9 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
             await TrySendAsync(connection, message.Json);
         }
 
-        foreach (var change in _changes.Values)
+        foreach (var question in _questions.Values)
         {
-            await TrySendAsync(connection, change.Json);
+            await TrySendAsync(connection, question.Json);
         }
     }
 
@@ -294,6 +284,18 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     {
         await PauseAsync(after);
         await connection.CloseAsync();
+    }
+
+    private static async Task GoodbyeAsync(ChatClient connection)
+    {
+        try
+        {
+            await connection.CloseAsync();
+        }
+        finally
+        {
+            await connection.DisposeAsync(); // Its reader ends, whatever the server does.
+        }
     }
 
     private static async Task TrySendAsync(ChatClient? connection, string json)

@@ -159,7 +159,7 @@ public sealed class RoomLoad : IAsyncDisposable
             6 when random.Next(8) == 0 => (own, $"\"type\":\"message_delete\",\"message_id\":\"{own}\""),
             _ => (ghost, $"\"type\":\"invite\",\"user_id\":\"{ghost}\""),
         };
-        var answer = await client.ChangeAsync(fields);
+        var answer = await client.AskAsync(fields);
         if (answer.Number("seq") is > 0 and var seq)
         {
             // Not what was so already, or what was refused: the message was deleted, or only a moderator may.
