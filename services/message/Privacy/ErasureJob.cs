@@ -26,17 +26,12 @@ internal sealed partial class ErasureJob(
     private const int MessagesInCommand = 100;
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
 
-    private IErasures Erasures => database.Erasures!; // Not there: see ExecuteAsync.
+    private IErasures Erasures => database.Erasures;
 
-    private IUserData Data => database.UserData!;
+    private IUserData Data => database.UserData;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (database.Erasures is null)
-        {
-            return; // PrivacyGrpc says so to who asks for a deletion.
-        }
-
         try
         {
             await start.Initialized.WaitAsync(stoppingToken);

@@ -15,7 +15,7 @@ internal sealed class PrivacyGrpc(
     private const int MaxOpen = 100;
     private const int MaxRevocations = Revoking.SecurityGrpc.MaxRevocations;
 
-    private IErasures Erasures => database.Erasures ?? throw RpcErrors.Refuse(ErrorCode.Unavailable, "not on this store");
+    private IErasures Erasures => database.Erasures;
 
     public override Task<ExportUserReply> ExportUser(ExportUserRequest request, ServerCallContext context)
     {
@@ -56,7 +56,7 @@ internal sealed class PrivacyGrpc(
         return StateAsync(request.UserId, context.CancellationToken);
     }
 
-    public override async Task<ListErasuresReply> ListErasures(ListErasuresRequest request, ServerCallContext context) => database.Erasures is null ? new() : new()
+    public override async Task<ListErasuresReply> ListErasures(ListErasuresRequest request, ServerCallContext context) => new()
     {
         UserIds =
         {

@@ -18,7 +18,7 @@ internal sealed class UserExport(MessageDatabase database, IMessageStore store, 
     private const char Entry = 'e';
     private const char Record = 'a';
 
-    private IUserData Data => database.UserData ?? throw RpcErrors.Refuse(ErrorCode.Unavailable, "not on this store");
+    private IUserData Data => database.UserData;
 
     public Task<ExportUserReply> PageAsync(ExportUserRequest request, CancellationToken cancellationToken) => request.After switch
     {

@@ -10,7 +10,7 @@ namespace Tertulia.Messages.Storage;
 /// <summary>All ports of the service on one database: they share its connections, and on SQLite the one that writes.</summary>
 internal sealed record MessageDatabase(
     IMessageStore Store, IAuditLog Audit, IRevocationStore Revocations, IRequestRecords Requests, IRetention Retention, IRoomReads Reads, IRoomLists Lists,
-    IReadMarks Marks, ISearchIndex Search, IErasures? Erasures = null, IUserData? UserData = null)
+    IReadMarks Marks, ISearchIndex Search, IErasures Erasures, IUserData UserData)
 {
     /// <summary>Opens the database that the options name.</summary>
     public static MessageDatabase Open(StoreOptions options) => options.Kind switch
@@ -27,7 +27,7 @@ internal sealed record MessageDatabase(
     private static MessageDatabase OnMongo(MessageCollections collections) => new(
         new MongoMessageStore(collections), new MongoAuditLog(collections), new MongoRevocationStore(collections),
         new MongoRequestRecords(collections), new MongoRetention(collections), new MongoRoomReads(collections), new MongoRoomLists(collections),
-        new MongoReadMarks(collections), new MongoSearchIndex(collections.Connection));
+        new MongoReadMarks(collections), new MongoSearchIndex(collections.Connection), new MongoErasures(collections), new MongoUserData(collections));
 
     private static SqliteSearchIndex BesideSqlite(StoreOptions options)
     {

@@ -34,9 +34,9 @@ internal sealed class MongoDatabase(MongoServer server) : IStoreDatabase
 
     IRoomLists IStoreDatabase.OpenLists() => new MongoRoomLists(OpenCollections());
 
-    IUserData IStoreDatabase.OpenUserData() => throw new NotSupportedException("MongoDB deletes no users");
+    IUserData IStoreDatabase.OpenUserData() => new MongoUserData(OpenCollections());
 
-    IErasures IStoreDatabase.OpenErasures() => throw new NotSupportedException("MongoDB deletes no users");
+    IErasures IStoreDatabase.OpenErasures() => new MongoErasures(OpenCollections());
 
     IRoomReads IStoreDatabase.OpenReads() => new MongoRoomReads(OpenCollections());
 
@@ -110,3 +110,7 @@ public sealed class MongoRetentionTests(MongoServer server) : RetentionConforman
 [Collection(MongoGroup.Name)]
 [Trait(Needs.Trait, Needs.MongoDb)]
 public sealed class MongoRoomListTests(MongoServer server) : RoomListConformance(new MongoDatabase(server));
+
+[Collection(MongoGroup.Name)]
+[Trait(Needs.Trait, Needs.MongoDb)]
+public sealed class MongoUserDataTests(MongoServer server) : UserDataConformance(new MongoDatabase(server));

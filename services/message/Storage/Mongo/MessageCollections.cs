@@ -38,6 +38,9 @@ internal sealed class MessageCollections(MongoConnection connection)
     /// <summary>What admins and moderators did.</summary>
     public IMongoCollection<BsonDocument> Audit { get; } = connection.Collection("message_audit");
 
+    /// <summary>Deletions of users' data.</summary>
+    public IMongoCollection<BsonDocument> Erasures { get; } = connection.Collection("message_erasures");
+
     private IMongoCollection<BsonDocument> Meta { get; } = connection.Collection("message_meta");
 
     /// <summary>Makes what is missing of the indexes, and the first epoch.</summary>
@@ -94,6 +97,12 @@ internal sealed class MessageCollections(MongoConnection connection)
             [
                 MongoWrites.Index(new BsonDocument { { "at", 1 }, { "_id", 1 } }),
                 .. ((string[])["actor", "target", "room"]).Select(field => MongoWrites.Index(new BsonDocument { { field, 1 }, { "at", 1 }, { "_id", 1 } })),
+            ],
+            CancellationToken.None);
+        await Erasures.Indexes.CreateManyAsync(
+            [
+                MongoWrites.Index(new BsonDocument { { "completed", 1 }, { "at", 1 } }),
+                MongoWrites.Index(new BsonDocument("audit._id", 1), sparse: true),
             ],
             CancellationToken.None);
         await Meta.InsertAbsentAsync([new BsonDocument { { "_id", EpochId }, { "value", newEpoch } }]);

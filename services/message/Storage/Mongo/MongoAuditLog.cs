@@ -44,16 +44,19 @@ internal sealed class MongoAuditLog(MessageCollections collections) : IAuditLog
         { "target", record.TargetId }, { "detail", record.Detail },
     };
 
-    /// <summary>Moves the records of revocations to the log; each is there once, whoever moves it.</summary>
+    /// <summary>Moves the records of revocations and deletions to the log; each is there once, whoever moves it.</summary>
     public static async Task MoveAsync(MessageCollections collections)
     {
-        var pending = await collections.Revocations.Find(new BsonDocument($"{Pending}._id", new BsonDocument("$gt", ""))).ToListAsync(CancellationToken.None);
-        if (pending.Count > 0)
+        foreach (var from in (IMongoCollection<BsonDocument>[])[collections.Revocations, collections.Erasures])
         {
-            await collections.Audit.InsertAbsentAsync(pending.ConvertAll(document => document[Pending].AsBsonDocument));
-            await collections.Revocations.UpdateManyAsync(
-                new BsonDocument("_id", new BsonDocument("$in", new BsonArray(pending.Select(document => document["_id"])))),
-                new BsonDocument("$unset", new BsonDocument(Pending, "")), cancellationToken: CancellationToken.None);
+            var pending = await from.Find(new BsonDocument($"{Pending}._id", new BsonDocument("$gt", ""))).ToListAsync(CancellationToken.None);
+            if (pending.Count > 0)
+            {
+                await collections.Audit.InsertAbsentAsync(pending.ConvertAll(document => document[Pending].AsBsonDocument));
+                await from.UpdateManyAsync(
+                    new BsonDocument($"{Pending}._id", new BsonDocument("$in", new BsonArray(pending.Select(document => document[Pending]["_id"])))),
+                    new BsonDocument("$unset", new BsonDocument(Pending, "")), cancellationToken: CancellationToken.None);
+            }
         }
     }
 }
