@@ -12,6 +12,7 @@ internal sealed class Telemetry
     private readonly Counter<long> _refused;
     private readonly Counter<long> _again;
     private readonly Counter<long> _cut;
+    private readonly Gauge<long> _certificate;
 
     public Telemetry(IMeterFactory meters)
     {
@@ -20,6 +21,7 @@ internal sealed class Telemetry
         _refused = meter.CreateCounter<long>("tertulia.gateway.refused", "{request}", "Requests refused by the limits per address");
         _again = meter.CreateCounter<long>("tertulia.gateway.retried", "{request}", "Requests sent to another node because the first could not be reached");
         _cut = meter.CreateCounter<long>("tertulia.gateway.slow_clients_cut", "{socket}", "Clients cut because they did not read and too much waited for all of them");
+        _certificate = meter.CreateGauge<long>("tertulia.gateway.certificate.expiry", "s", "Unix time at which the certificate of the TLS door ends");
     }
 
     public void SocketOpened() => _sockets.Add(1);
@@ -27,6 +29,8 @@ internal sealed class Telemetry
     public void SocketClosed() => _sockets.Add(-1);
 
     public void Refused() => _refused.Add(1);
+
+    public void CertificateRead(DateTimeOffset notAfter) => _certificate.Record(notAfter.ToUnixTimeSeconds());
 
     public void Retried() => _again.Add(1);
 

@@ -38,7 +38,7 @@ internal sealed class TlsFilesValidator : IValidateOptions<TlsOptions>
 }
 
 /// <summary>The certificate of the files as they are now: to renew it, replace them; no restart is needed.</summary>
-internal sealed partial class TlsCertificate(IOptions<TlsOptions> options, TimeProvider time, ILogger<TlsCertificate> logger)
+internal sealed partial class TlsCertificate(IOptions<TlsOptions> options, Telemetry telemetry, TimeProvider time, ILogger<TlsCertificate> logger)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(1);
 
@@ -91,6 +91,7 @@ internal sealed partial class TlsCertificate(IOptions<TlsOptions> options, TimeP
         {
             _certificate = X509Certificate2.CreateFromPemFile(options.Value.CertificatePath, options.Value.KeyPath);
             _written = written;
+            telemetry.CertificateRead(_certificate.NotAfter);
             LogRead(_certificate.NotAfter);
         }
         catch (Exception exception) when (_certificate is not null)

@@ -37,6 +37,10 @@ internal static class Telemetry
     public static readonly Counter<long> OutboxDropped = Meter.CreateCounter<long>(
         "tertulia.outbox.dropped", "{frame}", "Room events that slow readers did not get and were told as a gap");
 
+    /// <summary>What may wait before the slowest clients are closed.</summary>
+    public static readonly Gauge<long> OutboxBudget = Meter.CreateGauge<long>(
+        "tertulia.outbox.budget", "By", "Bytes that may wait for clients that read slowly before the slowest are closed");
+
     /// <summary>What waits for clients that do not take it at once.</summary>
     public static readonly UpDownCounter<long> OutboxBytes = Meter.CreateUpDownCounter<long>(
         "tertulia.outbox.bytes", "By", "Bytes that wait for clients that read slowly, all outboxes of the node together");
@@ -50,4 +54,5 @@ internal static class Telemetry
     public static readonly KeyValuePair<string, object?> Stored = new("outcome", "stored");
     public static readonly KeyValuePair<string, object?> Duplicate = new("outcome", "duplicate");
     public static readonly KeyValuePair<string, object?> Refused = new("outcome", "refused");
+    public static readonly KeyValuePair<string, object?> Failed = new("outcome", "failed");
 }

@@ -12,6 +12,7 @@ internal sealed class Telemetry : IDisposable
     private readonly Counter<long> _entries;
     private readonly Histogram<int> _flushSize;
     private readonly Histogram<double> _appendDuration;
+    private readonly Counter<long> _deadLetters;
 
     public Telemetry(IMeterFactory meters)
     {
@@ -19,11 +20,16 @@ internal sealed class Telemetry : IDisposable
         _entries = _meter.CreateCounter<long>("tertulia.log.entries", "{entry}", "Entries appended to room logs");
         _flushSize = _meter.CreateHistogram<int>("tertulia.batch.size", "{command}", "Commands that one flush decided together");
         _appendDuration = _meter.CreateHistogram<double>("tertulia.log.append.duration", "s", "Time of one append");
+        _deadLetters = _meter.CreateCounter<long>("tertulia.dead_letters", "{batch}", "Batches that can never be handled and are in the queue submit_error");
+        _deadLetters.Add(0); // The first one is a change, too.
         Conflicts = _meter.CreateCounter<long>("tertulia.log.conflicts", "{conflict}", "Appends that found a seq or a key taken");
     }
 
     /// <summary>Appends that found a seq or a key taken.</summary>
     public Counter<long> Conflicts { get; }
+
+    /// <summary>A batch can never be handled.</summary>
+    public void DeadLettered() => _deadLetters.Add(1);
 
     /// <summary>A flush is in the log.</summary>
     public void Appended(int entries, int commands, TimeSpan duration)

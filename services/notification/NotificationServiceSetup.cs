@@ -35,6 +35,7 @@ public static class NotificationServiceSetup
         services.AddServiceClient<PrivacyService.PrivacyServiceClient>("message");
         services.AddSingleton<UserEraser>();
         services.AddSingleton<IHostedService, ErasedUsers>();
+        services.AddSingleton<IHostedService, Census>();
         return services;
     }
 

@@ -12,6 +12,8 @@ internal sealed class Telemetry
     private readonly Counter<long> _jobs;
     private readonly Counter<long> _pushes;
     private readonly Counter<long> _webhooks;
+    private readonly Gauge<int> _endpoints;
+    private readonly Gauge<int> _errorQueue;
 
     public Telemetry(IMeterFactory meters)
     {
@@ -19,7 +21,15 @@ internal sealed class Telemetry
         _jobs = meter.CreateCounter<long>("tertulia.jobs", "{job}", "Jobs that were taken up, by kind and outcome");
         _pushes = meter.CreateCounter<long>("tertulia.pushes", "{push}", "Pushes for one device each, by what became of them");
         _webhooks = meter.CreateCounter<long>("tertulia.webhooks", "{request}", "Events posted to webhooks, by whether they were taken");
+        _endpoints = meter.CreateGauge<int>("tertulia.webhook.endpoints", "{webhook}", "Webhooks, by state");
+        _errorQueue = meter.CreateGauge<int>("tertulia.error_queue", "{job}", "Jobs that wait for somebody in the error queue, by kind");
     }
+
+    /// <summary>How many webhooks are in each state.</summary>
+    public void Endpoints(string state, int webhooks) => _endpoints.Record(webhooks, new KeyValuePair<string, object?>("state", state));
+
+    /// <summary>How many jobs of a kind are in the error queue.</summary>
+    public void InErrorQueue(string kind, int jobs) => _errorQueue.Record(jobs, new KeyValuePair<string, object?>("kind", kind));
 
     /// <summary>A push was handed to a push service, or not.</summary>
     public void Pushed(string outcome) => _pushes.Add(1, new KeyValuePair<string, object?>("outcome", outcome));

@@ -11,9 +11,9 @@ internal sealed class OutboxBudget(IOptions<OutboxOptions> options) : IThreadPoo
 {
     private const int DefaultShare = 4; // A quarter of the memory that the process may use.
 
-    private readonly long _budget = options.Value.BudgetBytes > 0
+    private readonly long _budget = Measured(options.Value.BudgetBytes > 0
         ? options.Value.BudgetBytes
-        : Math.Max(options.Value.HardLimitBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / DefaultShare);
+        : Math.Max(options.Value.HardLimitBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / DefaultShare));
 
     private readonly ConcurrentDictionary<Outbox, bool> _slow = [];
     private long _used;
@@ -44,6 +44,12 @@ internal sealed class OutboxBudget(IOptions<OutboxOptions> options) : IThreadPoo
         {
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
+    }
+
+    private static long Measured(long budget)
+    {
+        Telemetry.OutboxBudget.Record(budget);
+        return budget;
     }
 
     void IThreadPoolWorkItem.Execute()

@@ -59,7 +59,7 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
             return null;
         }
 
-        Telemetry.Messages.Add(1, Telemetry.Refused);
+        Telemetry.Messages.Add(1, Telemetry.Failed);
         return new ErrorEvent(ErrorCode.Overloaded, Ref: command.Ref, RetryAfterMs: (int)batcher.RetryAfter.TotalMilliseconds, RoomId: roomId);
     }
 
@@ -72,6 +72,9 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
             member.Session.Send(refusal);
         }
     }
+
+    /// <summary>What the client can do nothing about.</summary>
+    private static bool IsOurs(ErrorCode code) => code is ErrorCode.Unavailable or ErrorCode.Overloaded or ErrorCode.Internal;
 
     /// <summary>A command on its way: whoever gave it is told the outcome.</summary>
     private sealed class Pending(RoomVerb<TCommand> verb, IOutcomeSink sink, TCommand command, Command submitted) : PendingCommand
@@ -102,7 +105,7 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
 
         public override void OnRefused(Refusal refusal)
         {
-            Telemetry.Messages.Add(1, Telemetry.Refused);
+            Telemetry.Messages.Add(1, IsOurs(refusal.Code) ? Telemetry.Failed : Telemetry.Refused);
             sink.Tell(ErrorEvent.Of(refusal, command.Ref, submitted.RoomId));
         }
 

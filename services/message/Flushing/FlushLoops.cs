@@ -24,7 +24,7 @@ internal sealed class FlushLoops : BackgroundService
     {
         _owned = owned;
         var count = CountFor(options.Value.FlushLoops, Environment.ProcessorCount, owned.Count);
-        _publishers = [.. Enumerable.Range(0, count).Select(_ => new Publisher(bus, queue, identity, time, loggers.CreateLogger<Publisher>()))];
+        _publishers = [.. Enumerable.Range(0, count).Select(_ => new Publisher(bus, queue, identity, telemetry, time, loggers.CreateLogger<Publisher>()))];
         _loops = [.. Enumerable.Range(0, count).Select(index => new FlushLoop(
             new LoopShare(index, count), store, reads, verbs, decider, _publishers[index], marks, takeovers, owned, telemetry, options, rooms, time, loggers))];
     }

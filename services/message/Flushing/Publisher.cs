@@ -10,7 +10,7 @@ namespace Tertulia.Messages.Flushing;
 /// <summary>Tells the nodes what one flush loop has written, until the broker has confirmed it.</summary>
 /// <remarks>All flushes that wait go out together: one message to each node, or several when it would be larger than <see cref="NodeBatches.MaxBytes"/>.
 /// What the broker refuses for its size is halved until it is taken; a single element that is refused is given up.</remarks>
-internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, ProcessIdentity identity, TimeProvider time, ILogger<Publisher> logger)
+internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, ProcessIdentity identity, Telemetry telemetry, TimeProvider time, ILogger<Publisher> logger)
 {
     /// <summary>Failures in a row, other than of a broker that does not answer, after which a message counts as one that can never be sent.</summary>
     public const int MaxFailures = 5;
@@ -165,6 +165,7 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
     {
         foreach (var (batch, reason) in outgoing.Poison)
         {
+            telemetry.DeadLettered();
             try
             {
                 await queue.DeadLetterAsync(batch, reason, cancellationToken);

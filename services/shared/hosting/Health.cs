@@ -31,6 +31,7 @@ public static class Health
         services.AddSingleton<Readiness>();
         services.AddHostedService<ReadinessSwitch>();
         services.AddHealthChecks().AddCheck<Readiness>(Readiness.Name, tags: [Ready]);
+        ReadinessGauge.AddTo(services);
         return services;
     }
 

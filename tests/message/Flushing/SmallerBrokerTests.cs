@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Google.Protobuf;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Tertulia.Bus;
@@ -15,6 +16,7 @@ public sealed class SmallerBrokerTests : IAsyncLifetime
 {
     private static readonly string[] Nodes = ["node-1", "node-2"];
     private readonly Backbone _backbone = new();
+    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().AddSingleton<Telemetry>().BuildServiceProvider();
     private readonly ErrorLog _log = new();
     private readonly Recorder<(string NodeId, long Seq)> _received = new();
     private readonly List<IAsyncDisposable> _receptions = [];
@@ -25,7 +27,8 @@ public sealed class SmallerBrokerTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _bus = new WatchedBus(_backbone.Bus);
-        _publisher = new Publisher(_bus, _backbone.Queue, new ProcessIdentity("message"), TimeProvider.System, _log);
+        _publisher = new Publisher(
+            _bus, _backbone.Queue, new ProcessIdentity("message"), _services.GetRequiredService<Telemetry>(), TimeProvider.System, _log);
         foreach (var nodeId in Nodes)
         {
             _receptions.Add(await _backbone.Bus.ReceiveAsNodeAsync(nodeId, batch => KeepAsync(nodeId, batch), () => ValueTask.CompletedTask, CancellationToken.None));
@@ -36,6 +39,7 @@ public sealed class SmallerBrokerTests : IAsyncLifetime
     {
         _publisher.Complete();
         await _run;
+        await _services.DisposeAsync();
         foreach (var reception in _receptions)
         {
             await reception.DisposeAsync();

@@ -1,0 +1,36 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Tertulia.Hosting;
+
+/// <summary>Says in the metrics what <c>/health</c> says: whether each part of the process works. Alerts can name the part, not only the symptom.</summary>
+internal sealed class ReadinessGauge : IHealthCheckPublisher
+{
+    /// <summary>Name of the meter.</summary>
+    public const string MeterName = "Tertulia.Hosting";
+
+    // A check costs what a probe costs. More often than metrics are read would be for nobody.
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
+
+    private readonly Gauge<int> _ready;
+
+    public ReadinessGauge(IMeterFactory meters) =>
+        _ready = meters.Create(MeterName).CreateGauge<int>("tertulia.ready", "{check}", "Whether a part of the process works, by check: 1 or 0");
+
+    public static void AddTo(IServiceCollection services)
+    {
+        services.AddSingleton<IHealthCheckPublisher, ReadinessGauge>();
+        services.Configure<HealthCheckPublisherOptions>(options => (options.Delay, options.Period) = (TimeSpan.FromSeconds(1), LookEvery));
+    }
+
+    public Task PublishAsync(HealthReport report, CancellationToken cancellationToken)
+    {
+        foreach (var (name, entry) in report.Entries)
+        {
+            _ready.Record(entry.Status == HealthStatus.Healthy ? 1 : 0, new KeyValuePair<string, object?>("check", name));
+        }
+
+        return Task.CompletedTask;
+    }
+}
