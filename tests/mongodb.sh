@@ -3,6 +3,6 @@
 # (on the path) or docker (an engine answers). Otherwise it says why there is none, and fails.
 if [[ -n ${TERTULIA_TEST_MONGODB:-} ]]; then echo connection
 elif command -v mongod >/dev/null; then echo mongod
-elif [[ ${TERTULIA_TEST_CONTAINERS:-1} != 0 ]] && command -v docker >/dev/null && timeout 10 docker info >/dev/null 2>&1; then echo docker
-else echo "TERTULIA_TEST_MONGODB names none, mongod is not on the path, no Docker engine answers"; exit 1
+elif reason=$("${BASH_SOURCE[0]%/*}/containers.sh"); then echo docker
+else echo "TERTULIA_TEST_MONGODB names none, mongod is not on the path, $reason"; exit 1
 fi

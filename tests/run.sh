@@ -3,6 +3,7 @@
 # integration, which has the machine for itself. Called by ./dev test.
 # The last line is "N passed, N failed". What crashed, hung or ran no test counts as failed. Tests whose server this machine does
 # not have (tests/needs.sh) are named before the last line; they are in neither number, and the exit code is not 0.
+# The first line says where RabbitMQ and PostgreSQL come from (tests/containers.sh).
 # MongoDB is no package of Debian: where none can be had (tests/mongodb.sh) its tests are announced as not run, and that is all.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -70,6 +71,17 @@ name_not_run() { # name_not_run SUITE...: the classes of tests that need what is
   done
 }
 
+# servers: which brokers and stores the tests start, in a line.
+servers() {
+  local said images
+  if said=$(tests/containers.sh); then
+    images=$(sed -nE 's/^.* const string (RabbitMq|Postgres)Image = "(.*)";$/\2/p' tests/shared/Servers.cs | paste -sd ' ')
+    echo "servers: containers (${images/ /, })"
+  else
+    echo "servers: private processes ($said)"
+  fi
+}
+
 suites=()
 for project in tests/*/*.Tests.csproj; do suites+=("$(basename "$(dirname "$project")")"); done
 for name in "$@"; do
@@ -85,6 +97,7 @@ for name in "${wanted[@]}"; do
   esac
 done
 
+servers
 run_all "$AT_ONCE" "${side_by_side[@]}"
 run_all 1 "${alone[@]}"
 not_run=$([[ -n $MISSING ]] && name_not_run "${wanted[@]}")

@@ -51,6 +51,18 @@ public sealed partial class ImageTests
     public void A_version_names_major_and_minor_at_least(string image, bool isPinned) => Assert.Equal(isPinned, Pinned().IsMatch(Split(image).Version));
 
     [Fact]
+    public void The_tests_and_the_compose_file_start_the_images_of_the_chart()
+    {
+        var values = Manifest.Parse(File.ReadAllText(Path.Combine(Repository.Root, "deploy/helm/tertulia/values.yaml")))!;
+        var chart = ((string[])["rabbitmq", "postgresql", "mongodb"]).Select(server => values[server]!["embedded"]!["image"]!)
+            .Select(image => $"{image["repository"]}:{image["tag"]}").ToArray();
+        var compose = Manifest.Parse(File.ReadAllText(Path.Combine(Docker, "compose.yaml")))!["services"]!;
+
+        Assert.Equal([Servers.RabbitMqImage, Servers.PostgresImage, Servers.MongoImage], chart);
+        Assert.Equal([compose["rabbitmq"]!["image"]!.ToString(), compose["postgres"]!["image"]!.ToString()], chart[..2]);
+    }
+
+    [Fact]
     public void Nothing_comes_from_Bitnami() =>
         Assert.DoesNotContain(Files, file => ImagesOf(File.ReadAllText(file)).Any(image => image.Contains("bitnami", StringComparison.OrdinalIgnoreCase)));
 

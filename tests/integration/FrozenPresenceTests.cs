@@ -22,7 +22,7 @@ public sealed class FrozenPresenceTests(FaultCluster fixture, ITestOutputHelper 
         await using var ana = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[0], room, "ana");
         foreach (var presence in fixture.Cluster.Presences)
         {
-            presence.Freeze();
+            await presence.FreezeAsync();
         }
 
         var clients = new ChatClient[Newcomers];
@@ -42,7 +42,7 @@ public sealed class FrozenPresenceTests(FaultCluster fixture, ITestOutputHelper 
         {
             foreach (var presence in fixture.Cluster.Presences)
             {
-                presence.Continue();
+                await presence.ContinueAsync();
             }
 
             await Task.WhenAll(clients.Where(client => client is not null).Select(client => client.DisposeAsync().AsTask()));
@@ -56,7 +56,7 @@ public sealed class FrozenPresenceTests(FaultCluster fixture, ITestOutputHelper 
         await using var ana = await ChatClient.JoinAsync(fixture.Cluster.NodeUrls[1], room, "ana");
         foreach (var presence in fixture.Cluster.Presences)
         {
-            presence.Freeze();
+            await presence.FreezeAsync();
         }
 
         ChatClient bruno;
@@ -68,7 +68,7 @@ public sealed class FrozenPresenceTests(FaultCluster fixture, ITestOutputHelper 
         {
             foreach (var presence in fixture.Cluster.Presences)
             {
-                presence.Continue();
+                await presence.ContinueAsync();
             }
         }
 

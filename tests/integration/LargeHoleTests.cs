@@ -35,13 +35,13 @@ public sealed partial class LargeHoleTests
         await ana.StartAsync();
         await bruno.StartAsync();
 
-        cluster.Connections[1].Freeze();
+        await cluster.Connections[1].FreezeAsync();
         for (var number = 0; number < Messages; number++) // One by one: the broker drops whole batches, and hands some out before it does.
         {
             await ana.SendAsync($"{number} {Text}").WaitAsync(deadline.Token);
         }
 
-        cluster.Connections[1].Continue();
+        await cluster.Connections[1].ContinueAsync();
         var last = (await ana.SendAsync("the last one")).Seq;
         await ana.Transcript.WaitForSeqAsync(last, TimeSpan.FromSeconds(30));
         await bruno.Transcript.WaitForSeqAsync(last, TimeSpan.FromSeconds(60));

@@ -126,11 +126,6 @@ public sealed class ClusterProcesses : IAsyncDisposable
             await process.DisposeAsync();
         }
 
-        if (_mongo is not null)
-        {
-            await _mongo.DisposeAsync(); // A container is no process of ours.
-        }
-
         if (_ownsDirectory && Directory.Exists(_directory))
         {
             Directory.Delete(_directory, recursive: true);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using MongoDB.Bson;
 using MongoDB.Driver;
@@ -9,29 +8,24 @@ namespace Tertulia.Testing;
 /// <c>mongod</c> on the path or as a container.</summary>
 public sealed class PrivateMongo : IAsyncDisposable
 {
-    private const string Image = "mongo:8.0";
     private const string ReplicaSet = "tertulia";
     private const int ContainerPort = 27_017;
-    private static readonly TimeSpan AskEvery = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(60);
 
-    private readonly string? _container;
-
-    private PrivateMongo(MongoUrl url, ServerProcess? process, string? container) => (Url, Process, _container) = (url, process, container);
+    private PrivateMongo(MongoUrl url, ServerProcess? process) => (Url, Process) = (url, process);
 
     /// <summary>How it is reached.</summary>
     public MongoUrl Url { get; }
 
-    /// <summary>Our <c>mongod</c>; null when it is a container, or a server that is there already.</summary>
+    /// <summary>Our <c>mongod</c>, as a process or in a container; null when it is a server that is there already.</summary>
     public ServerProcess? Process { get; }
 
     /// <summary>It is ours, and may be killed.</summary>
-    public bool IsOurs => Process is not null || _container is not null;
+    public bool IsOurs => Process is not null;
 
     /// <summary>Where one is found: <c>connection</c>, <c>mongod</c> or <c>docker</c>; else why there is none.</summary>
     public static async Task<(bool IsThere, string Word)> FindAsync(CancellationToken cancellationToken)
     {
-        var (exitCode, output) = await RunAsync("bash", [Path.Combine(Repository.Root, "tests/mongodb.sh")], cancellationToken);
+        var (exitCode, output) = await Servers.RunAsync("bash", [Path.Combine(Repository.Root, "tests/mongodb.sh")], cancellationToken);
         return (exitCode == 0, output.Trim());
     }
 
@@ -50,17 +44,25 @@ public sealed class PrivateMongo : IAsyncDisposable
 
         if (word == "connection")
         {
-            return new PrivateMongo(MongoUrl.Create(Environment.GetEnvironmentVariable("TERTULIA_TEST_MONGODB")), process: null, container: null);
+            return new PrivateMongo(MongoUrl.Create(Environment.GetEnvironmentVariable("TERTULIA_TEST_MONGODB")), process: null);
         }
 
         directory = Path.GetFullPath(directory);
         Directory.CreateDirectory(directory);
         var port = FreePorts.Next();
         var url = MongoUrl.Create(string.Create(CultureInfo.InvariantCulture, $"mongodb://127.0.0.1:{port}/?directConnection=true"));
-        return word == "mongod"
-            ? new PrivateMongo(url, await StartProcessAsync(directory, logPath, port, url, cancellationToken), container: null)
-            : new PrivateMongo(url, process: null, await StartContainerAsync(directory, port, url, cancellationToken));
+        return new PrivateMongo(url, word == "mongod" ? await StartProcessAsync(directory, logPath, port, url, cancellationToken)
+            : await ContainerProcess.StartAsync(
+                new ServerStart("mongodb", "mongod", [], logPath, token => IsPrimaryAsync(url, ContainerPort, token)), Container(directory, port), cancellationToken));
     }
+
+    /// <summary>How it is started in a container.</summary>
+    /// <param name="directory">Its data, on this machine.</param>
+    /// <param name="port">Where it is reached.</param>
+    public static ContainerStart Container(string directory, int port) => new(Servers.MongoImage, ContainerPort, port, directory, "/data/db")
+    {
+        Command = ["--replSet", ReplicaSet, "--bind_ip_all", "--oplogSize", "128", "--wiredTigerCacheSizeGB", "0.25"],
+    };
 
     /// <summary>For the driver, with a database.</summary>
     public string ConnectionString(string database) => new MongoUrlBuilder(Url.Url) { DatabaseName = database }.ToString();
@@ -73,46 +75,15 @@ public sealed class PrivateMongo : IAsyncDisposable
     }
 
     /// <summary>kill -9. What it acknowledged it has in its journal.</summary>
-    public async Task KillAsync()
-    {
-        if (Process is not null)
-        {
-            await Process.KillAsync();
-        }
-        else
-        {
-            await DockerAsync(["kill", Container], CancellationToken.None);
-        }
-    }
+    public Task KillAsync() => Ours.KillAsync();
 
     /// <summary>Starts it again after <see cref="KillAsync"/>, and waits until it takes writes.</summary>
-    public async Task RestartAsync(CancellationToken cancellationToken)
-    {
-        if (Process is not null)
-        {
-            await Process.RestartAsync(cancellationToken);
-        }
-        else
-        {
-            await DockerAsync(["start", Container], cancellationToken);
-            await WaitUntilPrimaryAsync(Url, cancellationToken);
-        }
-    }
+    public Task RestartAsync(CancellationToken cancellationToken) => Ours.RestartAsync(cancellationToken);
 
     /// <inheritdoc />
-    public async ValueTask DisposeAsync()
-    {
-        if (Process is not null)
-        {
-            await Process.DisposeAsync();
-        }
-        else if (_container is not null)
-        {
-            await DockerAsync(["rm", "--force", "--volumes", _container], CancellationToken.None);
-        }
-    }
+    public ValueTask DisposeAsync() => Process?.DisposeAsync() ?? ValueTask.CompletedTask;
 
-    private string Container => _container ?? throw new InvalidOperationException("The MongoDB is not ours");
+    private ServerProcess Ours => Process ?? throw new InvalidOperationException("The MongoDB is not ours");
 
     private static Task<ServerProcess> StartProcessAsync(string directory, string logPath, int port, MongoUrl url, CancellationToken cancellationToken) =>
         ServerProcess.StartAsync(
@@ -124,30 +95,6 @@ public sealed class PrivateMongo : IAsyncDisposable
                 ],
                 logPath, token => IsPrimaryAsync(url, url.Server.Port, token)),
             cancellationToken);
-
-    private static async Task<string> StartContainerAsync(string directory, int port, MongoUrl url, CancellationToken cancellationToken)
-    {
-        var container = $"tertulia-mongodb-{Guid.NewGuid():N}"[..28];
-        var (_, user) = await RunAsync("id", ["-u"], cancellationToken); // So that what it writes can be removed.
-        await DockerAsync(
-            [
-                "run", "--detach", "--name", container, "--user", user.Trim(), "--publish", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}:{ContainerPort}"),
-                "--volume", $"{directory}:/data/db", Image, "--replSet", ReplicaSet, "--bind_ip_all", "--oplogSize", "128", "--wiredTigerCacheSizeGB", "0.25",
-            ],
-            cancellationToken);
-        await WaitUntilPrimaryAsync(url, cancellationToken);
-        return container;
-    }
-
-    private static async Task WaitUntilPrimaryAsync(MongoUrl url, CancellationToken cancellationToken)
-    {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(ReadyWithin);
-        while (!await IsPrimaryAsync(url, ContainerPort, deadline.Token))
-        {
-            await Task.Delay(AskEvery, deadline.Token);
-        }
-    }
 
     /// <summary>Makes the server a replica set of one, of which it is the primary a moment later: only there a majority means something.</summary>
     /// <param name="url">Where we reach it.</param>
@@ -175,23 +122,5 @@ public sealed class PrivateMongo : IAsyncDisposable
         {
             return false; // It does not answer yet, or is about to become what it is asked to.
         }
-    }
-
-    private static async Task DockerAsync(string[] arguments, CancellationToken cancellationToken)
-    {
-        var (exitCode, output) = await RunAsync("docker", arguments, cancellationToken);
-        if (exitCode != 0)
-        {
-            throw new InvalidOperationException($"docker {string.Join(' ', arguments)} ended with {exitCode}: {output}");
-        }
-    }
-
-    private static async Task<(int ExitCode, string Output)> RunAsync(string program, string[] arguments, CancellationToken cancellationToken)
-    {
-        using var process = System.Diagnostics.Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })
-            ?? throw new InvalidOperationException($"{program} was not started");
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(cancellationToken), process.StandardError.ReadToEndAsync(cancellationToken));
-        await process.WaitForExitAsync(cancellationToken);
-        return (process.ExitCode, await output + await errors);
     }
 }

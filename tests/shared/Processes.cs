@@ -1,7 +1,9 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Tertulia.Testing;
 
@@ -25,49 +27,79 @@ public sealed record ServerStart(
     public Uri? Url { get; init; }
 }
 
-/// <summary>One process that we started: output in a file of its own, ended by its id and by nothing else.</summary>
-public sealed partial class ServerProcess : IAsyncDisposable
+/// <summary>One server that we started, as a process or in a container: its output is in a file of its own, and it is ended by its id and by nothing else.</summary>
+public abstract class ServerProcess : IAsyncDisposable
 {
-    private const int SignalTerminate = 15;
-    private const int SignalContinue = 18;
-    private const int SignalStop = 19;
     private static readonly TimeSpan AskEvery = TimeSpan.FromMilliseconds(50);
-    private readonly ServerStart _start;
-    private Process _process;
 
-    private ServerProcess(ServerStart start)
-    {
-        _start = start;
-        _process = Spawn(start);
-    }
+    private protected ServerProcess(ServerStart start) => Start = start;
 
     /// <summary>As in <see cref="ServerStart.Name"/>.</summary>
-    public string Name => _start.Name;
+    public string Name => Start.Name;
 
     /// <summary>Whether clients have an address of it.</summary>
-    public bool HasUrl => _start.Url is not null;
+    public bool HasUrl => Start.Url is not null;
 
     /// <summary>As in <see cref="ServerStart.Url"/>.</summary>
     /// <exception cref="InvalidOperationException">It was started without one.</exception>
-    public Uri Url => _start.Url ?? throw new InvalidOperationException($"{Name} has no address");
+    public Uri Url => Start.Url ?? throw new InvalidOperationException($"{Name} has no address");
 
     /// <summary>Where its output goes.</summary>
-    public string LogPath => _start.LogPath;
+    public string LogPath => Start.LogPath;
 
-    /// <summary>The process id; another one after each restart.</summary>
-    public int Id => _process.Id;
+    /// <summary>The process id; another one after each restart. Of a container it is the engine's, which may be on another machine.</summary>
+    public abstract int Id { get; }
 
     /// <summary>Whether it has ended.</summary>
-    public bool HasExited => _process.HasExited;
+    public abstract bool HasExited { get; }
 
     /// <summary>What it exited with: 128 + the signal when a signal ended it.</summary>
-    public int ExitCode => _process.ExitCode;
+    public abstract int ExitCode { get; }
+
+    private protected ServerStart Start { get; }
 
     /// <summary>Starts a process and waits until it is ready.</summary>
     /// <exception cref="InvalidOperationException">It ended, or was not ready in time; the message has the end of its log.</exception>
-    public static async Task<ServerProcess> StartAsync(ServerStart start, CancellationToken cancellationToken)
+    public static async Task<ServerProcess> StartAsync(ServerStart start, CancellationToken cancellationToken) =>
+        await ReadyAsync(new HostProcess(start), cancellationToken);
+
+    /// <summary>SIGKILL to it and all that it started: a crash.</summary>
+    public abstract Task KillAsync();
+
+    /// <summary>Asks it to end, then waits for its exit: a polite stop.</summary>
+    /// <param name="within">After this time it is killed.</param>
+    /// <param name="cancellationToken">Stops the waiting, not the process.</param>
+    /// <returns>Its exit code.</returns>
+    /// <exception cref="TimeoutException">It did not end in time; it has been killed.</exception>
+    public abstract Task<int> TerminateAsync(TimeSpan within, CancellationToken cancellationToken);
+
+    /// <summary>It keeps its connections and answers nothing, until <see cref="ContinueAsync"/>: SIGSTOP, or the pause of a container.</summary>
+    public abstract Task FreezeAsync();
+
+    /// <summary>The end of <see cref="FreezeAsync"/>.</summary>
+    public abstract Task ContinueAsync();
+
+    /// <summary>Returns when it has ended.</summary>
+    public abstract Task WaitForExitAsync(CancellationToken cancellationToken);
+
+    /// <summary>Kills it when it runs, starts it with the same command again, at the same address, and waits until it is ready.</summary>
+    public async Task RestartAsync(CancellationToken cancellationToken)
     {
-        var server = new ServerProcess(start);
+        await KillAsync();
+        await StartAgainAsync(cancellationToken);
+        await WaitUntilReadyAsync(cancellationToken);
+    }
+
+    /// <summary>The last lines of its log, for the message of a failure.</summary>
+    public string LogTail(int lines = 25) =>
+        File.Exists(LogPath) ? $"End of {LogPath}:\n{string.Join('\n', File.ReadLines(LogPath).TakeLast(lines))}" : $"{LogPath} does not exist";
+
+    /// <inheritdoc />
+    public abstract ValueTask DisposeAsync();
+
+    /// <summary>The same server when it is ready; when it does not become so, nothing of it is left.</summary>
+    private protected static async Task<ServerProcess> ReadyAsync(ServerProcess server, CancellationToken cancellationToken)
+    {
         try
         {
             await server.WaitUntilReadyAsync(cancellationToken);
@@ -80,8 +112,66 @@ public sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>SIGKILL to it and all that it started: a crash.</summary>
-    public async Task KillAsync()
+    private protected abstract Task StartAgainAsync(CancellationToken cancellationToken);
+
+    private async Task WaitUntilReadyAsync(CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(Start.ReadyWithin);
+        using var ask = new PeriodicTimer(AskEvery);
+        try
+        {
+            do
+            {
+                if (HasExited)
+                {
+                    throw new InvalidOperationException($"{Name} ended with {ExitCode} before it was ready. {LogTail()}");
+                }
+
+                if (await IsReadyAsync(deadline.Token))
+                {
+                    return;
+                }
+            }
+            while (await ask.WaitForNextTickAsync(deadline.Token));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new InvalidOperationException($"{Name} was not ready within {Start.ReadyWithin.TotalSeconds} s. {LogTail()}");
+        }
+    }
+
+    private async Task<bool> IsReadyAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Start.IsReady(cancellationToken);
+        }
+        catch (Exception refused) when (refused is SocketException or HttpRequestException or IOException)
+        {
+            return false;
+        }
+    }
+}
+
+/// <summary>A process of this machine.</summary>
+internal sealed partial class HostProcess : ServerProcess
+{
+    private const int SignalTerminate = 15;
+    private const int SignalContinue = 18;
+    private const int SignalStop = 19;
+    private Process _process;
+
+    internal HostProcess(ServerStart start)
+        : base(start) => _process = Spawn(start);
+
+    public override int Id => _process.Id;
+
+    public override bool HasExited => _process.HasExited;
+
+    public override int ExitCode => _process.ExitCode;
+
+    public override async Task KillAsync()
     {
         if (!_process.HasExited)
         {
@@ -91,14 +181,10 @@ public sealed partial class ServerProcess : IAsyncDisposable
         await _process.WaitForExitAsync(CancellationToken.None);
     }
 
-    /// <summary>SIGTERM to it alone, then waits for its exit: a polite stop.</summary>
-    /// <param name="within">After this time it is killed.</param>
-    /// <param name="cancellationToken">Stops the waiting, not the process.</param>
-    /// <returns>Its exit code.</returns>
-    /// <exception cref="TimeoutException">It did not end in time; it has been killed.</exception>
-    public async Task<int> TerminateAsync(TimeSpan within, CancellationToken cancellationToken)
+    /// <inheritdoc />
+    public override async Task<int> TerminateAsync(TimeSpan within, CancellationToken cancellationToken)
     {
-        RequestStop();
+        Signal(SignalTerminate); // To it alone.
         try
         {
             await _process.WaitForExitAsync(cancellationToken).WaitAsync(within, cancellationToken);
@@ -112,14 +198,34 @@ public sealed partial class ServerProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Sends SIGTERM and returns at once.</summary>
-    public void RequestStop() => Signal(SignalTerminate);
+    public override Task FreezeAsync()
+    {
+        Signal(SignalStop);
+        return Task.CompletedTask;
+    }
 
-    /// <summary>SIGSTOP: it keeps its connections and answers nothing, until <see cref="Continue"/>.</summary>
-    public void Freeze() => Signal(SignalStop);
+    public override Task ContinueAsync()
+    {
+        Signal(SignalContinue);
+        return Task.CompletedTask;
+    }
 
-    /// <summary>SIGCONT.</summary>
-    public void Continue() => Signal(SignalContinue);
+    public override Task WaitForExitAsync(CancellationToken cancellationToken) => _process.WaitForExitAsync(cancellationToken);
+
+    public override async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        _process.StandardInput.Close();
+        _process.Dispose();
+    }
+
+    private protected override Task StartAgainAsync(CancellationToken cancellationToken)
+    {
+        _process.StandardInput.Close();
+        _process.Dispose();
+        _process = Spawn(Start);
+        return Task.CompletedTask;
+    }
 
     private void Signal(int signal)
     {
@@ -127,31 +233,6 @@ public sealed partial class ServerProcess : IAsyncDisposable
         {
             throw new InvalidOperationException($"{Name} (process {Id}) could not be signalled: error {Marshal.GetLastPInvokeError()}");
         }
-    }
-
-    /// <summary>Returns when it has ended.</summary>
-    public Task WaitForExitAsync(CancellationToken cancellationToken) => _process.WaitForExitAsync(cancellationToken);
-
-    /// <summary>Kills it when it runs, starts it with the same command again and waits until it is ready.</summary>
-    public async Task RestartAsync(CancellationToken cancellationToken)
-    {
-        await KillAsync();
-        _process.StandardInput.Close();
-        _process.Dispose();
-        _process = Spawn(_start);
-        await WaitUntilReadyAsync(cancellationToken);
-    }
-
-    /// <summary>The last lines of its log, for the message of a failure.</summary>
-    public string LogTail(int lines = 25) =>
-        File.Exists(LogPath) ? $"End of {LogPath}:\n{string.Join('\n', File.ReadLines(LogPath).TakeLast(lines))}" : $"{LogPath} does not exist";
-
-    /// <inheritdoc />
-    public async ValueTask DisposeAsync()
-    {
-        await KillAsync();
-        _process.StandardInput.Close();
-        _process.Dispose();
     }
 
     private static Process Spawn(ServerStart start)
@@ -177,45 +258,6 @@ public sealed partial class ServerProcess : IAsyncDisposable
         }
 
         return Process.Start(info) ?? throw new InvalidOperationException($"{start.Name} was not started");
-    }
-
-    private async Task WaitUntilReadyAsync(CancellationToken cancellationToken)
-    {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(_start.ReadyWithin);
-        using var ask = new PeriodicTimer(AskEvery);
-        try
-        {
-            do
-            {
-                if (_process.HasExited)
-                {
-                    throw new InvalidOperationException($"{Name} ended with {_process.ExitCode} before it was ready. {LogTail()}");
-                }
-
-                if (await IsReadyAsync(deadline.Token))
-                {
-                    return;
-                }
-            }
-            while (await ask.WaitForNextTickAsync(deadline.Token));
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new InvalidOperationException($"{Name} was not ready within {_start.ReadyWithin.TotalSeconds} s. {LogTail()}");
-        }
-    }
-
-    private async Task<bool> IsReadyAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await _start.IsReady(cancellationToken);
-        }
-        catch (Exception refused) when (refused is SocketException or HttpRequestException or IOException)
-        {
-            return false;
-        }
     }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
@@ -248,4 +290,37 @@ public static class Ready
             return false; // HttpClient's own time-out.
         }
     };
+
+    /// <summary>A RabbitMQ answers the header of AMQP with its first frame. In a container an open port says nothing: the engine opens it.</summary>
+    public static Func<CancellationToken, Task<bool>> Amqp(int port) => async cancellationToken =>
+        await FirstByteAsync(port, "AMQP\0\0\u0009\u0001"u8.ToArray(), cancellationToken) == 1;
+
+    /// <summary>A PostgreSQL begins a session: while it recovers from a crash it listens and refuses them. Everybody may, as in the tests.</summary>
+    public static Func<CancellationToken, Task<bool>> Postgres(int port, string user) => async cancellationToken =>
+    {
+        var body = Encoding.ASCII.GetBytes($"user\0{user}\0database\0postgres\0\0");
+        var startup = new byte[8 + body.Length];
+        BinaryPrimitives.WriteInt32BigEndian(startup, startup.Length);
+        BinaryPrimitives.WriteInt32BigEndian(startup.AsSpan(4), 3 << 16); // The protocol's version 3.0.
+        body.CopyTo(startup, 8);
+        return await FirstByteAsync(port, startup, cancellationToken) == 'R'; // Authentication; a refusal begins with E.
+    };
+
+    private static async Task<int> FirstByteAsync(int port, byte[] greeting, CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(TimeSpan.FromSeconds(2));
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        var answer = new byte[1];
+        try
+        {
+            await socket.ConnectAsync(IPAddress.Loopback, port, patience.Token);
+            await socket.SendAsync(greeting, patience.Token);
+            return await socket.ReceiveAsync(answer, patience.Token) == 0 ? -1 : answer[0];
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return -1; // It listens and does not answer yet.
+        }
+    }
 }

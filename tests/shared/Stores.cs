@@ -1,12 +1,13 @@
-using System.Diagnostics;
 using System.Globalization;
+using Npgsql;
 
 namespace Tertulia.Testing;
 
-/// <summary>A PostgreSQL of our own: loopback only, default durability, everything it writes below one folder.</summary>
+/// <summary>A PostgreSQL of our own, in a container or as a process: loopback only, default durability, everything it writes below one folder.</summary>
 public sealed class PrivatePostgres : IAsyncDisposable
 {
     private const string Installed = "/usr/lib/postgresql";
+    private const string User = "tertulia";
 
     private readonly string _directory;
 
@@ -25,13 +26,45 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     /// <summary>For Npgsql: the user <c>tertulia</c>, who may create databases.</summary>
     public string ConnectionString(string database = "postgres") => string.Create(
-        CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={Port};Username=tertulia;Database={database}");
+        CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={Port};Username={User};Database={database}");
 
     /// <summary>Creates a cluster of databases in an empty folder and starts it; about 3 seconds.</summary>
     public static async Task<PrivatePostgres> StartAsync(string directory, string logPath, CancellationToken cancellationToken)
     {
         directory = Path.GetFullPath(directory);
         Directory.CreateDirectory(directory);
+        var port = FreePorts.Next();
+        var process = await Servers.InContainersAsync()
+            ? await ContainerProcess.StartAsync(StartOf("postgres", []), Container(directory, port), cancellationToken)
+            : await StartProcessAsync();
+        return new PrivatePostgres(process, port, directory);
+
+        ServerStart StartOf(string program, string[] arguments) => new("postgres", program, arguments, logPath, Ready.Postgres(port, User));
+
+        async Task<ServerProcess> StartProcessAsync()
+        {
+            var command = await CommandAsync(directory, port, cancellationToken);
+            return await ServerProcess.StartAsync(StartOf(command[0], command[1..]), cancellationToken);
+        }
+    }
+
+    /// <summary>How it is started in a container.</summary>
+    /// <param name="directory">Its data, on this machine.</param>
+    /// <param name="port">Where it is reached.</param>
+    public static ContainerStart Container(string directory, int port) => new(Servers.PostgresImage, 5432, port, directory, "/var/lib/postgresql/data")
+    {
+        Environment = new Dictionary<string, string>
+        {
+            ["POSTGRES_USER"] = User,
+            ["POSTGRES_DB"] = "postgres",
+            ["POSTGRES_HOST_AUTH_METHOD"] = "trust",
+            ["POSTGRES_INITDB_ARGS"] = "-E UTF8 --locale=C --no-sync",
+        },
+    };
+
+    /// <summary>Makes the files of a new server, when there are none, and says how it is started.</summary>
+    private static async Task<string[]> CommandAsync(string directory, int port, CancellationToken cancellationToken)
+    {
         // PostgreSQL refuses to run as root: then its own user runs it.
         string[] asOwner = Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : [];
         if (asOwner.Length > 0)
@@ -44,19 +77,15 @@ public sealed class PrivatePostgres : IAsyncDisposable
         if (!File.Exists(Path.Combine(directory, "PG_VERSION")))
         {
             await RunAsync(
-                [.. asOwner, Path.Combine(bin, "initdb"), "-D", directory, "-U", "tertulia", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+                [.. asOwner, Path.Combine(bin, "initdb"), "-D", directory, "-U", User, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
                 cancellationToken);
         }
 
-        var port = FreePorts.Next();
-        string[] command =
+        return
         [
             .. asOwner, Path.Combine(bin, "postgres"), "-D", directory, "-h", "127.0.0.1",
             "-p", port.ToString(CultureInfo.InvariantCulture), "-c", "unix_socket_directories=",
         ];
-        var isReady = new Func<CancellationToken, Task<bool>>(token => AnswersAsync(Path.Combine(bin, "pg_isready"), port, token));
-        var process = await ServerProcess.StartAsync(new ServerStart("postgres", command[0], command[1..], logPath, isReady), cancellationToken);
-        return new PrivatePostgres(process, port, directory);
     }
 
     /// <summary>Keeps a copy of the data beside it. Only while the server is down.</summary>
@@ -71,12 +100,14 @@ public sealed class PrivatePostgres : IAsyncDisposable
     }
 
     /// <summary>Runs a command as the superuser, whatever the server's defaults make of other sessions.</summary>
-    public Task ExecuteAsync(string sql, CancellationToken cancellationToken) => RunAsync(
-        [
-            "env", "PGOPTIONS=-c default_transaction_read_only=off", Path.Combine(Binaries(), "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
-            "-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture), "-U", "tertulia", "-d", "postgres", "-c", sql,
-        ],
-        cancellationToken);
+    public async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(ConnectionString()) { Options = "-c default_transaction_read_only=off", Pooling = false };
+        await using var connection = new NpgsqlConnection(settings.ConnectionString);
+        await connection.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
 
     /// <inheritdoc />
     public ValueTask DisposeAsync() => Process.DisposeAsync();
@@ -87,14 +118,6 @@ public sealed class PrivatePostgres : IAsyncDisposable
                 .OrderByDescending(version => int.Parse(Path.GetFileName(version), CultureInfo.InvariantCulture)).First() + "/bin"
             : throw new InvalidOperationException($"PostgreSQL is not installed below {Installed}");
 
-    /// <summary>Listening is not enough: while it recovers from a crash it refuses sessions.</summary>
-    private static async Task<bool> AnswersAsync(string program, int port, CancellationToken cancellationToken)
-    {
-        using var process = Launch(program, ["-q", "-h", "127.0.0.1", "-p", port.ToString(CultureInfo.InvariantCulture)]);
-        await process.WaitForExitAsync(cancellationToken);
-        return process.ExitCode == 0;
-    }
-
     /// <exception cref="InvalidOperationException">The user that runs PostgreSQL cannot get into the folder.</exception>
     private static async Task CheckReachableAsync(string[] asOwner, string directory, CancellationToken cancellationToken)
     {
@@ -102,9 +125,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
         {
             var folder = directory[..end];
             string[] test = [.. asOwner, "test", "-x", folder];
-            using var process = Launch(test[0], test[1..]);
-            await process.WaitForExitAsync(cancellationToken);
-            if (process.ExitCode != 0)
+            if ((await Servers.RunAsync(test[0], test[1..], cancellationToken)).ExitCode != 0)
             {
                 throw new InvalidOperationException(
                     $"PostgreSQL does not run as root, and its user postgres may not enter {folder}: choose a folder outside of it with --data, or allow it with chmod o+x {folder}.");
@@ -114,17 +135,10 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     private static async Task RunAsync(string[] command, CancellationToken cancellationToken)
     {
-        using var process = Launch(command[0], command[1..]);
-        var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
-        var errors = process.StandardError.ReadToEndAsync(cancellationToken);
-        await process.WaitForExitAsync(cancellationToken);
-        if (process.ExitCode != 0)
+        var (exitCode, output) = await Servers.RunAsync(command[0], command[1..], cancellationToken);
+        if (exitCode != 0)
         {
-            throw new InvalidOperationException($"{string.Join(' ', command)} ended with {process.ExitCode}: {await output}{await errors}");
+            throw new InvalidOperationException($"{string.Join(' ', command)} ended with {exitCode}: {output}");
         }
     }
-
-    private static Process Launch(string program, string[] arguments) =>
-        System.Diagnostics.Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })
-        ?? throw new InvalidOperationException($"{program} was not started");
 }

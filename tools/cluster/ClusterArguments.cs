@@ -11,6 +11,7 @@ internal static class ClusterArguments
         ./dev cluster [--connections 2] [--messages 2] [--presences 1] [--notifications 1] [--gateways 1] [--store postgres|mongodb] [--port 8000]
             [--data .dev/cluster]
         The real topology on this machine, from private processes: gateways, connection nodes, message, presence and notification replicas, RabbitMQ, PostgreSQL.
+        RabbitMQ and PostgreSQL are containers where a Docker engine answers and TERTULIA_TEST_CONTAINERS is not 0, else processes.
         MongoDB is the server that TERTULIA_TEST_MONGODB names, else mongod on the path, else a container.
         Clients connect to ws://127.0.0.1:8000. Ctrl-C stops everything; what was stored is there the next time.
         """;

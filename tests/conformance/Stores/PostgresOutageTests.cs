@@ -154,11 +154,11 @@ public sealed class PostgresOutageTests : IAsyncLifetime
             await connection.DisposeAsync(); // As many as there may be.
         }
 
-        _server.Server.Process.Freeze(); // It takes no new sessions,
+        await _server.Server.Process.FreezeAsync(); // It takes no new sessions,
         proxy.FreezeLinks(); // and those that there are will never hear of it again.
         var reads = Enumerable.Range(0, Pool + 1).Select(_ => Assert.ThrowsAsync<StoreUnavailableException>(ReadAsync)).ToArray();
         await Task.WhenAll(reads);
-        _server.Server.Process.Continue();
+        await _server.Server.Process.ContinueAsync();
 
         await HoldsAsync(async () => await TryReadAsync(), "the store answers again");
         await Task.WhenAll(Enumerable.Range(0, Pool).Select(_ => ReadAsync()));
