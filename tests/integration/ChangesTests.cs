@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 namespace Tertulia.Integration.Tests;
 
 /// <summary>Edits, deletions, reactions, replies and pins are made once, whatever process dies, and in the end everybody holds what the server holds.</summary>
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class ChangesTests(FaultCluster fixture, ITestOutputHelper output)

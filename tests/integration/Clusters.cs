@@ -128,6 +128,13 @@ public sealed class FaultCollection : ICollectionFixture<FaultCluster>
     public const string Name = "faults";
 }
 
+/// <summary>The same cluster once more: what people do at the same time. A process that is killed here comes back at once.</summary>
+[CollectionDefinition(Name)]
+public sealed class TrafficCollection : ICollectionFixture<FaultCluster>
+{
+    public const string Name = "traffic";
+}
+
 [CollectionDefinition(Name)]
 public sealed class LimitedCollection : ICollectionFixture<LimitedCluster>
 {
@@ -141,11 +148,11 @@ public sealed class AloneCollection
     public const string Name = "alone";
 }
 
-/// <summary>The faults of the shared cluster take about half of the time, so they begin first.</summary>
+/// <summary>The shared clusters have the most tests, so they begin first.</summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
     /// <inheritdoc />
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
-        testCollections.OrderBy(collection => collection.DisplayName switch { FaultCollection.Name => 0, LimitedCollection.Name => 1, _ => 2 })
+        testCollections.OrderBy(collection => collection.DisplayName switch { FaultCollection.Name => 0, TrafficCollection.Name => 1, LimitedCollection.Name => 2, _ => 3 })
             .ThenBy(collection => collection.DisplayName, StringComparer.Ordinal);
 }

@@ -99,7 +99,7 @@ public abstract class HistoryPaging
 }
 
 /// <inheritdoc />
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class HistoryPagingTests(FaultCluster fixture) : HistoryPaging

@@ -6,7 +6,7 @@ using Tertulia.Testing;
 namespace Tertulia.Integration.Tests;
 
 /// <summary>The HTTP API on a cluster: the same rooms as on the sockets, and 201 means durable.</summary>
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class HttpTests(FaultCluster fixture) : IDisposable

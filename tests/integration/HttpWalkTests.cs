@@ -9,7 +9,7 @@ namespace Tertulia.Integration.Tests;
 
 /// <summary>One walk through every endpoint of the OpenAPI document, on a cluster: each does what it is for, a POST that comes again to another node does it once, and
 /// what is read has an <c>ETag</c> and a <c>HEAD</c>.</summary>
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class HttpWalkTests(FaultCluster fixture) : IDisposable

@@ -6,7 +6,7 @@ namespace Tertulia.Integration.Tests;
 /// <summary>Who comes into a room of the cluster misses nothing: the greeting and what comes live have no hole between them, also while others write and join.</summary>
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 public sealed class JoinUnderClusterTrafficTests(FaultCluster fixture, ITestOutputHelper output)
 {
     [Theory]

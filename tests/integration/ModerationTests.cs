@@ -3,7 +3,7 @@ using Tertulia.Testing;
 namespace Tertulia.Integration.Tests;
 
 /// <summary>Who is kicked or banned leaves the room on every node within two seconds, receives nothing after the entry, and stays out if banned.</summary>
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class ModerationTests(FaultCluster fixture)

@@ -156,7 +156,7 @@ public sealed class AllInOnePushAndWebhookTests(AllInOneFixture fixture) : PushA
 }
 
 /// <summary>On a cluster.</summary>
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class ClusterPushAndWebhookTests(FaultCluster fixture) : PushAndWebhookTests

@@ -3,7 +3,7 @@ using Tertulia.Testing;
 namespace Tertulia.Integration.Tests;
 
 /// <summary>Whoever was away sees what was missed, once and in order, however long it was and on whichever node.</summary>
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class ResumeTests(FaultCluster fixture)

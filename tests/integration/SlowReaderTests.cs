@@ -4,7 +4,7 @@ using Tertulia.Testing;
 namespace Tertulia.Integration.Tests;
 
 /// <summary>Who reads too slowly hurts nobody else, is sent away with 4003, and comes back complete.</summary>
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class SlowReaderTests(FaultCluster fixture)

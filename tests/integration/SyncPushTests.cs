@@ -6,7 +6,7 @@ using Tertulia.Testing;
 namespace Tertulia.Integration.Tests;
 
 /// <summary>An update that is pushed is kept: who is in sync sees it at once, who was away pulls it, once and in order.</summary>
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class SyncPushTests(FaultCluster fixture) : IDisposable
