@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Tertulia.Connections.Submitting;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections;
 
@@ -31,7 +33,7 @@ internal static class Telemetry
 
     /// <summary>From the sender's frame on its node to the outboxes of this node. The clocks of both nodes count.</summary>
     public static readonly Histogram<double> DeliveryLatency = Meter.CreateHistogram<double>(
-        "tertulia.delivery.latency", "ms", "From the sender's frame to the outboxes of the members on this node");
+        "tertulia.delivery.latency", "s", "From the sender's frame to the outboxes of the members on this node", tags: null, Buckets.Seconds);
 
     /// <summary>Durable frames that a slow reader did not get; it was told the gap.</summary>
     public static readonly Counter<long> OutboxDropped = Meter.CreateCounter<long>(
@@ -47,8 +49,50 @@ internal static class Telemetry
 
     /// <summary>Commands per submitted batch, changes per presence report.</summary>
     public static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>(
-        "tertulia.batch.size", "{item}", "Items that went together because they had waited together");
+        "tertulia.batch.size", "{item}", "Items that went together because they had waited together", tags: null, Buckets.Counts);
 
+    /// <summary>Entries were missing in the order of a room.</summary>
+    public static readonly Counter<long> GapsDetected = Meter.CreateCounter<long>(
+        "tertulia.gaps.detected", "{gap}", "Times at which entries were missing in the order of a room");
+
+    /// <summary>They came: late, or out of the log.</summary>
+    public static readonly Counter<long> GapsRepaired = Meter.CreateCounter<long>(
+        "tertulia.gaps.repaired", "{gap}", "Gaps whose entries came late or were read from the log, by how");
+
+    /// <summary>They can never be read.</summary>
+    public static readonly Counter<long> GapsUnreadable = Meter.CreateCounter<long>(
+        "tertulia.gaps.unreadable", "{gap}", "Gaps that the members were told of, because the log cannot be read there");
+
+    /// <summary>Entries that came again.</summary>
+    public static readonly Counter<long> DuplicatesSuppressed = Meter.CreateCounter<long>(
+        "tertulia.duplicates.suppressed", "{entry}", "Entries that came although the members have them, and were not delivered again");
+
+    /// <summary>Commands without an answer for too long.</summary>
+    public static readonly Counter<long> CommandsExpired = Meter.CreateCounter<long>(
+        "tertulia.commands.expired", "{command}", "Commands that were answered `unavailable` because their outcome was not known in time");
+
+    /// <summary>From the moment at which something stood still until it went on.</summary>
+    public static readonly Histogram<double> RecoveryDuration = Meter.CreateHistogram<double>(
+        "tertulia.recovery.duration", "s", "From the moment at which something stood still until it went on, by kind", tags: null, Buckets.LongSeconds);
+
+    private static PendingAcks? _pending; // Of the one service of the process.
+
+    static Telemetry()
+    {
+        Meter.CreateObservableUpDownCounter<long>(
+            "tertulia.commands.pending", unit: "{command}", description: "Commands of clients whose outcome is not known yet", observeValue: () => _pending?.Count ?? 0);
+        Meter.CreateObservableGauge<double>(
+            "tertulia.commands.oldest.age", unit: "s", description: "Age of the oldest command whose outcome is not known yet",
+            observeValue: () => _pending?.OldestAge().TotalSeconds ?? 0);
+    }
+
+    /// <summary>Whose commands are counted when somebody asks for the metrics.</summary>
+    public static void Observe(PendingAcks? pending) => Volatile.Write(ref _pending, pending);
+
+    public static readonly KeyValuePair<string, object?> Arrived = new("how", "arrived");
+    public static readonly KeyValuePair<string, object?> Read = new("how", "read");
+    public static readonly KeyValuePair<string, object?> OfCommands = new("kind", "commands");
+    public static readonly KeyValuePair<string, object?> OfRoom = new("kind", "room");
     public static readonly KeyValuePair<string, object?> SubmitStage = new("stage", "submit");
     public static readonly KeyValuePair<string, object?> PresenceStage = new("stage", "presence");
     public static readonly KeyValuePair<string, object?> Stored = new("outcome", "stored");

@@ -1,4 +1,6 @@
 using System.Diagnostics.Metrics;
+using Tertulia.Hosting;
+using Tertulia.Messages.Partitions;
 
 namespace Tertulia.Messages;
 
@@ -18,11 +20,13 @@ internal sealed class Telemetry : IDisposable
     {
         _meter = meters.Create(Name);
         _entries = _meter.CreateCounter<long>("tertulia.log.entries", "{entry}", "Entries appended to room logs");
-        _flushSize = _meter.CreateHistogram<int>("tertulia.batch.size", "{command}", "Commands that one flush decided together");
-        _appendDuration = _meter.CreateHistogram<double>("tertulia.log.append.duration", "s", "Time of one append");
         _deadLetters = _meter.CreateCounter<long>("tertulia.dead_letters", "{batch}", "Batches that can never be handled and are in the queue submit_error");
         _deadLetters.Add(0); // The first one is a change, too.
+        _flushSize = _meter.CreateHistogram<int>("tertulia.batch.size", "{command}", "Commands that one flush decided together", tags: null, Buckets.Counts);
+        _appendDuration = _meter.CreateHistogram<double>("tertulia.log.append.duration", "s", "Time of one append", tags: null, Buckets.Seconds);
         Conflicts = _meter.CreateCounter<long>("tertulia.log.conflicts", "{conflict}", "Appends that found a seq or a key taken");
+        Duplicates = _meter.CreateCounter<long>("tertulia.log.duplicates", "{command}", "Commands whose entry was in the log already, and was not written again");
+        PartitionsTaken = _meter.CreateCounter<long>("tertulia.partitions.taken", "{partition}", "Partitions whose writer this replica became");
     }
 
     /// <summary>Appends that found a seq or a key taken.</summary>
@@ -30,6 +34,16 @@ internal sealed class Telemetry : IDisposable
 
     /// <summary>A batch can never be handled.</summary>
     public void DeadLettered() => _deadLetters.Add(1);
+
+    /// <summary>Commands whose entry was in the log already: sent again by a client, or by a node that had no answer.</summary>
+    public Counter<long> Duplicates { get; }
+
+    /// <summary>Partitions whose writer this replica became.</summary>
+    public Counter<long> PartitionsTaken { get; }
+
+    /// <summary>Whose partitions are counted when somebody asks for the metrics.</summary>
+    public void Observe(OwnedPartitions owned) => _meter.CreateObservableUpDownCounter<int>(
+        "tertulia.partitions.owned", unit: "{partition}", description: "Partitions whose writer this replica is", observeValue: () => owned.Owned().Count());
 
     /// <summary>A flush is in the log.</summary>
     public void Appended(int entries, int commands, TimeSpan duration)

@@ -21,7 +21,7 @@ public sealed partial class MetricsTests
         Assert.Equal(made.Order(StringComparer.Ordinal), listed.Order(StringComparer.Ordinal));
     }
 
-    [GeneratedRegex("""\.Create\w+<\w+>\(\s*"([^"]+)",\s*"([^"]+)",""", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("""\.Create\w+<\w+>\(\s*"([^"]+)",\s*(?:unit:\s*)?"([^"]+)",""", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Made();
 
     [GeneratedRegex(@"^\| `([^`]+)` \| `([^`]+)` \|", RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]

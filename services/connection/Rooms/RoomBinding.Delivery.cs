@@ -9,6 +9,7 @@ internal sealed partial class RoomBinding
 {
     private string _formerEpoch = ""; // Until the present one began.
     private bool _hasLost; // Entries that nobody here was told.
+    private long _holeSince; // Time stamp; 0 when nothing is missing.
     private long _epochOwner; // The highest owner epoch under which the present epoch was told.
 
     /// <summary>False until the first answer to a join: what comes before it is in the snapshot.</summary>
@@ -52,14 +53,25 @@ internal sealed partial class RoomBinding
                 Restart(entries.Epoch, entries.Events[0].Seq - 1);
             }
 
+            var old = 0;
             for (var index = 0; index < entries.Events.Count; index++) // Not foreach: the enumerator of a RepeatedField is an allocation.
             {
                 var entry = entries.Events[index];
-                if (_order.Accept(entry) == Arrival.Next)
+                switch (_order.Accept(entry))
                 {
-                    Deliver(entry);
-                    DeliverWaiting();
+                    case Arrival.Next:
+                        Deliver(entry);
+                        DeliverWaiting();
+                        break;
+                    case Arrival.Old:
+                        old++;
+                        break;
                 }
+            }
+
+            if (old > 0)
+            {
+                Telemetry.DuplicatesSuppressed.Add(old);
             }
 
             return NeedsRepair();
@@ -139,6 +151,7 @@ internal sealed partial class RoomBinding
 
             Skip(coveredTo);
             DeliverWaiting();
+            CloseHole(Telemetry.Read);
             return _order.Last > before || Doubt(); // The log is shorter than what is known of it.
         }
     }
@@ -150,6 +163,8 @@ internal sealed partial class RoomBinding
         {
             Skip(Math.Min(to, _order.HoleEnd));
             DeliverWaiting();
+            Telemetry.GapsUnreadable.Add(1);
+            _holeSince = _order.HasHole ? _holeSince : 0;
         }
     }
 
@@ -177,12 +192,34 @@ internal sealed partial class RoomBinding
 
     private bool NeedsRepair()
     {
-        if (_repairing || !_order.HasHole)
+        if (!_order.HasHole)
+        {
+            CloseHole(Telemetry.Arrived);
+            return false;
+        }
+
+        if (_holeSince == 0)
+        {
+            _holeSince = Stopwatch.GetTimestamp();
+            Telemetry.GapsDetected.Add(1);
+        }
+
+        if (_repairing)
         {
             return false;
         }
 
         return _repairing = true;
+    }
+
+    private void CloseHole(in KeyValuePair<string, object?> how)
+    {
+        if (_holeSince != 0 && !_order.HasHole)
+        {
+            Telemetry.GapsRepaired.Add(1, how);
+            Telemetry.RecoveryDuration.Record(Stopwatch.GetElapsedTime(_holeSince).TotalSeconds, Telemetry.OfRoom);
+            _holeSince = 0;
+        }
     }
 
     private void DeliverWaiting()
@@ -242,7 +279,7 @@ internal sealed partial class RoomBinding
 
         if (entry.SubmittedAtMs > 0 && Telemetry.DeliveryLatency.Enabled)
         {
-            Telemetry.DeliveryLatency.Record(Math.Max(0, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - entry.SubmittedAtMs));
+            Telemetry.DeliveryLatency.Record(Math.Max(0, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - entry.SubmittedAtMs) / 1000.0);
         }
     }
 
@@ -266,6 +303,7 @@ internal sealed partial class RoomBinding
         AnswerUpTo(long.MaxValue);
         var isFirst = !_order.HasBase;
         _order.SetBase(seq);
+        _holeSince = 0;
         foreach (var member in _members.Span)
         {
             if (member.State == MemberState.Live && !isFirst)

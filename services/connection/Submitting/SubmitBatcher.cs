@@ -145,7 +145,11 @@ internal sealed class SubmitBatcher : BackgroundService
     }
 
     /// <inheritdoc />
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Rounds.RunAsync(_pending.Expire, ExpiryInterval, _time, _logger, stoppingToken);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        Telemetry.Observe(_pending);
+        return Rounds.RunAsync(_pending.Expire, ExpiryInterval, _time, _logger, stoppingToken);
+    }
 
     private PartitionRoute RouteOf(string roomId) => _routes[Partitioner.PartitionOf(roomId, _routes.Length)];
 

@@ -9,11 +9,18 @@ internal sealed partial class Flush
     /// <param name="epoch">The store's epoch now. It may be newer than the one of the decision, and holds for all that the store has.</param>
     public Outgoing Seal(string epoch)
     {
+        Duplicates = 0;
         foreach (var entry in _written)
         {
+            Duplicates += entry.IsOld ? 1 : 0;
             // Only now: the log holds events without it.
             SetOrigin(entry.Submitted, entry.Event);
             ReplyUnlessSubscribed(entry, epoch);
+        }
+
+        foreach (var (_, reply, _) in Replies)
+        {
+            Duplicates += reply.Stored is { Duplicate: true } ? 1 : 0;
         }
 
         var outgoing = new Outgoing(Number) { Replies = [.. Replies], Poison = [.. Poison.Select(poison => (Batches[poison.Key], poison.Value))] };
@@ -96,7 +103,7 @@ internal sealed partial class Flush
     // The event itself tells the origin node, when it gets it.
     private void ReplyUnlessSubscribed(in WrittenEntry entry, string epoch)
     {
-        var (submitted, verb, _, roomEvent) = entry;
+        var (submitted, verb, _, roomEvent, _) = entry;
         if (!submitted.Room.IsSubscribed(submitted.NodeId))
         {
             var stored = verb.Describe(submitted.Command, roomEvent);

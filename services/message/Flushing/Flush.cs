@@ -60,6 +60,9 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     /// <summary>A node, or a room that was read again, holds a later seq than the store: nothing may be written before the store has a new epoch.</summary>
     public bool StoreWentBack { get; set; }
 
+    /// <summary>Commands whose entry was in the log before. Known when the flush is sealed.</summary>
+    public int Duplicates { get; private set; }
+
     /// <summary>Rooms with entries or events of this flush, or with changed subscribers.</summary>
     public IReadOnlyList<RoomState> Touched => _touched;
 
@@ -89,7 +92,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     public void Republish(in Submitted submitted, KeyedVerb verb, in EntryKey key, RoomEvent roomEvent)
     {
         Publish(submitted.Room, roomEvent);
-        Answer(submitted, verb, key, roomEvent);
+        Answer(submitted, verb, key, roomEvent, isOld: true);
     }
 
     /// <summary>Tells the subscribers of what is in the log under the key, when something is.</summary>
@@ -166,7 +169,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     /// <summary>All that was appended is in the log: what a client may send again is remembered.</summary>
     public void Remember()
     {
-        foreach (var (submitted, verb, key, roomEvent) in _written)
+        foreach (var (submitted, verb, key, roomEvent, _) in _written)
         {
             if (verb.Remembers(submitted.Command))
             {
@@ -243,10 +246,10 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
         Publish(submitted.Room, roomEvent);
     }
 
-    private void Answer(in Submitted submitted, KeyedVerb verb, in EntryKey key, RoomEvent roomEvent)
+    private void Answer(in Submitted submitted, KeyedVerb verb, in EntryKey key, RoomEvent roomEvent, bool isOld = false)
     {
         _writtenByKey[key] = _written.Count;
-        _written.Add(new WrittenEntry(submitted, verb, key, roomEvent));
+        _written.Add(new WrittenEntry(submitted, verb, key, roomEvent, isOld));
     }
 
     private void Publish(RoomState room, RoomEvent roomEvent)
@@ -257,5 +260,10 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     }
 
     /// <summary>An entry that answers its command.</summary>
-    private readonly record struct WrittenEntry(Submitted Submitted, KeyedVerb Verb, EntryKey Key, RoomEvent Event);
+    /// <param name="Submitted">The command.</param>
+    /// <param name="Verb">Its verb.</param>
+    /// <param name="Key">The entry's key.</param>
+    /// <param name="Event">The entry.</param>
+    /// <param name="IsOld">It was in the log before.</param>
+    private readonly record struct WrittenEntry(Submitted Submitted, KeyedVerb Verb, EntryKey Key, RoomEvent Event, bool IsOld);
 }

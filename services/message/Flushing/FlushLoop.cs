@@ -44,6 +44,7 @@ internal sealed partial class FlushLoop : IDisposable
     private readonly Publisher _publisher;
     private readonly MarkWriter _marks;
     private readonly Takeovers _takeovers;
+    private readonly Telemetry _telemetry;
     private readonly TimeProvider _time;
     private readonly ILogger<FlushLoop> _logger;
     private readonly int _maxCommands;
@@ -65,7 +66,7 @@ internal sealed partial class FlushLoop : IDisposable
         LoopShare share, IMessageStore store, IRoomReads reads, VerbRegistry verbs, FlushDecider decider, Publisher publisher, MarkWriter marks, Takeovers takeovers, OwnedPartitions owned,
         Telemetry telemetry, IOptions<SendOptions> options, IOptions<RoomOptions> rooms, TimeProvider time, ILoggerFactory loggers)
     {
-        (_share, _store, _publisher, _marks, _takeovers, _owned, _time) = (share, store, publisher, marks, takeovers, owned, time);
+        (_share, _store, _publisher, _marks, _takeovers, _telemetry, _owned, _time) = (share, store, publisher, marks, takeovers, telemetry, owned, time);
         _logger = loggers.CreateLogger<FlushLoop>();
         _rooms = new RoomCache(owned.Count, rooms.Value.CachedRooms / share.Loops, rooms.Value.CachedMembers / share.Loops);
         _recent = new RecentKeys(options.Value.RecentKeys / share.Loops);
@@ -216,6 +217,7 @@ internal sealed partial class FlushLoop : IDisposable
                 _looks.Forget(partition);
                 _owned.Take(partition, epoch);
                 _takeovers.Signal();
+                _telemetry.PartitionsTaken.Add(1);
                 LogTaken(partition);
                 return;
             }
@@ -261,6 +263,11 @@ internal sealed partial class FlushLoop : IDisposable
     private async Task PublishAsync(CancellationToken cancellationToken)
     {
         var outgoing = _flush.Seal(_store.Epoch);
+        if (_flush.Duplicates > 0)
+        {
+            _telemetry.Duplicates.Add(_flush.Duplicates);
+        }
+
         if (_flush.Marks.Count > 0)
         {
             _marks.Add(_flush.Marks); // Only now: the entries that they may name are in the log.

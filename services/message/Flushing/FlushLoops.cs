@@ -23,6 +23,7 @@ internal sealed class FlushLoops : BackgroundService
         ProcessIdentity identity, Telemetry telemetry, IOptions<SendOptions> options, IOptions<RoomOptions> rooms, TimeProvider time, ILoggerFactory loggers)
     {
         _owned = owned;
+        telemetry.Observe(owned);
         var count = CountFor(options.Value.FlushLoops, Environment.ProcessorCount, owned.Count);
         _publishers = [.. Enumerable.Range(0, count).Select(_ => new Publisher(bus, queue, identity, telemetry, time, loggers.CreateLogger<Publisher>()))];
         _loops = [.. Enumerable.Range(0, count).Select(index => new FlushLoop(

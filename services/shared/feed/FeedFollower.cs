@@ -40,6 +40,7 @@ public sealed partial class FeedFollower(
 
     private readonly Dictionary<int, Followed> _followed = [];
     private readonly bool[] _hinted = new bool[partitions];
+    private readonly FollowerLag _lag = new(name, time);
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     /// <inheritdoc />
@@ -48,6 +49,7 @@ public sealed partial class FeedFollower(
         try
         {
             await ready().WaitAsync(stoppingToken);
+            using var observed = _lag.Observe();
             await using var hints = await bus.ReceiveFeedHintsAsync($"{name}.{replicaId}", OnHintAsync, stoppingToken);
             await using var look = time.CreateTimer(_ => HintAll(), null, IdleInterval, IdleInterval);
             replicas.Changed += HintAll;
@@ -119,12 +121,14 @@ public sealed partial class FeedFollower(
             if (!replicas.Owns($"{name}:{partition}"))
             {
                 _followed.Remove(partition);
+                _lag.Forget(partition);
             }
             else if (Interlocked.Exchange(ref _hinted[partition], false) | (_followed.TryGetValue(partition, out var followed) && followed.HasMore))
             {
                 followed ??= _followed[partition] = new Followed(partition);
                 if (followed.Mark is null)
                 {
+                    _lag.Begin(partition);
                     followed.Begin(await handler.OpenAsync(partition, cancellationToken));
                 }
 
@@ -187,6 +191,7 @@ public sealed partial class FeedFollower(
             if (to == followed.Mark)
             {
                 (followed.HasMore, followed.Alone) = (page.HasMore, 0);
+                NoteAtEnd(followed);
                 continue;
             }
 
@@ -245,11 +250,20 @@ public sealed partial class FeedFollower(
         }
 
         LogLeftOut(exception, name, followed.Partition, batch.Entries[0].RoomId, batch.Entries[0].Event.Seq);
+        _lag.LeftOut();
         OnHandled([one], await handler.HandleAsync([batch with { Entries = [] }], cancellationToken));
         return null;
     }
 
-    private static void OnHandled(List<News> news, FeedOutcome[] outcomes)
+    private void NoteAtEnd(Followed followed)
+    {
+        if (!followed.HasMore)
+        {
+            _lag.AtEnd(followed.Partition);
+        }
+    }
+
+    private void OnHandled(List<News> news, FeedOutcome[] outcomes)
     {
         foreach (var (one, outcome) in news.Zip(outcomes))
         {
@@ -257,6 +271,8 @@ public sealed partial class FeedFollower(
             one.Followed.HasMore = one.HasMore || outcome == FeedOutcome.Lost;
             one.Followed.Alone = Math.Max(0, one.Followed.Alone - 1);
             one.Followed.Failures = 0;
+            _lag.Handled(one.Batch.Entries.Count);
+            NoteAtEnd(one.Followed);
         }
     }
 

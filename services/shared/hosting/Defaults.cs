@@ -27,7 +27,11 @@ public static class Defaults
         builder.Services.AddInternalAuth();
         builder.Services.AddSingleton<IStartupFilter, DotSegments>();
         builder.Services.AddSingleton<IStartupFilter, HeadRequests>();
-        builder.Services.AddGrpc(options => options.Interceptors.Add<RpcExceptionInterceptor>());
+        builder.Services.AddGrpc(options =>
+        {
+            options.Interceptors.Add<RpcMeter>();
+            options.Interceptors.Add<RpcExceptionInterceptor>();
+        });
         builder.AddObservability(identity);
         builder.AddLogs();
         builder.WebHost.AddListeners();

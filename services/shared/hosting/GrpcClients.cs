@@ -52,6 +52,7 @@ public static class GrpcClients
         services.AddGrpcClient<TClient>((provider, options) => options.Address = ChannelAddress(AddressOf(provider, service), service))
             .ConfigureChannel((provider, channel) => Configure(channel, AddressOf(provider, service)))
             .ConfigurePrimaryHttpMessageHandler(provider => provider.GetRequiredService<InternalAuth>().Around(Handler(AddressOf(provider, service))))
+            .AddInterceptor(static () => new RpcMeter())
             .RemoveAllLoggers();
         return services;
     }

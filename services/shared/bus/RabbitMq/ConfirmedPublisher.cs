@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging;
@@ -49,6 +50,7 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
             throw tooLarge;
         }
 
+        var (messages, started) = (publication.Messages.Length, Stopwatch.GetTimestamp());
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(_connection.Options.Timeout);
         try
@@ -60,6 +62,11 @@ internal sealed class ConfirmedPublisher : IAsyncDisposable
             }
 
             await publication.Confirmed.WaitAsync(deadline.Token);
+            publication.Destination.OnPublished(messages, started, failure: null);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested && publication.Destination.OnPublished(messages, started, exception))
+        {
+            throw; // Never: it was only counted.
         }
         catch (OperationCanceledException exception) when (deadline.IsCancellationRequested)
         {

@@ -14,8 +14,13 @@ internal readonly record struct OutgoingMessage(string Exchange, string RoutingK
 }
 
 /// <summary>What one caller publishes together and awaits together.</summary>
-internal sealed class Publication(params OutgoingMessage[] messages)
+/// <param name="destination">What it is counted under.</param>
+/// <param name="messages">At least one.</param>
+internal sealed class Publication(Destination destination, params OutgoingMessage[] messages)
 {
+    /// <summary>What it is counted under.</summary>
+    public Destination Destination { get; } = destination;
+
     // Continuations must not run on the connection's reading loop, which completes this.
     private readonly TaskCompletionSource _confirmed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private OutgoingMessage[] _messages = messages;

@@ -25,10 +25,14 @@ internal sealed class RabbitMqBroker : IAsyncDisposable
 
     public BrokerConnection Receiving { get; }
 
+    /// <summary>How many of the two are open.</summary>
+    public int Connections => (Publishing.IsConnected ? 1 : 0) + (Receiving.IsConnected ? 1 : 0);
+
     public bool IsConnected => Publishing.IsConnected && Receiving.IsConnected;
 
     public void Start()
     {
+        Destination.Observe(this);
         Publishing.Start();
         Receiving.Start();
     }

@@ -38,18 +38,18 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
             messages[count++] = new(_topology.Node, send.NodeId, Mandatory: true, send.Batch);
         }
 
-        var publication = new Publication(messages);
+        var publication = new Publication(_topology.ToNode, messages);
         await PublishAsync(_toNodes, publication, cancellationToken);
         return publication.Returned;
     }
 
     public Task SendToAllNodesAsync(NodeBatch batch, CancellationToken cancellationToken) =>
-        PublishAsync(_toNodes, new Publication(new OutgoingMessage(_topology.Nodes, "", Mandatory: false, batch)), cancellationToken);
+        PublishAsync(_toNodes, new Publication(_topology.ToNodes, new OutgoingMessage(_topology.Nodes, "", Mandatory: false, batch)), cancellationToken);
 
     public bool TrySendToNode(string nodeId, NodeBatch batch) => _transient.TryPublish(_topology.Node, nodeId, batch);
 
     public Task PublishPresenceAsync(PresenceReport report, CancellationToken cancellationToken) =>
-        PublishAsync(_toPresence, new Publication(new OutgoingMessage(_topology.Presence, "", Mandatory: false, report)), cancellationToken);
+        PublishAsync(_toPresence, new Publication(_topology.ToPresence, new OutgoingMessage(_topology.Presence, "", Mandatory: false, report)), cancellationToken);
 
     public bool TryPublishHeartbeat(string service, ReplicaHeartbeat heartbeat) =>
         _transient.TryPublish(_topology.Replicas(service), "", heartbeat);
@@ -61,6 +61,7 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
         _receptions.AddAsync(new ReceptionPlan<NodeBatch>
         {
             Queue = $"{_topology.Node}.{nodeId}",
+            Counted = _topology.OfNode,
             Arguments = _topology.ReceiverArguments(),
             Bindings = [(_topology.Node, nodeId), (_topology.Nodes, "")],
             DeclareAsync = _topology.DeclareExchangesAsync,
@@ -74,6 +75,7 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
         _receptions.AddAsync(new ReceptionPlan<PresenceReport>
         {
             Queue = $"{_topology.Presence}.{replicaId}",
+            Counted = _topology.OfPresence,
             Arguments = _topology.ReceiverArguments(),
             Bindings = [(_topology.Presence, "")],
             DeclareAsync = _topology.DeclareExchangesAsync,

@@ -22,7 +22,7 @@ internal sealed class RabbitMqSubmitQueue : ISubmitQueue, IAsyncDisposable
 
     public async Task<bool> PublishAsync(string replicaId, SubmitBatch batch, CancellationToken cancellationToken)
     {
-        var publication = new Publication(new OutgoingMessage(_broker.Topology.Message, replicaId, Mandatory: true, batch));
+        var publication = new Publication(_broker.Topology.ToMessage, new OutgoingMessage(_broker.Topology.Message, replicaId, Mandatory: true, batch));
         await _publisher.PublishAsync(publication, cancellationToken);
         return publication.Returned.Count == 0;
     }
@@ -32,6 +32,7 @@ internal sealed class RabbitMqSubmitQueue : ISubmitQueue, IAsyncDisposable
         _receptions.AddAsync(new ReceptionPlan<SubmitBatch>
         {
             Queue = $"{_broker.Topology.Message}.{replicaId}",
+            Counted = _broker.Topology.OfMessage,
             Arguments = _broker.Topology.SubmitArguments(),
             Bindings = [(_broker.Topology.Message, replicaId)],
             DeclareAsync = _broker.Topology.DeclareExchangesAsync,
@@ -48,7 +49,7 @@ internal sealed class RabbitMqSubmitQueue : ISubmitQueue, IAsyncDisposable
             ["at"] = _broker.Publishing.Time.GetUtcNow().ToString("O"),
         };
         var message = new OutgoingMessage("", _broker.Topology.SubmitErrors, Mandatory: true, batch);
-        return _errors.PublishAsync(new Publication(message) { Headers = headers }, cancellationToken);
+        return _errors.PublishAsync(new Publication(_broker.Topology.ToSubmitErrors, message) { Headers = headers }, cancellationToken);
     }
 
     public async ValueTask DisposeAsync()

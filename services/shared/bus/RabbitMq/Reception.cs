@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
@@ -137,6 +138,7 @@ internal sealed partial class Reception<T> : IAsyncDisposable
             return;
         }
 
+        var started = Stopwatch.GetTimestamp();
         try
         {
             await _plan.Receive(body);
@@ -145,6 +147,8 @@ internal sealed partial class Reception<T> : IAsyncDisposable
         {
             LogReceiverFailed(exception, _plan.Queue);
         }
+
+        _plan.Counted?.OnConsumed(started);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Queue {Queue} took the place of one that was lost")]

@@ -10,6 +10,9 @@ internal sealed record ReceptionPlan<T>
     /// <summary>Name of the first queue; those that replace it get a number.</summary>
     public required string Queue { get; init; }
 
+    /// <summary>What is counted of it; null: nothing.</summary>
+    public Destination? Counted { get; init; }
+
     public required Dictionary<string, object?> Arguments { get; init; }
 
     public required IReadOnlyList<(string Exchange, string RoutingKey)> Bindings { get; init; }

@@ -31,6 +31,30 @@ internal sealed partial class Topology(RabbitMqOptions options, ILogger logger)
     /// <summary>What was sent to the message replicas and can never be handled. Durable.</summary>
     public string SubmitErrors { get; } = $"{options.Prefix}.submit_error";
 
+    /// <summary>One node: what is counted of it.</summary>
+    public Destination ToNode { get; } = new($"{options.Prefix}.node:{{node_id}}");
+
+    /// <summary>All nodes.</summary>
+    public Destination ToNodes { get; } = new($"{options.Prefix}.nodes");
+
+    /// <summary>The queue of a node, which gets what is for it and what is for all.</summary>
+    public Destination OfNode { get; } = new($"{options.Prefix}.node.{{node_id}}");
+
+    /// <summary>One message replica.</summary>
+    public Destination ToMessage { get; } = new($"{options.Prefix}.message:{{replica_id}}");
+
+    /// <summary>The queue of a message replica.</summary>
+    public Destination OfMessage { get; } = new($"{options.Prefix}.message.{{replica_id}}");
+
+    /// <summary>Messages that can never be handled.</summary>
+    public Destination ToSubmitErrors { get; } = new($"{options.Prefix}.submit_error");
+
+    /// <summary>All presence replicas.</summary>
+    public Destination ToPresence { get; } = new($"{options.Prefix}.presence");
+
+    /// <summary>The queue of a presence replica.</summary>
+    public Destination OfPresence { get; } = new($"{options.Prefix}.presence.{{replica_id}}");
+
     /// <summary>Fan-out to the replicas of a service.</summary>
     public string Replicas(string service) => $"{options.Prefix}.replicas.{service}";
 
