@@ -13,7 +13,7 @@ internal static class Telemetry
 
     private static readonly Meter Meter = new(Name);
 
-    public static readonly ActivitySource Activities = new(Name);
+    public static readonly ActivitySource Activities = Tracing.SourceOf(Name);
 
     /// <summary>Sockets that are open.</summary>
     public static readonly UpDownCounter<int> Connections = Meter.CreateUpDownCounter<int>(

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Tertulia.Hosting;
 using Tertulia.Messages.Partitions;
@@ -9,6 +10,9 @@ internal sealed class Telemetry : IDisposable
 {
     /// <summary>Name of the meter.</summary>
     public const string Name = "Tertulia.Messages";
+
+    /// <summary>The spans of this service.</summary>
+    public static readonly ActivitySource Activities = Tracing.SourceOf(Name);
 
     private readonly Meter _meter;
     private readonly Counter<long> _entries;

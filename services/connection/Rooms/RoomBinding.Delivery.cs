@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using Tertulia.Bus;
 using Tertulia.Connections.Events;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Rooms;
 
@@ -247,9 +249,13 @@ internal sealed partial class RoomBinding
 
         if (views.Of(entry)?.Show(RoomId, Epoch, entry) is { } shown)
         {
-            using (Trace(entry))
+            if (entry.Traceparent.Length > 0 && Trace(entry) is { } trace)
             {
-                FanOut(shown, entry);
+                FanOutTraced(shown, entry, trace);
+            }
+            else
+            {
+                FanOut(shown, entry, trace: null);
             }
         }
 
@@ -257,7 +263,7 @@ internal sealed partial class RoomBinding
     }
 
     // Encoded once, the same bytes for everybody, and nothing allocated per member.
-    private void FanOut(ServerEvent serverEvent, RoomEvent entry)
+    private void FanOut(ServerEvent serverEvent, RoomEvent entry, Activity? trace)
     {
         var members = _members.Span;
         List<string>? missed = null;
@@ -275,6 +281,7 @@ internal sealed partial class RoomBinding
             Telemetry.OutboxDropped.Add(missed.Count);
         }
 
+        trace?.SetTag("tertulia.fan_out.receivers", members.Length).SetTag("tertulia.fan_out.missed", missed?.Count ?? 0);
         Remember(entry, members.Length, missed);
 
         if (entry.SubmittedAtMs > 0 && Telemetry.DeliveryLatency.Enabled)
@@ -283,9 +290,42 @@ internal sealed partial class RoomBinding
         }
     }
 
-    private static Activity? Trace(RoomEvent entry) => entry.Traceparent.Length > 0
-        ? Telemetry.Activities.StartActivity("fan out", ActivityKind.Consumer, entry.Traceparent)
-        : null;
+    // One span for all receivers, in a trace of its own: a large room would make a trace that no store takes (ADR 28).
+    private Activity? Trace(RoomEvent entry)
+    {
+        if (!Tracing.TryContext(entry.Traceparent, out var context)
+            || !Tracing.KeepsFanOut(context.TraceId, Math.Max(MemberCount, _members.Count), ClientTraces.FanOutMembers))
+        {
+            return null;
+        }
+
+        var trace = BusTrace.Begin(
+            Telemetry.Activities, "deliver", "process", ActivityKind.Consumer, BusTrace.ToNode, BusTrace.Node, BusTrace.Self, parent: default,
+            [new ActivityLink(context)]);
+        trace?.SetTag("messaging.message.conversation_id", RoomId).SetTag("tertulia.seq", entry.Seq).SetTag("tertulia.fan_out.members", (long)MemberCount);
+        if (entry.Message is { } message)
+        {
+            trace?.SetTag("messaging.message.id", message.MessageId);
+        }
+
+        return trace;
+    }
+
+    // What is measured meanwhile names the span.
+    private void FanOutTraced(ServerEvent serverEvent, RoomEvent entry, Activity trace)
+    {
+        var before = Activity.Current;
+        Activity.Current = trace;
+        try
+        {
+            FanOut(serverEvent, entry, trace);
+        }
+        finally
+        {
+            Activity.Current = before;
+            Tracing.End(trace);
+        }
+    }
 
     private void TellGone(long from, long to)
     {

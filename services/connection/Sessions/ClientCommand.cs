@@ -8,7 +8,7 @@ internal abstract record ClientCommand
     /// <summary>At most 64 characters, echoed in the answer; null when the client wants none but errors.</summary>
     public string? Ref { get; init; }
 
-    /// <summary>W3C trace context; null when absent.</summary>
+    /// <summary>W3C trace context that the client gave; null when absent.</summary>
     public string? Traceparent { get; init; }
 }
 

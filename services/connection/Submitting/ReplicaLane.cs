@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -22,6 +23,7 @@ internal sealed partial class ReplicaLane(
     private readonly List<RoutedCommand> _taken = [];
     private long _waitingBytes;
     private volatile bool _isComplete;
+    private bool _isSampled; // One of the batch's commands is. Of the loop only.
 
     public string ReplicaId { get; } = replicaId;
 
@@ -156,10 +158,13 @@ internal sealed partial class ReplicaLane(
         var backOff = FirstBackOff;
         for (var again = false; _taken.Count > 0; again = true)
         {
+            var batch = BatchOf(_taken, again);
+            var trace = TraceOf(batch);
             try
             {
-                if (!await queue.PublishAsync(ReplicaId, BatchOf(_taken, again), cancellationToken))
+                if (!await queue.PublishAsync(ReplicaId, batch, cancellationToken))
                 {
+                    Tracing.Fail(trace, "no_queue");
                     LogGone(ReplicaId, _taken.Count); // The routes keep them for the next owner.
                     return;
                 }
@@ -169,13 +174,22 @@ internal sealed partial class ReplicaLane(
             }
             catch (QueueFullException)
             {
+                Tracing.Fail(trace, nameof(QueueFullException));
                 LogFull(ReplicaId, _taken.Count);
                 RefuseAll(new Refusal { Code = ErrorCode.Overloaded, RetryAfterMs = (uint)options.RetryAfter.TotalMilliseconds });
                 return;
             }
             catch (BusUnavailableException exception)
             {
+                Tracing.Fail(trace, nameof(BusUnavailableException));
                 LogUnavailable(exception, ReplicaId, _taken.Count);
+            }
+            finally
+            {
+                if (trace is not null)
+                {
+                    Tracing.End(trace);
+                }
             }
 
             await Task.Delay(backOff * (0.5 + Random.Shared.NextDouble()), time, cancellationToken);
@@ -211,13 +225,37 @@ internal sealed partial class ReplicaLane(
         }
     }
 
+    // A batch of one belongs to its command's trace, a larger one is linked to all that are sampled.
+    private Activity? TraceOf(SubmitBatch batch)
+    {
+        if (!_isSampled)
+        {
+            return null;
+        }
+
+        List<ActivityLink> links = [];
+        foreach (var command in batch.Commands)
+        {
+            BusTrace.AddLink(links, command);
+        }
+
+        var trace = BusTrace.Begin(
+            Telemetry.Activities, "publish", "send", ActivityKind.Client, BusTrace.Message, BusTrace.Replica, ReplicaId,
+            batch.Commands.Count == 1 && links is [var only] ? only.Context : default, links);
+        BusTrace.Batch(trace, batch.Commands.Count);
+        batch.Traceparent = Tracing.Carried(trace);
+        return trace;
+    }
+
     // A new one for every attempt: what was handed over may still arrive, and in process it is the same object.
     private SubmitBatch BatchOf(List<RoutedCommand> commands, bool again)
     {
         var batch = new SubmitBatch { NodeId = nodeId, Again = again };
+        _isSampled = false;
         foreach (var (command, _, route, epoch, commandAgain, _) in commands)
         {
             batch.Commands.Add(command);
+            _isSampled |= command.Traceparent.Length > 0;
             batch.Again |= commandAgain;
             if (!Names(batch, route.Partition))
             {

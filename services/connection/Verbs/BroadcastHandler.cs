@@ -27,7 +27,6 @@ internal sealed class BroadcastHandler(SubmitBatcher batcher) : MemberHandler<Br
         {
             RoomId = roomId,
             Actor = caller.ToActor(roomId),
-            Traceparent = command.Traceparent ?? "",
             Broadcast = new BroadcastToRoom
             {
                 Broadcast = new Broadcast

@@ -20,7 +20,6 @@ internal sealed class ReadHandler(SubmitBatcher batcher, ReadReports reports, Ch
         {
             RoomId = roomId,
             Actor = caller.ToActor(roomId),
-            Traceparent = command.Traceparent ?? "",
             Read = new ReadRoom
             {
                 Seq = read.IsExact ? read.Seq - 1 : read.Seq, Exact = read.IsExact, Quiet = read.IsQuiet || chosen.IsInvisible(caller.UserId),

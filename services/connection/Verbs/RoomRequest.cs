@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
@@ -18,15 +19,26 @@ internal abstract class RoomRequest<TCommand>(SubmitBatcher batcher) : RoomHandl
     /// <inheritdoc />
     public ErrorEvent? Submit(Caller caller, string roomId, RoomCommand command, IOutcomeSink sink)
     {
-        var submitted = new Command { RoomId = roomId, Actor = caller.ToActor(roomId), Traceparent = command.Traceparent ?? "" };
+        var trace = CommandTrace.Receive(command);
+        var submitted = new Command { RoomId = roomId, Actor = caller.ToActor(roomId) };
         if (Fill((TCommand)command, submitted) is { } refusal)
         {
+            CommandTrace.Answered(trace, "refused", refusal.Code);
             return ErrorEvent.Of(refusal, command.Ref, roomId);
         }
 
-        return batcher.TrySubmit(submitted, new Pending(this, (TCommand)command, roomId, sink))
-            ? null
-            : new ErrorEvent(ErrorCode.Overloaded, Ref: command.Ref, RetryAfterMs: (int)batcher.RetryAfter.TotalMilliseconds, RoomId: roomId);
+        if (trace is not null)
+        {
+            CommandTrace.Create(trace, submitted);
+        }
+
+        if (batcher.TrySubmit(submitted, new Pending(this, (TCommand)command, roomId, sink, trace)))
+        {
+            return null;
+        }
+
+        CommandTrace.Answered(trace, "refused", ErrorCode.Overloaded);
+        return new ErrorEvent(ErrorCode.Overloaded, Ref: command.Ref, RetryAfterMs: (int)batcher.RetryAfter.TotalMilliseconds, RoomId: roomId);
     }
 
     /// <summary>Fills in the command's body.</summary>
@@ -76,15 +88,20 @@ internal abstract class RoomRequest<TCommand>(SubmitBatcher batcher) : RoomHandl
         }
     }
 
-    private sealed class Pending(RoomRequest<TCommand> request, TCommand command, string roomId, IOutcomeSink sink) : PendingCommand
+    private sealed class Pending(RoomRequest<TCommand> request, TCommand command, string roomId, IOutcomeSink sink, Activity? trace) : PendingCommand
     {
-        public override void OnEvent(string roomId, string epoch, RoomEvent entry) => sink.Tell(request.Tell(command, roomId, epoch, entry));
+        public override void OnEvent(string roomId, string epoch, RoomEvent entry)
+        {
+            sink.Tell(request.Tell(command, roomId, epoch, entry));
+            CommandTrace.Answered(trace, "stored");
+        }
 
         public override void OnReply(CommandReply reply)
         {
             if (reply.Stored is { } stored && request.EntryOf(stored) is { } entry)
             {
                 sink.Tell(request.Tell(command, roomId, stored.Epoch, entry));
+                CommandTrace.Answered(trace, stored.Duplicate ? "duplicate" : "stored");
             }
             else
             {
@@ -92,6 +109,10 @@ internal abstract class RoomRequest<TCommand>(SubmitBatcher batcher) : RoomHandl
             }
         }
 
-        public override void OnRefused(Refusal refusal) => sink.Tell(ErrorEvent.Of(refusal, command.Ref, roomId));
+        public override void OnRefused(Refusal refusal)
+        {
+            sink.Tell(ErrorEvent.Of(refusal, command.Ref, roomId));
+            CommandTrace.Answered(trace, "refused", refusal.Code);
+        }
     }
 }

@@ -47,18 +47,20 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
     /// <inheritdoc />
     public ErrorEvent? Submit(Caller caller, string roomId, RoomCommand command, IOutcomeSink sink)
     {
-        using var activity = Telemetry.Activities.StartActivity("message", ActivityKind.Producer, command.Traceparent);
-        var submitted = new Command { RoomId = roomId, Actor = caller.ToActor(roomId), Traceparent = activity?.Id ?? command.Traceparent ?? "" };
+        var trace = CommandTrace.Receive(command);
+        var submitted = new Command { RoomId = roomId, Actor = caller.ToActor(roomId) };
         if (Fill((TCommand)command, submitted) is { } refusal)
         {
+            CommandTrace.Answered(trace, "refused", refusal.Code);
             return ErrorEvent.Of(refusal, command.Ref, roomId);
         }
 
-        if (batcher.TrySubmit(submitted, new Pending(this, sink, (TCommand)command, submitted)))
+        if (batcher.TrySubmit(submitted, PendingOf(sink, (TCommand)command, submitted, trace)))
         {
             return null;
         }
 
+        CommandTrace.Answered(trace, "refused", ErrorCode.Overloaded);
         Telemetry.Messages.Add(1, Telemetry.Failed);
         return new ErrorEvent(ErrorCode.Overloaded, Ref: command.Ref, RetryAfterMs: (int)batcher.RetryAfter.TotalMilliseconds, RoomId: roomId);
     }
@@ -76,8 +78,19 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
     /// <summary>What the client can do nothing about.</summary>
     private static bool IsOurs(ErrorCode code) => code is ErrorCode.Unavailable or ErrorCode.Overloaded or ErrorCode.Internal;
 
+    private Pending PendingOf(IOutcomeSink sink, TCommand command, Command submitted, Activity? trace)
+    {
+        if (trace is null)
+        {
+            return new Pending(this, sink, command, submitted);
+        }
+
+        CommandTrace.Create(trace, submitted);
+        return new TracedPending(this, sink, command, submitted, trace);
+    }
+
     /// <summary>A command on its way: whoever gave it is told the outcome.</summary>
-    private sealed class Pending(RoomVerb<TCommand> verb, IOutcomeSink sink, TCommand command, Command submitted) : PendingCommand
+    private class Pending(RoomVerb<TCommand> verb, IOutcomeSink sink, TCommand command, Command submitted) : PendingCommand
     {
         public override string? MessageId => verb.EntryId(submitted);
 
@@ -109,13 +122,42 @@ internal abstract class RoomVerb<TCommand>(SubmitBatcher batcher) : MemberHandle
             sink.Tell(ErrorEvent.Of(refusal, command.Ref, submitted.RoomId));
         }
 
+        /// <summary>The client has sent it before, and is told what became of it then.</summary>
+        protected bool IsDuplicate(Stored stored) => stored.Duplicate && stored.MessageId != MessageId;
+
         private void OnStored(Stored stored)
         {
             // The batch may have gone twice because a confirm was lost. Stored under the id of this very command, it is no duplicate of the client's.
-            var duplicate = stored.Duplicate && stored.MessageId != MessageId;
+            var duplicate = IsDuplicate(stored);
             Telemetry.Messages.Add(1, duplicate ? Telemetry.Duplicate : Telemetry.Stored);
             sink.Tell(verb.Tell(command, new VerbOutcome(
                 submitted.RoomId, stored.Epoch, submitted, stored.Seq, stored.CreatedAtMs, stored.Entry ?? new RoomEvent(), duplicate ? stored : null)));
+        }
+    }
+
+    /// <summary>One whose span ends when its outcome is told.</summary>
+    private sealed class TracedPending(RoomVerb<TCommand> verb, IOutcomeSink sink, TCommand command, Command submitted, Activity trace)
+        : Pending(verb, sink, command, submitted)
+    {
+        public override void OnEvent(string roomId, string epoch, RoomEvent entry)
+        {
+            base.OnEvent(roomId, epoch, entry);
+            CommandTrace.Answered(trace, "stored");
+        }
+
+        public override void OnReply(CommandReply reply)
+        {
+            base.OnReply(reply);
+            if (reply.Stored is { } stored)
+            {
+                CommandTrace.Answered(trace, IsDuplicate(stored) ? "duplicate" : "stored");
+            }
+        }
+
+        public override void OnRefused(Refusal refusal)
+        {
+            base.OnRefused(refusal);
+            CommandTrace.Answered(trace, "refused", refusal.Code);
         }
     }
 

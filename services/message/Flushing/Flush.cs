@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tertulia.Contracts;
 using Tertulia.Messages.Joining;
 using Tertulia.Messages.Partitions;
@@ -60,6 +61,9 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     /// <summary>A node, or a room that was read again, holds a later seq than the store: nothing may be written before the store has a new epoch.</summary>
     public bool StoreWentBack { get; set; }
 
+    /// <summary>Its span; null when none of its commands is sampled.</summary>
+    public Activity? Trace { get; set; }
+
     /// <summary>Commands whose entry was in the log before. Known when the flush is sealed.</summary>
     public int Duplicates { get; private set; }
 
@@ -72,6 +76,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
     {
         ResetDecisions();
         Epoch = epoch;
+        Trace = null;
         Number++;
         Batches.Clear();
         Known.Clear();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
@@ -239,7 +240,14 @@ internal sealed partial class FlushLoop : IDisposable
         try
         {
             _loader.Collect(_flush);
-            await _writer.WriteAsync(_flush, cancellationToken);
+            if (FlushTrace.Begin(_flush) is { } trace)
+            {
+                await WriteTracedAsync(trace, cancellationToken);
+            }
+            else
+            {
+                await _writer.WriteAsync(_flush, cancellationToken);
+            }
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
@@ -258,6 +266,25 @@ internal sealed partial class FlushLoop : IDisposable
 
         RemoveGoneNodes();
         await PublishAsync(cancellationToken);
+    }
+
+    // Its steps and log lines belong to the span; that it is the current one ends with this method.
+    private async Task WriteTracedAsync(Activity trace, CancellationToken cancellationToken)
+    {
+        _flush.Trace = Activity.Current = trace;
+        try
+        {
+            await _writer.WriteAsync(_flush, cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            Tracing.Fail(trace, exception.GetType().Name);
+            throw;
+        }
+        finally
+        {
+            Tracing.End(trace);
+        }
     }
 
     private async Task PublishAsync(CancellationToken cancellationToken)

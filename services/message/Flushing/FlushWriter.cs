@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 using Tertulia.Messages.Partitions;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
@@ -31,10 +33,13 @@ internal sealed partial class FlushWriter(
             {
                 if (!isDecided)
                 {
-                    await loader.LoadAsync(flush, cancellationToken);
-                    if (!flush.StoreWentBack)
+                    using (FlushTrace.Step(flush, "decide")?.SetTag("tertulia.commands", flush.Commands.Count))
                     {
-                        decider.Decide(flush);
+                        await loader.LoadAsync(flush, cancellationToken);
+                        if (!flush.StoreWentBack)
+                        {
+                            decider.Decide(flush);
+                        }
                     }
 
                     isDecided = true;
@@ -110,6 +115,7 @@ internal sealed partial class FlushWriter(
         }
 
         var started = time.GetTimestamp();
+        using var trace = FlushTrace.Step(flush, "append", ActivityKind.Client)?.SetTag("tertulia.rooms", _appends.Count);
         AppendOutcome[] outcomes;
         try
         {
@@ -117,6 +123,7 @@ internal sealed partial class FlushWriter(
         }
         catch (StoreUnavailableException)
         {
+            Tracing.Fail(trace, nameof(StoreUnavailableException));
             LeaveToStore(flush);
             throw;
         }
@@ -141,10 +148,13 @@ internal sealed partial class FlushWriter(
             telemetry.Appended(entries, commands, time.GetElapsedTime(started));
         }
 
+        trace?.SetTag("tertulia.entries", entries);
         if (isDone)
         {
             return true;
         }
+
+        Tracing.Fail(trace, "conflict");
 
         await UndoAsync(flush, outcomes, cancellationToken);
         return flush.Commands.Count == 0;

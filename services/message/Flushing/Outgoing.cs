@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Flushing;
@@ -8,6 +9,9 @@ internal sealed class Outgoing(long number)
 {
     /// <summary>Number of the flush.</summary>
     public long Number { get; } = number;
+
+    /// <summary>The span of the flush; default when it has none.</summary>
+    public ActivityContext Trace { get; init; }
 
     public List<RoomSend> Rooms { get; } = [];
 

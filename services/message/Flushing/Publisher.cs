@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Threading.Channels;
 using Tertulia.Bus;
 using Tertulia.Contracts;
@@ -53,7 +54,19 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
                     flushes.Add(outgoing);
                 }
 
-                await PublishAsync(flushes, stoppingToken);
+                var trace = FlushTrace.Publish(flushes);
+                try
+                {
+                    await PublishAsync(flushes, trace, stoppingToken);
+                }
+                finally
+                {
+                    if (trace is not null)
+                    {
+                        Tracing.End(trace);
+                    }
+                }
+
                 foreach (var outgoing in flushes)
                 {
                     await SettleAsync(outgoing, stoppingToken);
@@ -68,7 +81,7 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
         }
     }
 
-    private async Task PublishAsync(List<Outgoing> flushes, CancellationToken cancellationToken)
+    private async Task PublishAsync(List<Outgoing> flushes, Activity? trace, CancellationToken cancellationToken)
     {
         var batches = new NodeBatches(identity.Id, _maxBytes);
         foreach (var outgoing in flushes)
@@ -79,6 +92,7 @@ internal sealed partial class Publisher(ILiveBus bus, ISubmitQueue queue, Proces
         var flushNumber = flushes[^1].Number;
         foreach (var step in batches.Steps())
         {
+            trace?.SetTag("tertulia.nodes", step.ToAll is null ? step.ToNodes.Count : "all");
             if (await TrySendAsync(step, flushNumber, cancellationToken) == Sending.Confirmed)
             {
                 continue;

@@ -53,7 +53,10 @@ public static class BusServiceSetup
     {
         public Task StartAsync(CancellationToken cancellationToken)
         {
-            if (KindOf(provider) == BusKind.RabbitMq)
+            var isRabbitMq = KindOf(provider) == BusKind.RabbitMq;
+            BusTrace.Describe(
+                provider.GetRequiredService<ProcessIdentity>().Id, isRabbitMq ? provider.GetRequiredService<IOptions<RabbitMqOptions>>().Value : null);
+            if (isRabbitMq)
             {
                 provider.GetRequiredService<RabbitMqBroker>().Start();
             }

@@ -3,6 +3,16 @@ using Microsoft.Extensions.Options;
 
 namespace Tertulia.Hosting;
 
+/// <summary>What a line on the console looks like.</summary>
+public enum LogFormat
+{
+    /// <summary>For people: time, level, category and the sentence.</summary>
+    Text,
+
+    /// <summary>For programs: a JSON object with the fields of the sentence and the trace in which it was written.</summary>
+    Json,
+}
+
 /// <summary>Where log lines go.</summary>
 public sealed class LogOptions
 {
@@ -10,6 +20,11 @@ public sealed class LogOptions
     public const string FileName = "tertulia.log";
 
     internal const string Section = "Log";
+
+    /// <summary>What a line on the console looks like.</summary>
+    /// <value><c>Text</c> or <c>Json</c>; default <c>Text</c>.</value>
+    [EnumDataType(typeof(LogFormat))]
+    public LogFormat Format { get; set; } = LogFormat.Text;
 
     /// <summary>Folder of a log file, <c>tertulia.log</c>, that takes all lines; the console then shows warnings and errors only. A full file becomes
     /// <c>tertulia.old.log</c>, in the place of the one before.</summary>

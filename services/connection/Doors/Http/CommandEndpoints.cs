@@ -158,7 +158,7 @@ internal static class CommandEndpoints
         }
 
         var path = ("user_id", UserOf(userId, caller));
-        (var command, refused) = commands.Read<ChangeMemberCommand>(request, body, "member_add", roomId, path);
+        (var command, refused) = commands.Read<ChangeMemberCommand>(body, "member_add", roomId, path);
         if (command is null)
         {
             return refused!;
@@ -172,7 +172,7 @@ internal static class CommandEndpoints
         var outcome = await commands.RunAsync(caller, command, cancellationToken);
         if (outcome is Events.MemberEvent { Entry.Member: { } member } && command.Role is { } role && member.Role != role)
         {
-            (command, refused) = commands.Read<ChangeMemberCommand>(request, body, "member_role", roomId, path);
+            (command, refused) = commands.Read<ChangeMemberCommand>(body, "member_role", roomId, path);
             outcome = command is null ? outcome : await commands.RunAsync(caller, command, cancellationToken);
         }
 

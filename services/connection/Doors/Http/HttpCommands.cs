@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Collections.Frozen;
-using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -35,11 +34,11 @@ internal sealed class HttpCommands(FrameReader frames, NativeFormat format, IEnu
         where TCommand : ClientCommand
     {
         var (body, refused) = await ReadBodyAsync(request, cancellationToken);
-        return refused is null ? Read<TCommand>(request, body, type, roomId, path) : (null, refused);
+        return refused is null ? Read<TCommand>(body, type, roomId, path) : (null, refused);
     }
 
     /// <summary>As <see cref="ReadAsync{TCommand}"/>, of a body that was read already.</summary>
-    public (TCommand? Command, Refused? Refused) Read<TCommand>(HttpRequest request, byte[] body, string type, string? roomId, params (string Name, string Value)[] path)
+    public (TCommand? Command, Refused? Refused) Read<TCommand>(byte[] body, string type, string? roomId, params (string Name, string Value)[] path)
         where TCommand : ClientCommand
     {
         var reading = frames.Read(path.Length == 0 ? body : WithPath(body, path), type);
@@ -48,8 +47,7 @@ internal sealed class HttpCommands(FrameReader frames, NativeFormat format, IEnu
             return (null, new Refused(reading.Error, reading.Detail));
         }
 
-        ClientCommand traced = command with { Traceparent = Activity.Current?.Id ?? command.Traceparent ?? TraceparentOf(request) };
-        return ((TCommand)(traced is RoomCommand inRoom && roomId is not null ? inRoom with { RoomId = roomId } : traced), null);
+        return (command is RoomCommand inRoom && roomId is not null ? (TCommand)(ClientCommand)(inRoom with { RoomId = roomId }) : command, null);
     }
 
     /// <summary>A body that is JSON as far as its bytes say; <c>{}</c> when there is none.</summary>
@@ -144,9 +142,6 @@ internal sealed class HttpCommands(FrameReader frames, NativeFormat format, IEnu
             request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
         }
     }
-
-    private static string? TraceparentOf(HttpRequest request) =>
-        request.Headers.TraceParent.ToString() is { Length: > 0 } text && ActivityContext.TryParse(text, null, out _) ? text : null;
 
     private sealed class Outcome : IOutcomeSink
     {

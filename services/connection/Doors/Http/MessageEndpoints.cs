@@ -52,7 +52,7 @@ internal static class MessageEndpoints
     internal static async Task<IResult> SendBodyAsync(
         string roomId, HttpRequest request, byte[] body, Caller caller, HttpCommands commands, MessageService.MessageServiceClient messages, CancellationToken cancellationToken)
     {
-        var (command, refused) = commands.Read<MessageCommand>(request, body, "message", roomId);
+        var (command, refused) = commands.Read<MessageCommand>(body, "message", roomId);
         if (command is null)
         {
             return refused!;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tertulia.Connections.Tests.Auth;
 using Tertulia.Contracts;
 
@@ -131,6 +132,13 @@ public sealed class HttpAccessTests
     {
         await using var host = await StartAsync();
         const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == Telemetry.Name,
+            Sample = (ref ActivityCreationOptions<ActivityContext> span) =>
+                span.TraceId.ToHexString() == "0af7651916cd43dd8448eb211c80319c" ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+        };
+        ActivitySource.AddActivityListener(listener);
 
         var posted = host.SendAsync(HttpMethod.Post, $"{Rooms}/lobby/messages", "ana", """{"content":"a"}""", ("traceparent", Trace));
         var command = await host.CommandAsync(Command.BodyOneofCase.Send);
