@@ -5,7 +5,10 @@ using Yarp.ReverseProxy.Model;
 
 namespace Tertulia.Gateway;
 
-/// <summary>When a node cannot be reached, the next one is tried; when there is none, the client is told so in the common form.</summary>
+/// <summary>Whether there is another node to ask when this one does not take the request.</summary>
+internal sealed record NodeChoice(bool HasOthers);
+
+/// <summary>When a node cannot be reached or goes away, the next one is tried; when there is none, the client is told so in the common form.</summary>
 /// <remarks>A node that was killed has the fewest requests of all, so that until the probes notice, the choice of two prefers it, just
 /// when its clients come back. Only handshakes and reads are tried again: any other request may have been carried out.</remarks>
 internal sealed class AnotherNodeMiddleware(RequestDelegate next, Telemetry telemetry)
@@ -16,6 +19,7 @@ internal sealed class AnotherNodeMiddleware(RequestDelegate next, Telemetry tele
     {
         var proxy = context.GetReverseProxyFeature();
         var nodes = proxy.AvailableDestinations;
+        context.Features.Set(new NodeChoice(nodes.Count > 1));
         await next(context);
 
         while (CanTryAnother(context) && proxy.ProxiedDestination is { } failed)
@@ -31,6 +35,7 @@ internal sealed class AnotherNodeMiddleware(RequestDelegate next, Telemetry tele
             context.Response.Clear();
             proxy.AvailableDestinations = nodes;
             proxy.ProxiedDestination = null;
+            context.Features.Set(new NodeChoice(nodes.Count > 1));
             await next(context);
         }
 

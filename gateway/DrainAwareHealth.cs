@@ -40,6 +40,16 @@ internal sealed partial class DrainAwareHealth(IDestinationHealthUpdater updater
         updater.SetActive(cluster, states);
     }
 
+    /// <summary>The node has said itself that it goes away, before the next probe asks it.</summary>
+    public void GoesAway(ClusterState cluster, DestinationState node)
+    {
+        if (node.Health.Active != DestinationHealth.Unhealthy)
+        {
+            updater.SetActive(cluster, [new NewActiveDestinationHealth(node, DestinationHealth.Unhealthy)]);
+            LogOut(node.DestinationId, "it goes away");
+        }
+    }
+
     private static bool HasTimedOut(DestinationProbingResult result) =>
         result is { Response: null, Exception: OperationCanceledException, Destination.Health.Active: not DestinationHealth.Unknown };
 

@@ -39,7 +39,8 @@ public static class GatewaySetup
         services.AddSingleton<AllLinks>();
         services.AddHostedService(provider => provider.GetRequiredService<AllLinks>());
         services.AddSingleton<ILoadBalancingPolicy, FewestClients>();
-        services.AddSingleton<IActiveHealthCheckPolicy, DrainAwareHealth>();
+        services.AddSingleton<DrainAwareHealth>();
+        services.AddSingleton<IActiveHealthCheckPolicy>(provider => provider.GetRequiredService<DrainAwareHealth>());
         services.AddSingleton<IProxyConfigProvider>(provider => new InMemoryConfigProvider(
             GatewayRoutes.Routes(provider.GetRequiredService<ProcessIdentity>().Id, provider.GetRequiredService<InternalAuth>().Proof),
             [GatewayRoutes.Nodes(provider.GetRequiredService<IOptions<GatewayOptions>>().Value)]));

@@ -9,7 +9,7 @@ using Yarp.ReverseProxy.Model;
 namespace Tertulia.Gateway.Links;
 
 /// <summary>Carries WebSockets over the links of the node that was chosen; everything else goes on to the forwarder.</summary>
-internal sealed class LinkMiddleware(RequestDelegate next, AllLinks links)
+internal sealed class LinkMiddleware(RequestDelegate next, AllLinks links, DrainAwareHealth health)
 {
     private static readonly HashSet<string> OfTheHop = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -32,6 +32,7 @@ internal sealed class LinkMiddleware(RequestDelegate next, AllLinks links)
         try
         {
             var open = await LinkRequests.OfAsync(context, proxy.Route.Transformer, node.Model.Config.Address);
+            open.Elsewhere = context.Features.Get<NodeChoice>() is { HasOthers: true };
             var link = await nodeLinks.GetAsync(links.Stopping).WaitAsync(context.RequestAborted);
             socket = link.Open(open, handover is null ? context.Abort : handover.Abort);
             var (accept, refuse) = await socket.AnswerAsync(context.RequestAborted);
@@ -50,9 +51,14 @@ internal sealed class LinkMiddleware(RequestDelegate next, AllLinks links)
                     handover.PutOff(nodeLinks.Leave);
                 }
             }
+            else if (refuse!.Draining)
+            {
+                health.GoesAway(context.GetRouteModel().Cluster!, node);
+                context.Features.Set<IForwarderErrorFeature>(new Failure(null)); // Another node is tried.
+            }
             else
             {
-                await RefuseAsync(context, refuse!);
+                await RefuseAsync(context, refuse);
             }
         }
         catch (LinkLostException exception)

@@ -52,6 +52,31 @@ public sealed class DrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_node_that_goes_away_is_passed_over_before_the_probes_know()
+    {
+        await using var gateway = await TestGateway.StartAsync([_a, _b]);
+        _a.BeginsToLeave();
+
+        for (var i = 0; i < 10; i++)
+        {
+            using var socket = await gateway.OpenAsync(); // Would go to the first node, which has fewer clients.
+            Assert.Equal("b", socket.NodeOf());
+            Assert.Equal("hola", await socket.EchoAsync("hola"));
+        }
+    }
+
+    [Fact]
+    public async Task A_node_that_goes_away_takes_clients_when_there_is_no_other_one()
+    {
+        await using var gateway = await TestGateway.StartAsync([_a]);
+        _a.BeginsToLeave();
+
+        using var socket = await gateway.OpenAsync(); // It moves them itself: a browser does not see why a handshake failed.
+
+        Assert.Equal("hola", await socket.EchoAsync("hola"));
+    }
+
+    [Fact]
     public void A_socket_that_has_left_meanwhile_is_not_cut()
     {
         using var provider = new ServiceCollection().AddMetrics().AddSingleton<Telemetry>().AddSingleton<OpenSockets>().BuildServiceProvider();

@@ -77,6 +77,9 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
         await _app.StopAsync(new CancellationToken(canceled: true));
     }
 
+    /// <summary>SIGTERM came, and it has only begun to leave. The probe does not say so.</summary>
+    public void BeginsToLeave() => _app.Lifetime.StopApplication();
+
     public override async Task<MoveGatewayClientsReply> MoveGatewayClients(MoveGatewayClientsRequest request, ServerCallContext context)
     {
         Moves.Add(request);

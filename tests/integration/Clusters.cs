@@ -33,39 +33,35 @@ public abstract class ClusterFixture(ClusterLayout layout) : IAsyncLifetime
         }
     }
 
-    /// <summary>Starts processes that a test has stopped, one after the other, and waits until everything works again.</summary>
+    /// <summary>Starts processes that a test has stopped, and waits until everything works again.</summary>
     public async Task RestartAsync(params ServerProcess[] processes)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        foreach (var process in processes)
-        {
-            await process.RestartAsync(deadline.Token);
-        }
-
-        await WaitUntilWholeAsync();
+        await Task.WhenAll(processes.Select(process => process.RestartAsync(deadline.Token)));
+        await WaitUntilWholeAsync(Cluster);
     }
 
-    /// <summary>Every process that runs is ready, and every gateway knows that every node is: what a test leaves to the next one.</summary>
-    private async Task WaitUntilWholeAsync()
+    /// <summary>Every process that runs is ready, and every gateway knows of as many nodes that are: what a test leaves to the next one.</summary>
+    public static async Task WaitUntilWholeAsync(ClusterProcesses cluster)
     {
         using var http = new HttpClient();
-        ServerProcess[] services = [.. Cluster.Messages, .. Cluster.Presences, .. Cluster.Notifications, .. Cluster.Connections, .. Cluster.Gateways];
+        ServerProcess[] services = [.. cluster.Messages, .. cluster.Presences, .. cluster.Notifications, .. cluster.Connections, .. cluster.Gateways];
         foreach (var process in services.Where(process => !process.HasExited))
         {
             await Eventually.EqualsAsync(HttpStatusCode.OK, async () => (await http.GetAsync(new Uri(process.Url, "/health/ready"))).StatusCode);
         }
 
-        var healthy = string.Join(' ', Cluster.Connections.Select(_ => "healthy"));
-        foreach (var gateway in Gateways)
+        var running = cluster.Connections.Count(node => !node.HasExited);
+        foreach (var gateway in cluster.Gateways)
         {
-            await Eventually.EqualsAsync(healthy, () => DestinationsAsync(http, gateway));
+            await Eventually.EqualsAsync(running, () => HealthyNodesAsync(http, gateway.Url));
         }
     }
 
-    private static async Task<string> DestinationsAsync(HttpClient http, Uri gateway)
+    private static async Task<int> HealthyNodesAsync(HttpClient http, Uri gateway)
     {
         var summary = JsonNode.Parse(await (await http.GetAsync(new Uri(gateway, "/health"))).Content.ReadAsStringAsync())!;
-        return string.Join(' ', summary["destinations"]!.AsArray().Select(node => (string?)node!["health"]));
+        return summary["destinations"]!.AsArray().Count(node => (string?)node!["health"] == "healthy");
     }
 }
 

@@ -21,6 +21,9 @@ public sealed record ClusterLayout
     /// <summary>Programs that run in the place of a service's own, by the service's name, which is their first argument.</summary>
     public IReadOnlyDictionary<string, string> Hosts { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Another checkout whose programs are started, built in the configuration of this one; see <see cref="ClusterProcesses.UpgradeAsync"/>. Default this one.</summary>
+    public string? BuiltIn { get; init; }
+
     /// <summary>Port of the first gateway; default a free one. The others always take free ones.</summary>
     public int? GatewayPort { get; init; }
 

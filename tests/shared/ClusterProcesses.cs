@@ -9,6 +9,15 @@ namespace Tertulia.Testing;
 /// ports and addresses stay the same across restarts.</remarks>
 public sealed class ClusterProcesses : IAsyncDisposable
 {
+    private static readonly Dictionary<string, (string Project, string Assembly)> Programs = new(StringComparer.Ordinal)
+    {
+        ["message"] = ("services/message", "Tertulia.Messages"),
+        ["presence"] = ("services/presence", "Tertulia.Presence"),
+        ["notification"] = ("services/notification", "Tertulia.Notifications"),
+        ["connection"] = ("services/connection", "Tertulia.Connections"),
+        ["gateway"] = ("gateway", "Tertulia.Gateway"),
+    };
+
     private readonly ClusterLayout _layout;
     private readonly string _directory;
     private readonly bool _ownsDirectory;
@@ -118,6 +127,10 @@ public sealed class ClusterProcesses : IAsyncDisposable
         }
     }
 
+    /// <summary>Kills a process when it runs, starts this checkout's build in its place and waits until it is ready.</summary>
+    public Task UpgradeAsync(ServerProcess process, CancellationToken cancellationToken) =>
+        process.RestartAsync([ProgramOf(process.Name.Split('-')[0], root: null)], cancellationToken);
+
     /// <summary>Kills what still runs; removes the folder when it is a temporary one.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -140,11 +153,11 @@ public sealed class ClusterProcesses : IAsyncDisposable
         await Task.WhenAll(brokerStart, storeStart);
 
         // Every address is known before anything starts: services name each other.
-        var messages = Plans("message", "services/message", "Tertulia.Messages", _layout.Messages);
-        var presences = Plans("presence", "services/presence", "Tertulia.Presence", _layout.Presences);
-        var notifications = Plans("notification", "services/notification", "Tertulia.Notifications", _layout.Notifications);
-        var connections = Plans("connection", "services/connection", "Tertulia.Connections", _layout.Connections);
-        var gateways = Plans("gateway", "gateway", "Tertulia.Gateway", _layout.Gateways);
+        var messages = Plans("message", _layout.Messages);
+        var presences = Plans("presence", _layout.Presences);
+        var notifications = Plans("notification", _layout.Notifications);
+        var connections = Plans("connection", _layout.Connections);
+        var gateways = Plans("gateway", _layout.Gateways);
         if (_layout.GatewayPort is { } port && gateways.Length > 0)
         {
             gateways[0] = gateways[0] with { Port = port };
@@ -210,10 +223,12 @@ public sealed class ClusterProcesses : IAsyncDisposable
         }
     }
 
-    private Plan[] Plans(string service, string project, string assembly, int count) =>
+    private Plan[] Plans(string service, int count) =>
         count == 0 ? [] : [.. Enumerable.Range(1, count).Select(number =>
             new Plan(
-                $"{service}-{number}", _layout.Hosts.TryGetValue(service, out var host) ? [host, service] : [Repository.Program(project, assembly)], FreePorts.Next(), FreePorts.Next()))];
+                $"{service}-{number}", _layout.Hosts.TryGetValue(service, out var host) ? [host, service] : [ProgramOf(service, _layout.BuiltIn)], FreePorts.Next(), FreePorts.Next()))];
+
+    private static string ProgramOf(string service, string? root) => Repository.Program(Programs[service].Project, Programs[service].Assembly, root);
 
     private static string Addresses(Plan[] plans) => string.Join(';', plans.Select(plan => Local(plan.Http2Port)));
 

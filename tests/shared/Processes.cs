@@ -56,7 +56,7 @@ public abstract class ServerProcess : IAsyncDisposable
     /// <summary>What it exited with: 128 + the signal when a signal ended it.</summary>
     public abstract int ExitCode { get; }
 
-    private protected ServerStart Start { get; }
+    private protected ServerStart Start { get; private set; }
 
     /// <summary>Starts a process and waits until it is ready.</summary>
     /// <exception cref="InvalidOperationException">It ended, or was not ready in time; the message has the end of its log.</exception>
@@ -88,6 +88,13 @@ public abstract class ServerProcess : IAsyncDisposable
         await KillAsync();
         await StartAgainAsync(cancellationToken);
         await WaitUntilReadyAsync(cancellationToken);
+    }
+
+    /// <summary>The same with other arguments, from now on: of a process, another program.</summary>
+    public Task RestartAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        Start = Start with { Arguments = arguments };
+        return RestartAsync(cancellationToken);
     }
 
     /// <summary>The last lines of its log, for the message of a failure.</summary>

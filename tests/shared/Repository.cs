@@ -13,10 +13,11 @@ public static class Repository
     /// <summary>A built program.</summary>
     /// <param name="project">Folder of the project, from the root: <c>services/message</c>.</param>
     /// <param name="assembly">Its assembly name: <c>Tertulia.Messages</c>.</param>
+    /// <param name="root">Another checkout, built in the same configuration; null for this one.</param>
     /// <exception cref="FileNotFoundException">It has not been built in this configuration.</exception>
-    public static string Program(string project, string assembly)
+    public static string Program(string project, string assembly, string? root = null)
     {
-        var path = Path.Combine(Root, project, "bin", Configuration, "net10.0", assembly + ".dll");
+        var path = Path.Combine(root ?? Root, project, "bin", Configuration, "net10.0", assembly + ".dll");
         return File.Exists(path)
             ? path
             : throw new FileNotFoundException($"{path} is not there: build it with dotnet build {project} -c {Configuration}", path);

@@ -14,7 +14,7 @@ namespace Tertulia.Link.Node;
 
 /// <summary>The way in of gateways' links, on the internal port.</summary>
 internal sealed partial class LinkDoor(
-    InternalAuth auth, RequestPipeline pipeline, IServiceScopeFactory scopes, TimeProvider time, ILogger<NodeLink> logger) : IInternalProtocol
+    InternalAuth auth, RequestPipeline pipeline, IServiceScopeFactory scopes, Readiness readiness, TimeProvider time, ILogger<NodeLink> logger) : IInternalProtocol
 {
     /// <summary>For a gateway to send its proof, which it does at once.</summary>
     private static readonly TimeSpan ProofTimeout = TimeSpan.FromSeconds(10);
@@ -37,7 +37,7 @@ internal sealed partial class LinkDoor(
         await stream.WriteAsync(Preface, connection.ConnectionClosed);
         var link = new NodeLink(
             connection.Transport.Input.AsStream(leaveOpen: true), output, connection.ConnectionId, connection.RemoteEndPoint as IPEndPoint, connection.Abort,
-            pipeline.Application, scopes, time, logger);
+            pipeline.Application, scopes, readiness, time, logger);
         await using var looking = time.CreateTimer(_ => Look(link, connection), null, NodeLink.LookInterval, NodeLink.LookInterval);
         await using var ending = connection.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime
             ? lifetime.ConnectionClosedRequested.UnsafeRegister(static link => ((NodeLink)link!).EndWhenEmpty(), link)

@@ -195,9 +195,19 @@ internal sealed class LinkedClient : LinkLane, IValueTaskSource<int>
         Output.Flush();
     }
 
+    /// <summary>Says that the client is not taken. Nothing happens when the node's last word was said.</summary>
+    public void Refuse(LinkRefuse refuse)
+    {
+        if (TryClose())
+        {
+            Output.Write(LinkRecordKind.Refuse, refuse);
+            Output.Flush();
+        }
+    }
+
     /// <summary>Nothing more is sent but the node's last word, which the caller writes.</summary>
     /// <returns>False when it has had it.</returns>
-    public bool TryClose()
+    private bool TryClose()
     {
         bool gone;
         TaskCompletionSource? sending;

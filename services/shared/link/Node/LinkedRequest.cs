@@ -21,7 +21,6 @@ internal sealed class LinkedRequest :
     ];
 
     private readonly LinkedClient _client;
-    private readonly LinkOutput _output;
     private List<(Func<object, Task> Callback, object State)>? _onStarting;
     private List<(Func<object, Task> Callback, object State)>? _onCompleted;
     private (Type Key, object Feature)[] _features = []; // Set by others: few.
@@ -31,13 +30,12 @@ internal sealed class LinkedRequest :
     private bool _accepted;
 
     /// <param name="client">Who asks.</param>
-    /// <param name="output">Of the link.</param>
     /// <param name="connection">Id of the link's connection.</param>
     /// <param name="peer">The gateway.</param>
     /// <param name="open">What is asked.</param>
-    public LinkedRequest(LinkedClient client, LinkOutput output, string connection, IPEndPoint? peer, LinkOpen open)
+    public LinkedRequest(LinkedClient client, string connection, IPEndPoint? peer, LinkOpen open)
     {
-        (_client, _output, ConnectionId) = (client, output, connection);
+        (_client, ConnectionId) = (client, connection);
         (RemoteIpAddress, RemotePort) = (peer?.Address, peer?.Port ?? 0);
         (Path, QueryString, RawTarget) = (open.Path, open.Query, open.Path + open.Query);
         foreach (var header in open.Headers)
@@ -252,14 +250,10 @@ internal sealed class LinkedRequest :
 
     private void Refuse(int status, ReadOnlySpan<byte> body)
     {
-        if (_client.TryClose())
-        {
-            var refuse = new LinkRefuse { Client = _client.Client, Status = (uint)status };
-            refuse.Headers.AddRange(ResponseHeaders());
-            refuse.Body = Google.Protobuf.ByteString.CopyFrom(body[..Math.Min(body.Length, LinkFormat.WindowBytes)]);
-            _output.Write(LinkRecordKind.Refuse, refuse);
-            _output.Flush();
-        }
+        var refuse = new LinkRefuse { Client = _client.Client, Status = (uint)status };
+        refuse.Headers.AddRange(ResponseHeaders());
+        refuse.Body = Google.Protobuf.ByteString.CopyFrom(body[..Math.Min(body.Length, LinkFormat.WindowBytes)]);
+        _client.Refuse(refuse);
     }
 
     private async Task StartAsync()

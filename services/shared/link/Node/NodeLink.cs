@@ -3,13 +3,14 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Tertulia.Contracts;
+using Tertulia.Hosting;
 
 namespace Tertulia.Link.Node;
 
 /// <summary>The node's side of one link: runs its clients as requests of this node.</summary>
 internal sealed partial class NodeLink(
     Stream input, LinkOutput output, string connection, IPEndPoint? peer, Action cut, RequestDelegate application, IServiceScopeFactory scopes,
-    TimeProvider time, ILogger logger) : ILinkRecords
+    Readiness readiness, TimeProvider time, ILogger logger) : ILinkRecords
 {
     /// <summary>Between two looks.</summary>
     public static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(10);
@@ -143,8 +144,15 @@ internal sealed partial class NodeLink(
             }
         }
 
+        if (open.Elsewhere && readiness.Draining)
+        {
+            client.Refuse(new LinkRefuse { Client = open.Client, Status = StatusCodes.Status503ServiceUnavailable, Draining = true });
+            client.Release();
+            return;
+        }
+
         Interlocked.Increment(ref _running);
-        var request = new LinkedRequest(client, output, connection, peer, open);
+        var request = new LinkedRequest(client, connection, peer, open);
         // Letting a client in takes long, compared to passing on what others have sent.
         ThreadPool.UnsafeQueueUserWorkItem(static start => _ = start.Link.RunAsync(start.Request), (Link: this, Request: request), preferLocal: false);
     }
