@@ -4,6 +4,7 @@ using Tertulia.Connections.Auth;
 using Tertulia.Connections.Explaining;
 using Tertulia.Connections.Limits;
 using Tertulia.Connections.Notifying;
+using Tertulia.Connections.Rebalancing;
 using Tertulia.Connections.Rest;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
@@ -113,6 +114,8 @@ public static class ConnectionServiceSetup
         .AddSingleton<ISessionFlow, SessionFlow>()
         .AddRunning<Heartbeat>()
         .AddRunning<RevocationFeed>()
+        .AddOptionsOf<RebalanceOptions, RebalanceOptionsValidator>(RebalanceOptions.Section)
+        .AddRunning<Rebalancer>()
         .AddHostedService<DrainOnStop>();
 
     private static IServiceCollection AddRunning<TService>(this IServiceCollection services)

@@ -47,6 +47,10 @@ internal static class Telemetry
     public static readonly UpDownCounter<long> OutboxBytes = Meter.CreateUpDownCounter<long>(
         "tertulia.outbox.bytes", "By", "Bytes that wait for clients that read slowly, all outboxes of the node together");
 
+    /// <summary>Clients told to go elsewhere because this node has more than its share.</summary>
+    public static readonly Counter<long> RebalanceMoves = Meter.CreateCounter<long>(
+        "tertulia.rebalance.moves", "{connection}", "Clients that were told to go to another node because this one had more than its share");
+
     /// <summary>Commands per submitted batch, changes per presence report.</summary>
     public static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>(
         "tertulia.batch.size", "{item}", "Items that went together because they had waited together", tags: null, Buckets.Counts);

@@ -3,6 +3,7 @@ using Tertulia.Bus;
 using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Explaining;
+using Tertulia.Connections.Rebalancing;
 using Tertulia.Connections.Submitting;
 using Tertulia.Connections.Users;
 using Tertulia.Connections.Watching;
@@ -15,7 +16,7 @@ namespace Tertulia.Connections.Rooms;
 internal sealed partial class NodeInbox(
     ILiveBus bus, ProcessIdentity node, RoomHub hub, PendingAcks pending, GapRepair repair, Subscriptions subscriptions, SubmitBatcher batcher, TypingTracker typing,
     PresenceReporter reporter, PresenceFlow presence, WatchList watches, RoomCounts counts, RateExchange rates, SharedUsers shared, UserEvents users, Trails trails,
-    ServerOrders orders, TimeProvider time, ILogger<NodeInbox> logger)
+    ServerOrders orders, Rebalancer rebalancer, TimeProvider time, ILogger<NodeInbox> logger)
     : BackgroundService, IHealthCheck
 {
     private volatile bool _receiving;
@@ -129,6 +130,7 @@ internal sealed partial class NodeInbox(
         shared.OnBatch(batch);
         trails.OnBatch(batch);
         orders.OnBatch(batch);
+        rebalancer.OnBatch(batch);
         foreach (var chosen in batch.Chosen)
         {
             presence.OnChosen(chosen);

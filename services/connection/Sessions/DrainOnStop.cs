@@ -26,7 +26,7 @@ internal sealed partial class DrainOnStop(
         LogDraining(sessions.Count);
         try
         {
-            await mover.MoveAsync(sessions, Spread(sessions.Count), grace.Token);
+            await mover.MoveAsync(sessions, Spread(sessions.Count), MoveReason.Drain, grace.Token);
             await mover.WhenIdleAsync().WaitAsync(grace.Token);
             await registry.WhenEmptyAsync().WaitAsync(grace.Token);
             LogDrained();

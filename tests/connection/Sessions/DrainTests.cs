@@ -22,7 +22,7 @@ public sealed class DrainTests : IAsyncLifetime
         var ana = await _node.ConnectAsync("ana");
         var bruno = await _node.ConnectAsync("bruno");
 
-        var moving = _node.Of<SessionMover>().MoveAsync([ana.Session, bruno.Session], TimeSpan.FromSeconds(10), CancellationToken.None);
+        var moving = _node.Of<SessionMover>().MoveAsync([ana.Session, bruno.Session], TimeSpan.FromSeconds(10), MoveReason.Drain, CancellationToken.None);
 
         var first = await ana.NextAsync("reconnect", "the advice");
         var second = await bruno.NextAsync("reconnect", "the advice");
