@@ -163,7 +163,7 @@ internal static class MessageEndpoints
     private static async Task<GetMessageReply> FindAsync(
         string messageId, Caller caller, MessageService.MessageServiceClient messages, PatientReads reads, CancellationToken cancellationToken)
     {
-        var roomId = caller.Grants is null ? "" : await RoomOfAsync(messageId, messages, reads, cancellationToken);
+        var roomId = caller.ToScope() is null ? "" : await RoomOfAsync(messageId, messages, reads, cancellationToken);
         var asked = new GetMessageRequest { MessageId = messageId, Actor = caller.ToActor(roomId) };
         return await reads.BeginHistory().ReadAsync(options => messages.GetMessageAsync(asked, options), cancellationToken);
     }

@@ -47,7 +47,7 @@ internal static class UserEndpoints
         }
 
         await records.AddAsync(caller, "user_exported", "", userId, "", cancellationToken);
-        return await export.BeginAsync(userId, cancellationToken);
+        return await export.BeginAsync(caller, userId, cancellationToken);
     }
 
     /// <param name="userId">The user; <c>me</c> is the caller.</param>

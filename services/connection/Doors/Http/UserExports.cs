@@ -3,7 +3,9 @@ using System.IO.Pipelines;
 using System.Text.Json;
 using Google.Protobuf;
 using Microsoft.Net.Http.Headers;
+using Tertulia.Connections.Auth;
 using Tertulia.Connections.Doors.Native;
+using Tertulia.Connections.Notifying;
 using Tertulia.Connections.Rooms;
 using Tertulia.Contracts;
 
@@ -18,13 +20,13 @@ internal sealed partial class UserExports(
     private static readonly JsonFormatter Names = new(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true));
 
     /// <summary>Reads the first page, so that a service that does not answer is a problem and not a broken stream.</summary>
-    public async Task<IResult> BeginAsync(string userId, CancellationToken cancellationToken) =>
-        new Lines(this, userId, await RoomsAsync(userId, "", cancellationToken));
+    public async Task<IResult> BeginAsync(Caller caller, string userId, CancellationToken cancellationToken) =>
+        new Lines(this, caller, userId, await RoomsAsync(userId, "", cancellationToken));
 
     private Task<ExportUserReply> RoomsAsync(string userId, string after, CancellationToken cancellationToken) => reads.BeginHistory().ReadAsync(
         options => privacy.ExportUserAsync(new ExportUserRequest { UserId = userId, After = after }, options), cancellationToken);
 
-    private async Task WriteAsync(LineWriter lines, string userId, ExportUserReply first, CancellationToken cancellationToken)
+    private async Task WriteAsync(LineWriter lines, Caller caller, string userId, ExportUserReply first, CancellationToken cancellationToken)
     {
         lines.Write("user"u8, json => json.WriteString("user_id"u8, userId));
         for (var page = first; ; page = await RoomsAsync(userId, page.Next, cancellationToken))
@@ -42,7 +44,7 @@ internal sealed partial class UserExports(
         }
 
         await WritePresenceAsync(lines, userId, cancellationToken);
-        await WriteNotificationsAsync(lines, userId, cancellationToken);
+        await WriteNotificationsAsync(lines, caller, userId, cancellationToken);
         var count = lines.Count;
         lines.Write("end"u8, json => json.WriteNumber("lines"u8, count));
         await lines.FlushAsync(cancellationToken);
@@ -120,7 +122,7 @@ internal sealed partial class UserExports(
         }
     }
 
-    private async Task WriteNotificationsAsync(LineWriter lines, string userId, CancellationToken cancellationToken)
+    private async Task WriteNotificationsAsync(LineWriter lines, Caller caller, string userId, CancellationToken cancellationToken)
     {
         var preferences = await reads.BeginHistory().ReadAsync(
             options => notifications.GetPreferencesAsync(new GetPreferencesRequest { UserId = userId }, options), cancellationToken);
@@ -140,7 +142,7 @@ internal sealed partial class UserExports(
         {
             var asked = new GetInboxRequest { UserId = userId, BeforeUseq = before, Limit = NotificationsAtOnce };
             var page = await reads.BeginHistory().ReadAsync(options => notifications.GetInboxAsync(asked, options), cancellationToken);
-            foreach (var notification in page.Notifications)
+            foreach (var notification in ShownNotifications.To(caller, page).Notifications)
             {
                 lines.Write("notification"u8, json => NotificationFrames.WriteFields(json, notification));
             }
@@ -159,7 +161,7 @@ internal sealed partial class UserExports(
     private partial void LogBroken(string reason);
 
     /// <summary>The answer. What fails after it began breaks the connection off: an export without its last line is none.</summary>
-    private sealed class Lines(UserExports exports, string userId, ExportUserReply first) : IResult
+    private sealed class Lines(UserExports exports, Caller caller, string userId, ExportUserReply first) : IResult
     {
         public async Task ExecuteAsync(HttpContext httpContext)
         {
@@ -169,7 +171,7 @@ internal sealed partial class UserExports(
             response.Headers[HeaderNames.ContentDisposition] = "attachment; filename=\"export.ndjson\"";
             try
             {
-                await exports.WriteAsync(new LineWriter(response.BodyWriter), userId, first, httpContext.RequestAborted);
+                await exports.WriteAsync(new LineWriter(response.BodyWriter), caller, userId, first, httpContext.RequestAborted);
             }
             catch (Exception exception) when (response.HasStarted)
             {

@@ -207,6 +207,11 @@ public sealed class MessageEndpointsTests : IAsyncLifetime
         var token = _host.Token("ana", rooms: new Dictionary<string, string[]> { ["lobby"] = ["read"] });
         Assert.Equal(200, (await _host.SendRawAsync(HttpMethod.Get, "/api/v1/messages/id-3", token)).Status);
         Assert.Equal([null, true], actors.Select(actor => actor?.Grant.Read));
+
+        actors.Clear();
+        _host.Of<Connections.Auth.Revocations>().Add(new Revocation { UserId = "ana", RoomId = "lobby", RevokedAtMs = long.MaxValue, ExpiresAtMs = long.MaxValue });
+        await _host.SendAsync(HttpMethod.Get, "/api/v1/messages/id-3", "ana");
+        Assert.Equal([null, false], actors.Select(actor => actor?.Grant.Read));
     }
 
     [Fact]

@@ -97,6 +97,24 @@ public sealed class TrailEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_token_that_is_revoked_in_the_room_moderates_it_no_more_and_who_asks_is_known_to_the_service_that_knows_of_bans()
+    {
+        Actor? asked = null;
+        var reply = new GetMessageReply { RoomId = "lobby", Epoch = HttpHost.Epoch, Message = new Message { MessageId = "m1", Seq = 42, CreatedAtMs = 1_900_000_000_000 } };
+        _host.Calls.On<GetMessageRequest, GetMessageReply>("GetMessage", request =>
+        {
+            asked = request.Actor ?? asked;
+            return reply;
+        });
+        var token = _host.Token("mo", rooms: new Dictionary<string, string[]> { ["lobby"] = ["moderate"] });
+
+        Assert.Equal(200, (await AskAsync(token)).Status);
+        Assert.Equal(("mo", "user", true, true), (asked!.UserId, asked.Role, asked.Grant.Read, asked.Grant.Moderate));
+        _host.Of<Connections.Auth.Revocations>().Add(new Revocation { RoomId = "lobby", RevokedAtMs = long.MaxValue, ExpiresAtMs = long.MaxValue });
+        Assert.Equal(403, (await AskAsync(token)).Status);
+    }
+
+    [Fact]
     public async Task A_message_that_does_not_exist_is_not_found()
     {
         _host.Calls.On<GetMessageRequest, GetMessageReply>("GetMessage", Task<GetMessageReply> (_) => throw RpcErrors.Refuse(ErrorCode.MessageNotFound));

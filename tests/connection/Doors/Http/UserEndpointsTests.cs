@@ -30,6 +30,26 @@ public sealed class UserEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_export_does_not_say_what_notifications_say_of_rooms_in_which_the_token_is_revoked()
+    {
+        _host.Calls.On<GetInboxRequest, Inbox>("GetInbox", _ => new Inbox
+        {
+            Notifications =
+            {
+                new Notification { NotificationId = "n1", Useq = 1, Kind = "mention", Title = "t", Body = "hidden", RoomId = "lobby" },
+                new Notification { NotificationId = "n2", Useq = 2, Kind = "mention", Title = "t", Body = "shown", RoomId = "garden" },
+            },
+        });
+        _host.Of<Connections.Auth.Revocations>().Add(new Revocation { UserId = "ana", RoomId = "lobby", RevokedAtMs = long.MaxValue, ExpiresAtMs = long.MaxValue });
+
+        var own = await _host.SendAsync(HttpMethod.Get, "/api/v1/users/me/export", "ana");
+        var admins = await _host.SendRawAsync(HttpMethod.Get, "/api/v1/users/ana/export", _host.Token("root", role: "admin"));
+
+        Assert.Equal([false, true], (bool[])[own.Body.Contains("hidden", StringComparison.Ordinal), own.Body.Contains("shown", StringComparison.Ordinal)]);
+        Assert.Contains("hidden", admins.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Others_are_exported_by_admins_and_services_alone_and_a_failure_is_a_problem()
     {
         Assert.Equal((403, 40301, "forbidden"), (await _host.SendAsync(HttpMethod.Get, "/api/v1/users/ana/export", "bruno")).Problem);
