@@ -19,6 +19,7 @@ internal sealed record SearchQuery
     public const int MaxTerms = 16;
 
     private const int MaxPhraseWords = 16;
+    private const long DayMs = 86_400_000;
 
     /// <summary>Each must be in the message.</summary>
     public IReadOnlyList<SearchTerm> Terms { get; init; } = [];
@@ -127,7 +128,7 @@ internal sealed record SearchQuery
                 query = query with { BeforeMs = day.ToUnixTimeMilliseconds() };
                 return true;
             case "after" when TryDay(value, out var day):
-                query = query with { FromMs = day.AddDays(1).ToUnixTimeMilliseconds() };
+                query = query with { FromMs = day.ToUnixTimeMilliseconds() + DayMs }; // Also of the last day that there is.
                 return true;
             case "has" when value.Equals("link", StringComparison.OrdinalIgnoreCase):
                 query = query with { HasLink = true };

@@ -44,6 +44,7 @@ public sealed class MessageSearchTests : IAsyncLifetime
         var scope = new RoomScope { Patterns = { "gar*", "nowhere" } };
         Assert.Equal("otra canción", Assert.Single((await SearchAsync(new SearchRequest { Actor = Commands.User("ana"), Query = "cancion", Scope = scope })).Items).Message.Content);
         Assert.Equal(ErrorCode.Forbidden, await RefusalAsync(new SearchRequest { Actor = Commands.User("ana"), Query = "cancion in:lobby", Scope = scope }));
+        Assert.Empty((await SearchAsync(new SearchRequest { Actor = Commands.User("ana"), Query = "after:9999-12-31" })).Items); // The last day that there is.
         var reader = Commands.User("zoe", grant: new Grant { Read = true });
         Assert.Single((await SearchAsync(new SearchRequest { Actor = reader, Query = "cancion", RoomId = "garden" })).Items);
     }
