@@ -113,6 +113,7 @@ public sealed class StatusTests : IAsyncLifetime
         Assert.Equal((1u, "ana"), (room.Online, room.Users.Single().UserId));
         Assert.Equal(1u, (await _presence.StatsAsync()).Rooms["lobby"].Users);
         Assert.Equal("bruno=offline", await _presence.ShownAsync("bruno"));
+        Assert.Equal("", await _presence.Loop.AskAsync(map => map.Shown("bruno").Username, CancellationToken.None)); // As of who is not there.
 
         await _b.OpenAsync("b2", "bruno", "lobby", "garden");
         await _b.LeaveAsync("b1", "lobby");

@@ -257,7 +257,7 @@ internal sealed class PresenceMap(PendingChanges changes, StatusBook statuses, R
     /// <summary>How others see a user now.</summary>
     public PresentUser Shown(string userId) => _users.TryGetValue(userId, out var user) && user.Look is { } look
         ? look.Show(userId, user.Username)
-        : new PresentUser { UserId = userId, Username = user?.Username ?? "", Status = PresenceStatus.Offline, LastSeenMs = seen.Find(userId) };
+        : new PresentUser { UserId = userId, Status = PresenceStatus.Offline, LastSeenMs = seen.Find(userId) }; // A name would say that somebody invisible is here.
 
     /// <summary>All connections of the node are closed, and it watches nobody.</summary>
     /// <param name="node">The node.</param>
