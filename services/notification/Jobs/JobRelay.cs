@@ -1,11 +1,14 @@
 using Microsoft.Extensions.Options;
+using Tertulia.Bus;
 using Tertulia.Notifications.Storage;
 using Tertulia.Sql;
 
 namespace Tertulia.Notifications.Jobs;
 
 /// <summary>Gives out what is due: from the store to the broker. Every replica does, each job goes once.</summary>
-internal sealed partial class JobRelay(JobStore jobs, JobBus bus, StoreStart<NotificationStore> store, IOptions<JobsOptions> options, TimeProvider time, ILogger<JobRelay> logger) : BackgroundService
+internal sealed partial class JobRelay(
+    JobStore jobs, JobBus bus, StoreStart<NotificationStore> store, IOptions<JobsOptions> options, IOptions<LiveBusOptions> transport, TimeProvider time,
+    ILogger<JobRelay> logger) : BackgroundService
 {
     private const int AtOnce = 200;
 
@@ -24,6 +27,7 @@ internal sealed partial class JobRelay(JobStore jobs, JobBus bus, StoreStart<Not
         try
         {
             await Task.WhenAll(bus.Started, store.Initialized).WaitAsync(stoppingToken);
+            await TakeBackAsync(stoppingToken);
             while (true)
             {
                 if (await TryRelayAsync(stoppingToken) < AtOnce)
@@ -35,6 +39,24 @@ internal sealed partial class JobRelay(JobStore jobs, JobBus bus, StoreStart<Not
         finally
         {
             jobs.Due -= Ring;
+        }
+    }
+
+    // Where there is one process, what was given out was given to the one before it, which is gone with its queues.
+    private async Task TakeBackAsync(CancellationToken stoppingToken)
+    {
+        if (transport.Value.Kind != BusKind.InProcess)
+        {
+            return;
+        }
+
+        try
+        {
+            await jobs.ReleaseAllAsync(stoppingToken);
+        }
+        catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+        {
+            LogLate("store", exception); // They are given out again when their leases end.
         }
     }
 

@@ -48,6 +48,8 @@ internal sealed class JobStore(NotificationStore store, TimeProvider time)
     private const string Fail = "update notification_jobs set failed_at_ms = @now, error = @error, leased_until_ms = 0 " + Ours;
     private const string Release = "update notification_jobs set leased_until_ms = 0, next_at_ms = due_at_ms where job_key = @key and claim = @claim";
 
+    private const string ReleaseAll = "update notification_jobs set leased_until_ms = 0, next_at_ms = due_at_ms where failed_at_ms is null and leased_until_ms > 0";
+
     private const string FailedPage = """
         select job_key, kind, attempts, error, created_at_ms, failed_at_ms from notification_jobs
         where failed_at_ms is not null and (failed_at_ms, job_key) > (@failed_at, @after) and (@kind = '' or kind = @kind)
@@ -97,6 +99,10 @@ internal sealed class JobStore(NotificationStore store, TimeProvider time)
     /// <summary>Takes back what was given out and reached nobody.</summary>
     public Task ReleaseAsync(JobMessage message, CancellationToken cancellationToken) => store.WriteAsync(
         command => command.With(Release, ("key", message.Key), ("claim", message.Claim)).RunAsync(), cancellationToken);
+
+    /// <summary>Takes back all that was given out: nobody is there who has it.</summary>
+    /// <returns>How many were.</returns>
+    public Task<int> ReleaseAllAsync(CancellationToken cancellationToken) => store.WriteAsync(command => command.With(ReleaseAll).RunAsync(), cancellationToken);
 
     /// <summary>Takes up a job that was given out.</summary>
     /// <returns>Null when it was done, or given out again.</returns>

@@ -209,9 +209,9 @@ internal sealed class WebhookStore(NotificationStore store, IOptions<WebhookOpti
             await command.With(
                 """
                 update notification_webhook_events set attempts = attempts + 1, not_before_ms = @until
-                where webhook_id = @id and lane = @lane and position = @position
+                where webhook_id = @id and lane = @lane and position = @position and event_id = @event
                 """,
-                ("until", notBefore.ToUnixTimeMilliseconds()), ("id", id), ("lane", lane), ("position", refused.Position)).RunAsync();
+                ("until", notBefore.ToUnixTimeMilliseconds()), ("id", id), ("lane", lane), ("position", refused.Position), ("event", refused.EventId)).RunAsync();
             return await command.With(
                 "update notification_webhooks set failing_since_ms = coalesce(failing_since_ms, @now), error = @error where webhook_id = @id",
                 ("now", Now()), ("error", error), ("id", id)).RunAsync();
@@ -233,9 +233,10 @@ internal sealed class WebhookStore(NotificationStore store, IOptions<WebhookOpti
     public Task DisableAsync(string id, string error, CancellationToken cancellationToken) => store.WriteAsync(
         command => DisableAsync(command, id, error), cancellationToken);
 
+    // Its place may be another one's by now: when this is the note of a process that stood still, and whose work another has done meanwhile.
     private static Task<int> RemoveEventAsync(DbCommand command, string id, string lane, WaitingEvent one) => command.With(
-        "delete from notification_webhook_events where webhook_id = @id and lane = @lane and position = @position",
-        ("id", id), ("lane", lane), ("position", one.Position)).RunAsync();
+        "delete from notification_webhook_events where webhook_id = @id and lane = @lane and position = @position and event_id = @event",
+        ("id", id), ("lane", lane), ("position", one.Position), ("event", one.EventId)).RunAsync();
 
     private static async Task<bool> RemoveAsync(DbCommand command, string id)
     {

@@ -49,6 +49,23 @@ public abstract class JobConformance(NotificationDatabase database) : IAsyncLife
     }
 
     [Fact]
+    public async Task What_was_given_to_a_process_that_was_the_only_one_is_given_to_its_successor()
+    {
+        await PutAsync("given", "", Now);
+        await PutAsync("begun", "", Now);
+        await PutAsync("failed", "", Now);
+        await PutAsync("later", "", Now + Second);
+        var given = (await ClaimAsync()).ToDictionary(message => message.Key);
+        await BeginAsync(given["begun"]);
+        await _jobs.NoteAsync((await BeginAsync(given["failed"]))!, JobResult.Failed("no"), Deadline);
+
+        Assert.Equal(2, await _jobs.ReleaseAllAsync(Deadline));
+
+        Assert.Equal(["begun", "given"], (await ClaimAsync()).Select(message => message.Key).Order(StringComparer.Ordinal));
+        Assert.Null(await BeginAsync(given["given"])); // What the queues of the process before held means nothing any more.
+    }
+
+    [Fact]
     public async Task Replicas_that_look_at_once_share_the_jobs()
     {
         for (var i = 0; i < 50; i++)

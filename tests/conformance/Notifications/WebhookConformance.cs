@@ -56,6 +56,23 @@ public abstract class WebhookConformance(NotificationDatabase database) : IAsync
     }
 
     [Fact]
+    public async Task The_late_note_of_a_process_that_stood_still_is_not_about_the_event_that_has_the_place_now()
+    {
+        await _webhooks.PutAsync(Endpoint("a"), Deadline);
+        await FollowAsync("epoch", ("1", 1));
+        var first = Assert.Single(await _webhooks.WaitingAsync("a", "1", 10, Deadline));
+        await _webhooks.ToldAsync("a", "1", first, Deadline); // By who got its job when its lease was over.
+        await FollowAsync("epoch", ("1", 2));
+        var second = Assert.Single(await _webhooks.WaitingAsync("a", "1", 10, Deadline));
+        Assert.Equal(first.Position, second.Position);
+
+        await _webhooks.FailedAsync("a", "1", first, _time.GetUtcNow().AddHours(1), "no", Deadline);
+        await _webhooks.ToldAsync("a", "1", first, Deadline);
+
+        Assert.Equal(second, Assert.Single(await _webhooks.WaitingAsync("a", "1", 10, Deadline)));
+    }
+
+    [Fact]
     public async Task A_webhook_that_is_disabled_gets_nothing_new_and_keeps_what_waits()
     {
         await _webhooks.PutAsync(Endpoint("a"), Deadline);
