@@ -62,6 +62,19 @@ public sealed class RabbitMqOutageTests(BrokerFixture broker)
     }
 
     [Fact]
+    public async Task A_dead_letter_for_which_there_is_no_queue_any_more_is_not_taken_for_kept()
+    {
+        await using var cluster = broker.NewCluster();
+        var queue = cluster.Join().Submit;
+        await queue.DeadLetterAsync(Submit(0), "reason", Soon);
+        await RabbitMqAdmin.DeleteQueuesAsync(broker.Broker.Uri, cluster.Options.Prefix);
+
+        var failed = await Assert.ThrowsAsync<BusUnavailableException>(() => queue.DeadLetterAsync(Submit(0), "reason", Soon));
+
+        Assert.Contains($"{cluster.Options.Prefix}.submit_error was deleted", failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_caller_that_gives_up_waiting_is_told_so_at_once()
     {
         var nowhere = new Uri(string.Create(CultureInfo.InvariantCulture, $"amqp://127.0.0.1:{FreePorts.Next()}"));

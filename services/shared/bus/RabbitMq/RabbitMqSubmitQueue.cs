@@ -41,7 +41,7 @@ internal sealed class RabbitMqSubmitQueue : ISubmitQueue, IAsyncDisposable
             Restored = restored,
         }, cancellationToken);
 
-    public Task DeadLetterAsync(SubmitBatch batch, string reason, CancellationToken cancellationToken)
+    public async Task DeadLetterAsync(SubmitBatch batch, string reason, CancellationToken cancellationToken)
     {
         var headers = new Dictionary<string, object?>
         {
@@ -49,7 +49,13 @@ internal sealed class RabbitMqSubmitQueue : ISubmitQueue, IAsyncDisposable
             ["at"] = _broker.Publishing.Time.GetUtcNow().ToString("O"),
         };
         var message = new OutgoingMessage("", _broker.Topology.SubmitErrors, Mandatory: true, batch);
-        return _errors.PublishAsync(new Publication(_broker.Topology.ToSubmitErrors, message) { Headers = headers }, cancellationToken);
+        var publication = new Publication(_broker.Topology.ToSubmitErrors, message) { Headers = headers };
+        await _errors.PublishAsync(publication, cancellationToken);
+        if (publication.Returned.Count > 0)
+        {
+            // The broker confirms also what it had to give back: it was not kept.
+            throw new BusUnavailableException($"the queue {_broker.Topology.SubmitErrors} was deleted; it is declared again with the next connection to the broker");
+        }
     }
 
     public async ValueTask DisposeAsync()
