@@ -81,6 +81,7 @@ public sealed class FaultCluster() : ClusterFixture(new ClusterLayout
         ["Egress__AllowedNetworks__0"] = "127.0.0.0/8",
         ["Internal__Secret"] = Operator.Secret,
         ["Jobs__Lease"] = "00:00:30", // What a killed process had under way goes on after it.
+        ["Messages__Retention__Interval"] = "00:00:01",
         ["Push__CollapseWindow"] = "00:00:05",
         ["Webhooks__PresenceDelay"] = "00:00:01",
         ["Outbox__StallTimeout"] = "00:00:02",

@@ -19,10 +19,15 @@ public sealed class WentBackTests
         await using var ana = await ChatClient.JoinAsync(cluster.NodeUrls[0], _room, "ana");
         await using var bruno = await ChatClient.JoinAsync(cluster.NodeUrls[1], _room, "bruno");
         await SayAsync(ana, "kept", 3);
+        await ana.AskAsync("\"type\":\"member_add\",\"user_id\":\"carla\"");
+        string[] kept = [.. (await ana.AskAsync("\"type\":\"history\"")).Messages("items").Select(message => message.Id)];
 
         await cluster.Store.KillAsync();
         await cluster.Postgres.CopyToAsync("older", deadline.Token);
         await cluster.Store.RestartAsync(deadline.Token);
+        await ana.AskAsync($"\"type\":\"message_edit\",\"message_id\":\"{kept[0]}\",\"content\":\"lost edit\"");
+        await ana.AskAsync($"\"type\":\"message_delete\",\"message_id\":\"{kept[1]}\"");
+        await ana.AskAsync("\"type\":\"ban\",\"user_id\":\"carla\"");
         await SayAsync(ana, "lost", 5);
         await bruno.WaitForAsync(frame => frame.Text("content") == "lost 4", "the last message before the store went back");
         await cluster.Store.KillAsync();
@@ -44,6 +49,12 @@ public sealed class WentBackTests
         Assert.False(greeting.Flag("recovered"));
         Assert.NotEqual(before, greeting.Epoch);
         Assert.Equal(["kept 0", "kept 1", "kept 2", "after", "next"], history.Messages("items").Select(message => message.Content));
+
+        // What was changed is as it was: also for the owner of the room, who knew better.
+        var edited = await anaAgain.AskAsync($"\"type\":\"message_edit\",\"message_id\":\"{kept[1]}\",\"content\":\"again\",\"version\":1");
+        Assert.Equal(("message_updated", 2), (edited.Type, edited.Number("version")));
+        await using var carla = await ChatClient.JoinAsync(cluster.NodeUrls[0], _room, "carla");
+        Assert.Equal("member", (await carla.WaitForAsync("connected")).Data.GetProperty("me").GetProperty("role").GetString());
     }
 
     [Fact]
