@@ -86,6 +86,7 @@ public static class ConnectionServiceSetup
         .AddSingleton<RoomShow>()
         .AddSingleton<JoinFlow>()
         .AddSingleton<RoomReview>()
+        .AddSingleton<SessionReads>()
         .AddSingleton<HistoryFlow>()
         .AddSingleton<SearchFlow>()
         .AddSingleton<RoomListFlow>()

@@ -10,11 +10,10 @@ namespace Tertulia.Connections.Notifying;
 
 /// <summary>What clients ask of their users' inboxes, answered by the notification service.</summary>
 internal sealed partial class NotificationFlow(
-    NotificationService.NotificationServiceClient notifications, PresenceService.PresenceServiceClient presence, Greeting greeting, PatientReads reads,
+    NotificationService.NotificationServiceClient notifications, PresenceService.PresenceServiceClient presence, Greeting greeting, PatientReads reads, SessionReads answers,
     ProcessIdentity node, TimeProvider time, ILogger<NotificationFlow> logger)
 {
     private const int DefaultLimit = 50;
-    private const int MaxReads = 16; // Of one session at a time, pages of history included.
     private static readonly TimeSpan SeenWithin = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
 
@@ -47,19 +46,18 @@ internal sealed partial class NotificationFlow(
     }
 
     /// <summary>Starts to read a page; the answer comes through the outbox.</summary>
-    public void StartPage(Session session, Caller caller, NotificationsCommand command) => Start(session, command, async () =>
+    public void StartPage(Session session, Caller caller, NotificationsCommand command) => answers.StartPage(session, command.Ref, roomId: null, async () =>
     {
         var request = new GetInboxRequest
         {
             UserId = caller.UserId, BeforeUseq = command.BeforeUseq ?? 0, Limit = (uint)(command.Limit ?? DefaultLimit), UnreadOnly = command.UnreadOnly,
         };
-        using var making = await session.MakeAnswerAsync(session.Ended);
         var page = await reads.BeginHistory().ReadAsync(options => notifications.GetInboxAsync(request, options), session.Ended);
         await session.AnswerAsync(new NotificationsEvent(NotificationsEvent.Fit(ShownNotifications.To(caller, page)), command.Ref), session.Ended);
     });
 
     /// <summary>Starts to mark notifications as read; the answer comes through the outbox when it is durable.</summary>
-    public void StartRead(Session session, Caller caller, NotificationReadCommand command) => Start(session, command, async () =>
+    public void StartRead(Session session, Caller caller, NotificationReadCommand command) => answers.Start(session, command.Ref, roomId: null, async () =>
     {
         var request = new MarkReadRequest
         {
@@ -71,38 +69,6 @@ internal sealed partial class NotificationFlow(
             session.Send(new NotificationReadEvent(read, command.Ref));
         }
     });
-
-    private void Start(Session session, ClientCommand command, Func<Task> work)
-    {
-        if (session.Reads.Count >= MaxReads)
-        {
-            session.Send(new ErrorEvent(ErrorCode.Overloaded, "too many reads at once", command.Ref));
-            return;
-        }
-
-        session.Reads.Start(() => RunAsync(session, command, work));
-    }
-
-    private async Task RunAsync(Session session, ClientCommand command, Func<Task> work)
-    {
-        try
-        {
-            await work();
-        }
-        catch (RpcException exception)
-        {
-            session.Send(ErrorEvent.Of(RpcErrors.ToRefusal(exception), command.Ref, roomId: null)); // Not sent when the session has ended.
-        }
-        catch (OperationCanceledException) when (session.Ended.IsCancellationRequested)
-        {
-            return; // The client is gone.
-        }
-        catch (Exception exception)
-        {
-            LogFailed(exception);
-            session.Send(new ErrorEvent(ErrorCode.Internal, Ref: command.Ref));
-        }
-    }
 
     // Without presence all nodes are told of everything, so that it need not be waited for.
     private async Task SeenAsync(string userId, CancellationToken cancellationToken)
@@ -127,6 +93,6 @@ internal sealed partial class NotificationFlow(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Answering what a client asks of its inbox failed")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Greeting a client with its inbox failed")]
     private partial void LogFailed(Exception exception);
 }

@@ -3,17 +3,14 @@ using Tertulia.Connections.Auth;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
-using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Rooms;
 
 /// <summary>Answers <c>history</c> and other commands that read a page, late when the message service is. The message service decides who may read.</summary>
-internal sealed partial class HistoryFlow(MessageService.MessageServiceClient messages, PatientReads reads, ILogger<HistoryFlow> logger)
+internal sealed class HistoryFlow(MessageService.MessageServiceClient messages, PatientReads reads, SessionReads answers)
 {
     /// <summary>Messages of a page when the client does not say how many.</summary>
     public const int DefaultLimit = 50;
-
-    private const int MaxReads = 16; // Of one session at a time: a page is much more work than the frame that asks for it.
 
     /// <summary>Starts to read a page of a room's history; the answer comes through the outbox.</summary>
     public void Start(Session session, Caller caller, string roomId, HistoryCommand command)
@@ -43,45 +40,10 @@ internal sealed partial class HistoryFlow(MessageService.MessageServiceClient me
     /// <param name="reference">The command's <c>ref</c>; null when it had none.</param>
     /// <param name="read">Reads the page.</param>
     /// <param name="show">The answer, as much of the page as fits.</param>
-    public void Start<TPage>(Session session, string roomId, string? reference, Func<CallOptions, AsyncUnaryCall<TPage>> read, Func<TPage, ServerEvent> show)
-    {
-        if (session.Reads.Count >= MaxReads)
+    public void Start<TPage>(Session session, string roomId, string? reference, Func<CallOptions, AsyncUnaryCall<TPage>> read, Func<TPage, ServerEvent> show) =>
+        answers.StartPage(session, reference, roomId, async () =>
         {
-            session.Send(new ErrorEvent(ErrorCode.Overloaded, "too many reads at once", reference, RoomId: roomId));
-            return;
-        }
-
-        session.Reads.Start(() => ReadAsync(session, roomId, reference, read, show));
-    }
-
-    private async Task ReadAsync<TPage>(
-        Session session, string roomId, string? reference, Func<CallOptions, AsyncUnaryCall<TPage>> read, Func<TPage, ServerEvent> show)
-    {
-        Refusal refusal;
-        try
-        {
-            using var making = await session.MakeAnswerAsync(session.Ended);
             var page = await reads.BeginHistory().ReadAsync(read, session.Ended);
             await session.AnswerAsync(show(page), session.Ended);
-            return;
-        }
-        catch (RpcException exception)
-        {
-            refusal = RpcErrors.ToRefusal(exception); // Not sent when the session has ended.
-        }
-        catch (OperationCanceledException) when (session.Ended.IsCancellationRequested)
-        {
-            return; // The client is gone.
-        }
-        catch (Exception exception)
-        {
-            LogFailed(exception, roomId);
-            refusal = new Refusal { Code = ErrorCode.Internal };
-        }
-
-        session.Send(new ErrorEvent(refusal.Code, refusal.Detail, reference, (int)refusal.RetryAfterMs, roomId));
-    }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "Reading a page of room {RoomId} failed")]
-    private partial void LogFailed(Exception exception, string roomId);
+        });
 }

@@ -3,23 +3,21 @@ using Tertulia.Connections.Auth;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
-using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Rooms;
 
 /// <summary>Answers what clients ask of lists of rooms. The message service decides what is shown; what mentions the user, and how the user wants to be told, comes
 /// from the notification service, and is left out while that is away.</summary>
-internal sealed partial class RoomListFlow(
-    MessageService.MessageServiceClient messages, NotificationService.NotificationServiceClient notifications, PatientReads reads, ILogger<RoomListFlow> logger)
+internal sealed class RoomListFlow(
+    MessageService.MessageServiceClient messages, NotificationService.NotificationServiceClient notifications, PatientReads reads, SessionReads answers)
 {
     /// <summary>Rooms of a page when the client does not say how many.</summary>
     public const int DefaultLimit = 50;
 
-    private const int MaxReads = 16; // Of one session at a time, pages of history included.
     private static readonly TimeSpan NoticesWithin = TimeSpan.FromSeconds(2);
 
     /// <summary>Starts to read a page of rooms; the answer comes through the outbox.</summary>
-    public void Start(Session session, Caller caller, RoomsCommand command) => Start(session, command, roomId: null, async () =>
+    public void Start(Session session, Caller caller, RoomsCommand command) => answers.StartPage(session, command.Ref, roomId: null, async () =>
     {
         using var marks = session.Marks.Begin();
         var page = await ListAsync(caller, command, session.Ended);
@@ -28,7 +26,7 @@ internal sealed partial class RoomListFlow(
     });
 
     /// <summary>Starts to read a room; the answer comes through the outbox.</summary>
-    public void Start(Session session, Caller caller, string roomId, string? reference) => Start(session, new DescribeRoomCommand { Ref = reference }, roomId, async () =>
+    public void Start(Session session, Caller caller, string roomId, string? reference) => answers.StartPage(session, reference, roomId, async () =>
     {
         using var marks = session.Marks.Begin();
         var room = await DescribeAsync(caller, roomId, session.Ended);
@@ -37,7 +35,7 @@ internal sealed partial class RoomListFlow(
     });
 
     /// <summary>Starts to read a page of communities; the answer comes through the outbox.</summary>
-    public void Start(Session session, Caller caller, CommunitiesCommand command) => Start(session, command, roomId: null, async () =>
+    public void Start(Session session, Caller caller, CommunitiesCommand command) => answers.StartPage(session, command.Ref, roomId: null, async () =>
         await session.AnswerAsync(CommunitiesEvent.Fit(await ListAsync(caller, command, session.Ended), command.Ref), session.Ended));
 
     /// <summary>A page of rooms, also without a session.</summary>
@@ -93,44 +91,4 @@ internal sealed partial class RoomListFlow(
 
         return [.. rooms.Select(room => new ListedRoom(room, notices is null || room.Role.Length == 0 ? null : notices.GetValueOrDefault(room.RoomId, new RoomNotices())))];
     }
-
-    private void Start(Session session, ClientCommand command, string? roomId, Func<Task> work)
-    {
-        if (session.Reads.Count >= MaxReads)
-        {
-            session.Send(new ErrorEvent(ErrorCode.Overloaded, "too many reads at once", command.Ref, RoomId: roomId));
-            return;
-        }
-
-        session.Reads.Start(() => RunAsync(session, command.Ref, roomId, work));
-    }
-
-    private async Task RunAsync(Session session, string? reference, string? roomId, Func<Task> work)
-    {
-        Refusal refusal;
-        try
-        {
-            using var making = await session.MakeAnswerAsync(session.Ended);
-            await work();
-            return;
-        }
-        catch (RpcException exception)
-        {
-            refusal = RpcErrors.ToRefusal(exception); // Not sent when the session has ended.
-        }
-        catch (OperationCanceledException) when (session.Ended.IsCancellationRequested)
-        {
-            return; // The client is gone.
-        }
-        catch (Exception exception)
-        {
-            LogFailed(exception);
-            refusal = new Refusal { Code = ErrorCode.Internal };
-        }
-
-        session.Send(ErrorEvent.Of(refusal, reference, roomId));
-    }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "Reading a list of rooms failed")]
-    private partial void LogFailed(Exception exception);
 }

@@ -1,22 +1,19 @@
-using Grpc.Core;
 using Tertulia.Connections.Announcing;
 using Tertulia.Connections.Auth;
 using Tertulia.Connections.Events;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
-using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Watching;
 
 /// <summary>What clients ask of the presence service: to be shown otherwise, and to be told of other users. What one session asks is done in its order.</summary>
-internal sealed partial class PresenceFlow(
-    PresenceService.PresenceServiceClient presence, ChosenStatuses chosen, WatchList watches, PresenceReporter reporter, ILogger<PresenceFlow> logger)
+internal sealed class PresenceFlow(
+    PresenceService.PresenceServiceClient presence, ChosenStatuses chosen, WatchList watches, PresenceReporter reporter, SessionReads answers)
 {
-    private const int MaxWaiting = 16; // Of one session.
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
 
     /// <summary>The user chooses a status.</summary>
-    public void Choose(Session session, Caller caller, PresenceSetCommand command) => Start(session, command, async () =>
+    public void Choose(Session session, Caller caller, PresenceSetCommand command) => answers.StartInOrder(session, command.Ref, async () =>
     {
         var request = new SetStatusRequest
         {
@@ -35,7 +32,7 @@ internal sealed partial class PresenceFlow(
     });
 
     /// <summary>The session is told how these users are shown, and from then on what changes.</summary>
-    public void Watch(Session session, PresenceWatchCommand command) => Start(session, command, async () =>
+    public void Watch(Session session, PresenceWatchCommand command) => answers.StartInOrder(session, command.Ref, async () =>
     {
         var userIds = command.UserIds.Distinct(StringComparer.Ordinal).ToArray();
         if (watches.Add(session, userIds, out var added) is { } refusal)
@@ -67,7 +64,7 @@ internal sealed partial class PresenceFlow(
     });
 
     /// <summary>The session is not told of these users any more.</summary>
-    public void Unwatch(Session session, PresenceUnwatchCommand command) => Start(session, command, () =>
+    public void Unwatch(Session session, PresenceUnwatchCommand command) => answers.StartInOrder(session, command.Ref, () =>
     {
         var left = command.UserIds is { } userIds ? watches.Remove(session, userIds) : watches.RemoveAll(session);
         if (command.Ref is { } reference)
@@ -97,48 +94,7 @@ internal sealed partial class PresenceFlow(
         }
     }
 
-    private void Start(Session session, ClientCommand command, Func<Task> work)
-    {
-        if (session.Reads.Count >= MaxWaiting)
-        {
-            session.Send(new ErrorEvent(ErrorCode.Overloaded, "too many questions at once", command.Ref));
-            return;
-        }
-
-        var earlier = session.Asking;
-        session.Asking = session.Reads.Run(() => RunAsync(session, command, earlier, work));
-    }
-
-    private async Task RunAsync(Session session, ClientCommand command, Task earlier, Func<Task> work)
-    {
-        Refusal refusal;
-        try
-        {
-            await earlier;
-            await work();
-            return;
-        }
-        catch (RpcException exception)
-        {
-            refusal = RpcErrors.ToRefusal(exception); // Not sent when the session has ended.
-        }
-        catch (OperationCanceledException) when (session.Ended.IsCancellationRequested)
-        {
-            return; // The client is gone.
-        }
-        catch (Exception exception)
-        {
-            LogFailed(exception, session.ConnectionId);
-            refusal = new Refusal { Code = ErrorCode.Internal };
-        }
-
-        session.Send(ErrorEvent.Of(refusal, command.Ref, roomId: null));
-    }
-
     // A user who watches itself sees what it has chosen.
     private PresentUser ToSelf(Session session, PresentUser shown) =>
         shown.UserId == session.Caller?.UserId && chosen.IsInvisible(shown.UserId) ? chosen.Show(shown.UserId, session.Caller.Username) : shown;
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "What connection {ConnectionId} asked of presence failed")]
-    private partial void LogFailed(Exception exception, string connectionId);
 }

@@ -29,24 +29,8 @@ internal sealed class SqlRetention(ISqlDialect dialect) : IRetention
 
     private const string Update = "update room_log set body = @body where room_id = @room and seq = @seq";
 
-    public Task<Listed<RetainedRoom>> ListAsync(string afterRoomId, int limit, CancellationToken cancellationToken) => dialect.TryAsync(async () =>
-    {
-        await using var connection = await dialect.OpenAsync();
-        await using var command = connection.CreateCommand(List, ("after", afterRoomId), ("all", long.MaxValue), ("count", limit));
-        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
-        List<RetainedRoom> rooms = [];
-        while (await reader.ReadAsync(CancellationToken.None))
-        {
-            if (rooms.Count == limit)
-            {
-                return new Listed<RetainedRoom>(rooms, HasMore: true);
-            }
-
-            rooms.Add(Read(reader));
-        }
-
-        return new Listed<RetainedRoom>(rooms, HasMore: false);
-    }, cancellationToken);
+    public Task<Listed<RetainedRoom>> ListAsync(string afterRoomId, int limit, CancellationToken cancellationToken) =>
+        dialect.ListAsync(List, limit, Read, cancellationToken, ("after", afterRoomId), ("all", long.MaxValue));
 
     public Task<RetainedRoom?> FindAsync(string roomId, CancellationToken cancellationToken) => dialect.TryAsync(async () =>
     {

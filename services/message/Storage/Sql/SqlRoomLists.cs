@@ -51,15 +51,15 @@ internal sealed class SqlRoomLists(ISqlDialect dialect) : IRoomLists
         order by r.community, r.room_id limit @count + 1
         """;
 
-    public Task<Listed<ActiveRoom>> ListActiveAsync(string userId, ActiveRoom? after, int limit, CancellationToken cancellationToken) => ListAsync(
+    public Task<Listed<ActiveRoom>> ListActiveAsync(string userId, ActiveRoom? after, int limit, CancellationToken cancellationToken) => dialect.ListAsync(
         Active, limit, reader => new ActiveRoom(reader.GetString(0), reader.GetInt64(1)), cancellationToken,
         ("user", userId), ("at", after?.AtMs ?? long.MaxValue), ("after", after?.RoomId ?? ""));
 
-    public Task<Listed<string>> ListInvitationsAsync(string userId, string afterRoomId, long nowMs, int limit, CancellationToken cancellationToken) => ListAsync(
+    public Task<Listed<string>> ListInvitationsAsync(string userId, string afterRoomId, long nowMs, int limit, CancellationToken cancellationToken) => dialect.ListAsync(
         Invitations, limit, reader => reader.GetString(0), cancellationToken, ("user", userId), ("after", afterRoomId), ("now", nowMs));
 
     public Task<Listed<string>> ListChannelsAsync(
-        string community, string userId, ChannelsSeen sees, string afterRoomId, long nowMs, int limit, CancellationToken cancellationToken) => ListAsync(
+        string community, string userId, ChannelsSeen sees, string afterRoomId, long nowMs, int limit, CancellationToken cancellationToken) => dialect.ListAsync(
         $"""
         select r.room_id from rooms r
         left join members m on m.room_id = r.room_id and m.user_id = @user
@@ -74,7 +74,7 @@ internal sealed class SqlRoomLists(ISqlDialect dialect) : IRoomLists
         """,
         limit, reader => reader.GetString(0), cancellationToken, ("community", community), ("user", userId), ("after", afterRoomId), ("now", nowMs));
 
-    public Task<Listed<RoomChannel>> ListUserChannelsAsync(string userId, RoomChannel after, int limit, CancellationToken cancellationToken) => ListAsync(
+    public Task<Listed<RoomChannel>> ListUserChannelsAsync(string userId, RoomChannel after, int limit, CancellationToken cancellationToken) => dialect.ListAsync(
         UserChannels, limit, reader => new RoomChannel(reader.GetString(0), reader.GetString(1)), cancellationToken,
         ("user", userId), ("community", after.Community ?? ""), ("after", after.RoomId ?? ""));
 
@@ -98,26 +98,6 @@ internal sealed class SqlRoomLists(ISqlDialect dialect) : IRoomLists
         reader => new RoomUser(reader.GetString(1), reader.GetString(2), new Membership(
             reader.GetString(3), reader.GetBoolean(4), reader.GetBoolean(5), reader.GetInt64(6), reader.GetInt64(7), reader.GetString(8))),
         cancellationToken, ("user", userId));
-
-    private Task<Listed<T>> ListAsync<T>(
-        string sql, int limit, Func<DbDataReader, T> read, CancellationToken cancellationToken, params (string, object)[] parameters) => dialect.TryAsync(async () =>
-    {
-        await using var connection = await dialect.OpenAsync();
-        await using var command = connection.CreateCommand(sql, [.. parameters, ("count", limit)]);
-        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
-        var items = new List<T>();
-        while (await reader.ReadAsync(CancellationToken.None))
-        {
-            if (items.Count == limit)
-            {
-                return new Listed<T>(items, HasMore: true);
-            }
-
-            items.Add(read(reader));
-        }
-
-        return new Listed<T>(items, HasMore: false);
-    }, cancellationToken);
 
     private Task<Dictionary<string, T>> ReadAsync<T>(
         string sql, IReadOnlyCollection<string> roomIds, Func<DbDataReader, T> read, CancellationToken cancellationToken, params (string, object)[] parameters) =>

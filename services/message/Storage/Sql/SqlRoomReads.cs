@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Storage.Sql;
@@ -54,17 +53,17 @@ internal sealed class SqlRoomReads(ISqlDialect dialect) : IRoomReads
     }, cancellationToken);
 
     public Task<Listed<RoomUser>> ListMembersAsync(
-        string roomId, string afterUserId, bool withOthers, long nowMs, int limit, CancellationToken cancellationToken) => ListAsync(
+        string roomId, string afterUserId, bool withOthers, long nowMs, int limit, CancellationToken cancellationToken) => dialect.ListAsync(
         withOthers ? AllUsers : Members, limit,
         reader => new RoomUser(reader.GetString(0), reader.GetString(1), new Membership(
             reader.GetString(2), reader.GetBoolean(3), reader.GetBoolean(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetString(7))),
         cancellationToken, ("room", roomId), ("after", afterUserId), ("now", nowMs));
 
     public Task<Listed<string>> ListRoomIdsAsync(string userId, string afterRoomId, int limit, CancellationToken cancellationToken) =>
-        ListAsync(RoomIds, limit, reader => reader.GetString(0), cancellationToken, ("user", userId), ("after", afterRoomId));
+        dialect.ListAsync(RoomIds, limit, reader => reader.GetString(0), cancellationToken, ("user", userId), ("after", afterRoomId));
 
     public Task<Listed<RoomEvent>> ListReportsAsync(string roomId, long beforeSeq, int limit, CancellationToken cancellationToken) =>
-        ListAsync(Reports, limit, reader => reader.GetEvent(0), cancellationToken, ("room", roomId), ("before", beforeSeq));
+        dialect.ListAsync(Reports, limit, reader => reader.GetEvent(0), cancellationToken, ("room", roomId), ("before", beforeSeq));
 
     public Task<RoomSince?> ReadRoomAsync(string roomId, long sinceSeq, int limit, CancellationToken cancellationToken) => dialect.TryAsync(async () =>
     {
@@ -88,26 +87,6 @@ internal sealed class SqlRoomReads(ISqlDialect dialect) : IRoomReads
         }
 
         return room;
-    }, cancellationToken);
-
-    private Task<Listed<T>> ListAsync<T>(
-        string sql, int limit, Func<DbDataReader, T> read, CancellationToken cancellationToken, params (string, object)[] parameters) => dialect.TryAsync(async () =>
-    {
-        await using var connection = await dialect.OpenAsync();
-        await using var command = connection.CreateCommand(sql, [.. parameters, ("count", limit)]);
-        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
-        var items = new List<T>();
-        while (await reader.ReadAsync(CancellationToken.None))
-        {
-            if (items.Count == limit)
-            {
-                return new Listed<T>(items, HasMore: true);
-            }
-
-            items.Add(read(reader));
-        }
-
-        return new Listed<T>(items, HasMore: false);
     }, cancellationToken);
 
     private static string ListUsers(string which) => $"""
