@@ -41,7 +41,7 @@ internal sealed partial class ErasureJob(
                 await TryAsync(stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (Exception exception) when (stoppingToken.IsCancellationRequested && exception is OperationCanceledException or RpcException)
         {
             LogStopped();
         }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
+using Grpc.Core;
 using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -111,7 +112,7 @@ internal sealed partial class MarkWriter(
                 }
             }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (Exception exception) when (stoppingToken.IsCancellationRequested && exception is OperationCanceledException or RpcException)
         {
             LogStopped();
         }

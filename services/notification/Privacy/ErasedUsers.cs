@@ -26,7 +26,7 @@ internal sealed partial class ErasedUsers(
                 await TryAsync(stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (Exception exception) when (stoppingToken.IsCancellationRequested && exception is OperationCanceledException or RpcException)
         {
             LogStopped();
         }

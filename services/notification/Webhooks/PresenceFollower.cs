@@ -29,7 +29,7 @@ internal sealed partial class PresenceFollower(
                 await TryFollowAsync(stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (Exception exception) when (stoppingToken.IsCancellationRequested && exception is OperationCanceledException or RpcException)
         {
             LogStopped();
         }

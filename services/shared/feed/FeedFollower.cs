@@ -88,6 +88,7 @@ public sealed partial class FeedFollower(
             }
             catch (Exception exception) when (exception is StoreUnavailableException or RpcException)
             {
+                cancellationToken.ThrowIfCancellationRequested(); // A call that the stop has ended is no failure.
                 LogWaits(exception, name);
                 await WaitAsync(backoff, cancellationToken);
             }

@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Time.Testing;
 using Tertulia.Contracts;
 using Tertulia.Messages.Privacy;
@@ -127,6 +129,27 @@ public sealed class ErasureTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_stop_while_presence_is_asked_is_no_failure()
+    {
+        _presence.Hangs = true;
+        await EraseAsync();
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                _time.Advance(TimeSpan.FromSeconds(1));
+                return _presence.Forgotten.Count > 0;
+            },
+            "presence is asked");
+        var job = _replica.Services.GetServices<IHostedService>().OfType<ErasureJob>().Single();
+
+        await _replica.DisposeAsync();
+        _presence.Hangs = false;
+        _replica = await StartAsync();
+
+        Assert.Equal(TaskStatus.RanToCompletion, job.ExecuteTask!.Status);
+    }
+
+    [Fact]
     public async Task Messages_may_stay_without_the_name()
     {
         await EraseAsync(keeps: true);
@@ -183,7 +206,10 @@ public sealed class ErasureTests : IAsyncLifetime
     /// <summary>A presence service that only forgets.</summary>
     private sealed class Presence : CallInvoker
     {
-        public List<string> Forgotten { get; } = [];
+        public ConcurrentQueue<string> Forgotten { get; } = [];
+
+        /// <summary>It does not answer before its caller gives up.</summary>
+        public bool Hangs { get; set; }
 
         public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request)
         {
@@ -192,8 +218,19 @@ public sealed class ErasureTests : IAsyncLifetime
                 throw new RpcException(new Status(StatusCode.Unavailable, "away"));
             }
 
-            Forgotten.Add(forget.UserId);
-            return new((Task<TResponse>)(object)Task.FromResult(new ForgetUserReply()), Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+            Forgotten.Enqueue(forget.UserId);
+            return new((Task<TResponse>)(object)AnswerAsync(options.CancellationToken), Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+        }
+
+        private async Task<ForgetUserReply> AnswerAsync(CancellationToken cancellationToken)
+        {
+            if (Hangs)
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                throw new RpcException(new Status(StatusCode.Cancelled, "Call canceled by the client."));
+            }
+
+            return new ForgetUserReply();
         }
 
         public override TResponse BlockingUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
