@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Tertulia.Testing;
 
 namespace Tertulia.Integration.Tests;
@@ -86,6 +87,42 @@ public sealed class UnreadTests(FaultCluster fixture)
         Assert.Equal((6, 2), await ServerAsync());
     }
 
+    [Fact]
+    public async Task A_thread_that_is_read_on_one_device_is_read_on_all_until_it_is_answered_again()
+    {
+        await using var bruno = await ChatClient.JoinAsync(Nodes[0], _room, "bruno");
+        await using var phone = await Device.OpenAsync(Nodes[0], _room);
+        await using var laptop = await Device.OpenAsync(Nodes[1], _room);
+        var root = (await phone.Client.SayAsync("who comes?")).Text("message_id");
+        var first = await ReplyAsync("I do");
+        await Eventually.EqualsAsync((1L, first), ListedAsync);
+        await laptop.Client.WaitForAsync(frame => frame.Type == "message" && frame.Seq == first, "the reply");
+        var before = laptop.Unread;
+
+        var answer = await phone.Client.AskAsync($"\"type\":\"read\",\"seq\":{first},\"thread_root\":\"{root}\"");
+
+        Assert.Equal((0, first, true), (answer.Number("unread"), answer.Number("read_seq"), answer.Data.GetProperty("following").GetBoolean()));
+        foreach (var device in new[] { phone, laptop })
+        {
+            await device.Client.WaitForAsync(
+                frame => frame.Type == "unread" && frame.Text("thread_root") == root && frame.Number("read_seq") == first, "the thread is read");
+        }
+
+        Assert.Equal(before, laptop.Unread); // The room is not.
+        var second = await ReplyAsync("and Carla");
+        await Eventually.EqualsAsync((1L, second), ListedAsync);
+
+        async Task<long> ReplyAsync(string content) =>
+            (await bruno.AskAsync($"\"type\":\"message\",\"content\":\"{content}\",\"reply_to\":\"{root}\"")).Number("seq");
+
+        async Task<(long Unread, long LastSeq)> ListedAsync()
+        {
+            var items = (await laptop.Client.AskAsync("\"type\":\"threads\"")).Items("items");
+            var thread = items.FirstOrDefault(item => item.GetProperty("thread_root").GetString() == root);
+            return thread.ValueKind == JsonValueKind.Undefined ? default : (thread.GetProperty("unread").GetInt64(), thread.GetProperty("last_seq").GetInt64());
+        }
+    }
+
     private async Task<(long ReadSeq, long Unread)> ServerAsync()
     {
         await using var one = await Device.OpenAsync(Nodes[0], _room);
@@ -137,7 +174,8 @@ public sealed class UnreadTests(FaultCluster fixture)
             {
                 switch (frame.Type)
                 {
-                    case "connected" or "unread":
+                    case "connected":
+                    case "unread" when !frame.Data.TryGetProperty("thread_root", out _):
                         _told = (frame.Number("read_seq"), frame.Number("unread"), frame.Number("last_seq"));
                         break;
                     case "message":

@@ -139,6 +139,9 @@ internal sealed record ReadCommand : RoomCommand
 
     /// <summary>The user is known to be invisible: the others are not told.</summary>
     public bool IsQuiet { get; init; }
+
+    /// <summary>Not the room but this thread, by the id of its root or of a reply; null: the room.</summary>
+    public string? ThreadRoot { get; init; }
 }
 
 /// <summary>The client wants a page of a room's history.</summary>

@@ -12,7 +12,8 @@ internal static class UserEventSetup
         .AddUserEvent<NotificationView>()
         .AddUserEvent<NotificationCountView>()
         .AddUserEvent<NotificationReadView>()
-        .AddUserEvent<UnreadView>();
+        .AddUserEvent<UnreadView>()
+        .AddUserEvent<ThreadUnreadView>();
 
     /// <summary>A kind of event.</summary>
     public static IServiceCollection AddUserEvent<THandler>(this IServiceCollection services)

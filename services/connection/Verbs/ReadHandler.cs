@@ -10,7 +10,7 @@ namespace Tertulia.Connections.Verbs;
 
 /// <summary><c>read</c> and <c>mark_unread</c>. The session need not have entered the room: a list of rooms can mark one as read, too.</summary>
 /// <remarks>All devices of the user are told by the room's writer, in the order in which the marks were written; the answer here only carries the <c>ref</c>.</remarks>
-internal sealed class ReadHandler(SubmitBatcher batcher, ReadReports reports, ChosenStatuses chosen) : RoomHandler<ReadCommand>, IRoomVerb
+internal sealed class ReadHandler(SubmitBatcher batcher, ReadReports reports, ChosenStatuses chosen, ThreadFlow threads) : RoomHandler<ReadCommand>, IRoomVerb
 {
     /// <inheritdoc />
     public ErrorEvent? Submit(Caller caller, string roomId, RoomCommand command, IOutcomeSink sink)
@@ -33,7 +33,11 @@ internal sealed class ReadHandler(SubmitBatcher batcher, ReadReports reports, Ch
     /// <inheritdoc />
     protected override void Handle(Session session, Caller caller, string roomId, ReadCommand command)
     {
-        if (Submit(caller, roomId, command, new SessionSink(session, command.Ref is not null)) is { } refusal)
+        if (command.ThreadRoot is not null)
+        {
+            threads.StartRead(session, caller, roomId, command);
+        }
+        else if (Submit(caller, roomId, command, new SessionSink(session, command.Ref is not null)) is { } refusal)
         {
             session.Send(refusal);
         }

@@ -1,17 +1,19 @@
 using Tertulia.Contracts;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Preferences;
+using Tertulia.Notifications.Threads;
 
 namespace Tertulia.Notifications.Following;
 
 /// <summary>Decides whom an entry concerns. Each user has one reason at most: the strongest.</summary>
 /// <param name="facts">Of the rooms, as they are before the entry.</param>
+/// <param name="threads">Of their threads.</param>
 /// <param name="options">Limits.</param>
 /// <param name="keywords">Users who want to be told of a word.</param>
 /// <param name="here">Users who are connected; null when that is not known: then all are.</param>
 /// <param name="now">The present.</param>
 internal sealed class EntryDecider(
-    RoomFacts facts, InboxOptions options, ILookup<string, string> keywords, IReadOnlySet<string>? here, DateTimeOffset now)
+    RoomFacts facts, ThreadFacts threads, InboxOptions options, ILookup<string, string> keywords, IReadOnlySet<string>? here, DateTimeOffset now)
 {
     /// <summary>Users who are told of one entry at most.</summary>
     public const int MaxUsers = 10_000;
@@ -48,16 +50,17 @@ internal sealed class EntryDecider(
     {
         var message = entry.Message;
         var users = new Reasons(entry.UserId);
+        HashSet<string> readers = [];
         if (message.ThreadRoot.Length > 0)
         {
-            users.Add(await facts.InThreadAsync(message.ThreadRoot, MaxUsers), NotificationKinds.Thread);
-            await facts.AddToThreadAsync(roomId, message.ThreadRoot, entry.UserId);
-            if (message.ReplyTo == message.ThreadRoot && message.ReplyToUserId.Length > 0)
-            {
-                await facts.AddToThreadAsync(roomId, message.ThreadRoot, message.ReplyToUserId);
-            }
+            readers = await threads.ReadersAsync(message.ThreadRoot, entry.Seq);
+            users.Add(await threads.FollowersAsync(message.ThreadRoot, MaxUsers), NotificationKinds.Thread);
+            await threads.AddReplyAsync(roomId, entry);
         }
 
+        var names = NamesIn(message.Content);
+        var named = names.Count > 0 ? await facts.NamedAsync(roomId, names) : [];
+        await threads.AddMentionsAsync(roomId, entry, [.. named.Where(userId => userId != entry.UserId)]);
         if (!IsRecent(entry))
         {
             return [];
@@ -70,13 +73,13 @@ internal sealed class EntryDecider(
 
         users.Add(Words.Of(message.Content).SelectMany(word => keywords[word]), NotificationKinds.Keyword);
         await users.KeepMembersAsync(facts, roomId);
-        await AddMentionedAsync(users, roomId, entry.UserId, message.Content);
+        await AddMentionedAsync(users, roomId, entry.UserId, names, named);
         if (facts.KindOf(roomId) == "direct")
         {
             users.Add(await facts.MembersAsync(roomId, MaxUsers), NotificationKinds.Direct);
         }
 
-        return Make(users, EventOf(message.MessageId), roomId, entry, message.MessageId, message.Content);
+        return Make(users, EventOf(message.MessageId), roomId, entry, message.MessageId, message.Content, readers);
     }
 
     /// <summary>Whom an edit mentions who was not mentioned before: who was told of the message is not told again.</summary>
@@ -88,7 +91,10 @@ internal sealed class EntryDecider(
         }
 
         var users = new Reasons(entry.UserId);
-        await AddMentionedAsync(users, roomId, entry.UserId, entry.Edited.Content);
+        var names = NamesIn(entry.Edited.Content);
+        var named = names.Count > 0 ? await facts.NamedAsync(roomId, names) : [];
+        await threads.AddMentionsOfEditAsync(roomId, entry.Edited, [.. named.Where(userId => userId != entry.UserId)]);
+        await AddMentionedAsync(users, roomId, entry.UserId, names, named);
         return Make(users, EventOf(entry.Edited.MessageId), roomId, entry, entry.Edited.MessageId, entry.Edited.Content);
     }
 
@@ -121,20 +127,16 @@ internal sealed class EntryDecider(
 
     private bool IsRecent(RoomEvent entry) => now - DateTimeOffset.FromUnixTimeMilliseconds(entry.CreatedAtMs) <= options.MaxAge;
 
-    private async Task AddMentionedAsync(Reasons users, string roomId, string authorId, string content)
+    private static IReadOnlyList<string> NamesIn(string content) => content.Contains('@', StringComparison.Ordinal) ? Words.Mentions(content) : [];
+
+    /// <param name="users">Who is told.</param>
+    /// <param name="roomId">The room.</param>
+    /// <param name="authorId">Who wrote it.</param>
+    /// <param name="names">What is mentioned.</param>
+    /// <param name="named">The members whose names are among these.</param>
+    private async Task AddMentionedAsync(Reasons users, string roomId, string authorId, IReadOnlyList<string> names, IReadOnlyList<string> named)
     {
-        if (!content.Contains('@', StringComparison.Ordinal))
-        {
-            return;
-        }
-
-        var names = Words.Mentions(content);
-        if (names.Count == 0)
-        {
-            return;
-        }
-
-        users.Add(await facts.NamedAsync(roomId, names), NotificationKinds.Mention);
+        users.Add(named, NotificationKinds.Mention);
         var (isRoom, isHere) = (names.Any(name => Words.Fold(name) == Room), names.Any(name => Words.Fold(name) == Here));
         if (isRoom || isHere)
         {
@@ -147,7 +149,7 @@ internal sealed class EntryDecider(
         }
     }
 
-    private List<Wanted> Make(Reasons users, string eventId, string roomId, RoomEvent entry, string messageId, string body)
+    private List<Wanted> Make(Reasons users, string eventId, string roomId, RoomEvent entry, string messageId, string body, HashSet<string>? readers = null)
     {
         List<Wanted> wanted = [];
         var isDirect = facts.KindOf(roomId) == "direct";
@@ -168,7 +170,7 @@ internal sealed class EntryDecider(
         {
             var own = item.Clone();
             own.Kind = kind;
-            wanted.Add(new Wanted(userId, eventId, own));
+            wanted.Add(new Wanted(userId, eventId, own) { IsRead = readers?.Contains(userId) == true });
         }
 
         return wanted;

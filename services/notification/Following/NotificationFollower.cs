@@ -6,6 +6,7 @@ using Tertulia.Contracts;
 using Tertulia.Feed;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Threads;
 
 namespace Tertulia.Notifications.Following;
 
@@ -94,6 +95,7 @@ internal sealed class NotificationFollower(
         }
 
         var facts = new RoomFacts(store.Dialect, command, batch.Partition);
+        var threads = new ThreadFacts(store.Dialect, command, batch.Partition);
         if (batch.IsOfAnotherEpoch)
         {
             await facts.ForgetAsync();
@@ -106,13 +108,13 @@ internal sealed class NotificationFollower(
         }
 
         await facts.LoadAsync(batch.Entries.Select(entry => entry.RoomId));
-        var decider = new EntryDecider(facts, options.Value, await facts.KeywordsAsync(WordsOf(batch.Entries)), here, time.GetUtcNow());
+        var decider = new EntryDecider(facts, threads, options.Value, await facts.KeywordsAsync(WordsOf(batch.Entries)), here, time.GetUtcNow());
         List<Wanted> wanted = [];
         foreach (var entry in batch.Entries)
         {
             // What is gone, and what this batch has decided of it does not come into being.
-            await EndAsync(command, facts, entry, wanted, outcome.Ended);
-            wanted.AddRange(await DecideAsync(facts, decider, entry.RoomId, entry.Event));
+            await EndAsync(command, facts, threads, entry, wanted, outcome.Ended);
+            wanted.AddRange(await DecideAsync(facts, threads, decider, entry.RoomId, entry.Event));
         }
 
         if (wanted.Count > 0)
@@ -124,7 +126,7 @@ internal sealed class NotificationFollower(
     }
 
     /// <summary>Removes what nobody is to be told any more, or not this user.</summary>
-    private async Task EndAsync(DbCommand command, RoomFacts facts, FollowedEntry followed, List<Wanted> wanted, List<Ended> ended)
+    private async Task EndAsync(DbCommand command, RoomFacts facts, ThreadFacts threads, FollowedEntry followed, List<Wanted> wanted, List<Ended> ended)
     {
         var (roomId, entry) = (followed.RoomId, followed.Event);
         switch (entry.BodyCase)
@@ -132,6 +134,7 @@ internal sealed class NotificationFollower(
             case RoomEvent.BodyOneofCase.Deleted:
                 wanted.RemoveAll(one => one.Item.MessageId == entry.Deleted.MessageId);
                 ended.AddRange(await inbox.RemoveAsync(command, entry.Deleted.MessageId));
+                await threads.RemoveReplyAsync(roomId, entry.Deleted.MessageSeq);
                 break;
             case RoomEvent.BodyOneofCase.Edited:
                 EntryDecider.Revise(wanted, entry.Edited);
@@ -144,6 +147,7 @@ internal sealed class NotificationFollower(
             case RoomEvent.BodyOneofCase.Trimmed:
                 wanted.RemoveAll(one => one.Item.RoomId == roomId && one.Item.Seq < entry.Trimmed.FirstSeq);
                 ended.AddRange(await inbox.RemoveOfRoomAsync(command, roomId, "", entry.Trimmed.FirstSeq));
+                await threads.TrimAsync(roomId, entry.Trimmed.FirstSeq);
                 break;
             case RoomEvent.BodyOneofCase.Member when IsShutOut(entry.Member, facts.KindOf(roomId)):
                 wanted.RemoveAll(one => one.UserId == entry.Member.UserId && one.Item.RoomId == roomId);
@@ -156,7 +160,7 @@ internal sealed class NotificationFollower(
     private static bool IsShutOut(MemberChanged member, string kind) =>
         member.Banned || member.Erased || (member is { Role.Length: 0, InvitedBy.Length: 0 } && kind is not ("open" or "auditorium"));
 
-    private static async Task<List<Wanted>> DecideAsync(RoomFacts facts, EntryDecider decider, string roomId, RoomEvent entry)
+    private static async Task<List<Wanted>> DecideAsync(RoomFacts facts, ThreadFacts threads, EntryDecider decider, string roomId, RoomEvent entry)
     {
         switch (entry.BodyCase)
         {
@@ -174,12 +178,18 @@ internal sealed class NotificationFollower(
                 return [];
             case RoomEvent.BodyOneofCase.RoomDeleted:
                 await facts.RemoveRoomAsync(roomId);
+                await threads.RemoveRoomAsync(roomId);
                 return [];
             case RoomEvent.BodyOneofCase.Member:
                 var member = entry.Member;
                 var isMember = member is { Role.Length: > 0, Banned: false };
                 var isAdded = isMember && member.UserId != entry.UserId && await facts.RoleAsync(roomId, member.UserId) is null;
                 await facts.SetMemberAsync(roomId, member, isMember);
+                if (!isMember)
+                {
+                    await threads.RemoveUserAsync(roomId, member.UserId);
+                }
+
                 return (isAdded || member.Action == MemberAction.Invite) && facts.KindOf(roomId) != "direct" ? decider.OnInvitation(roomId, entry) : [];
             default:
                 return [];

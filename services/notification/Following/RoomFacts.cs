@@ -5,7 +5,7 @@ using Tertulia.Sql;
 
 namespace Tertulia.Notifications.Following;
 
-/// <summary>What is known of rooms from their entries: their members, their kinds, who wrote in their threads. In the follower's transaction.</summary>
+/// <summary>What is known of rooms from their entries: their members, their kinds. In the follower's transaction.</summary>
 internal sealed class RoomFacts(ISqlDialect dialect, DbCommand command, int partition)
 {
     private const int FewKeywords = 1_000;
@@ -15,7 +15,7 @@ internal sealed class RoomFacts(ISqlDialect dialect, DbCommand command, int part
     /// <summary>The store went back: what is known of the partition may be wrong, and comes again.</summary>
     public async Task ForgetAsync()
     {
-        foreach (var table in (string[])["notification_rooms", "notification_members", "notification_threads", "notification_reads"])
+        foreach (var table in (string[])["notification_rooms", "notification_members", "notification_threads", "notification_replies", "notification_reads"])
         {
             await command.With($"delete from {table} where partition = @partition", ("partition", partition)).RunAsync();
         }
@@ -70,17 +70,6 @@ internal sealed class RoomFacts(ISqlDialect dialect, DbCommand command, int part
             """,
             ("room", roomId), ("user", member.UserId), ("partition", partition), ("name", Words.Fold(member.Username)), ("role", member.Role)).RunAsync()
         : command.With("delete from notification_members where room_id = @room and user_id = @user", ("room", roomId), ("user", member.UserId)).RunAsync();
-
-    /// <summary>A user wrote in a thread.</summary>
-    public Task AddToThreadAsync(string roomId, string rootId, string userId) => command.With(
-        """
-        insert into notification_threads (root_id, user_id, room_id, partition) values (@root, @user, @room, @partition) on conflict do nothing
-        """,
-        ("root", rootId), ("user", userId), ("room", roomId), ("partition", partition)).RunAsync();
-
-    /// <summary>Those who wrote in a thread.</summary>
-    public Task<List<string>> InThreadAsync(string rootId, int limit) => command.With(
-        "select user_id from notification_threads where root_id = @root order by user_id limit @limit", ("root", rootId), ("limit", limit)).ListAsync(row => row.GetString(0));
 
     /// <summary>Members of the room, at most so many.</summary>
     public Task<List<string>> MembersAsync(string roomId, int limit) => command.With(

@@ -6,13 +6,14 @@ using Tertulia.Hosting;
 using Tertulia.Notifications.Explaining;
 using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Threads;
 
 namespace Tertulia.Notifications.Inbox;
 
 /// <summary>The inbox and the preferences of each user, for the doors.</summary>
 internal sealed class InboxGrpc(
-    NotificationStore store, InboxStore inbox, InboxNews news, PreferenceStore preferences, NotificationTrails trails, IOptions<LiveBusOptions> bus,
-    TimeProvider time)
+    NotificationStore store, InboxStore inbox, InboxNews news, PreferenceStore preferences, NotificationTrails trails, FollowedThreads threads,
+    IOptions<LiveBusOptions> bus, TimeProvider time)
     : NotificationService.NotificationServiceBase
 {
     private const int MaxPage = 100;
@@ -20,6 +21,7 @@ internal sealed class InboxGrpc(
     private const int MaxReads = 1_000;
     private const int MaxUsers = 1_000;
     private const int MaxIdChars = 128;
+    private const int MaxCursorChars = 160;
     private const int MaxKeyChars = 64;
     private const int MaxTitleChars = 200;
     private const int MaxBodyChars = 2_000;
@@ -74,6 +76,30 @@ internal sealed class InboxGrpc(
         }
 
         return reply;
+    }
+
+    public override async Task<ThreadUnread> MarkThread(MarkThreadRequest request, ServerCallContext context)
+    {
+        Check(IsId(request.UserId) && IsId(request.RoomId) && IsId(request.RootId) && request.ReadSeq >= 0, "user_id, room_id and root_id are needed, read_seq is not below 0");
+        var marked = await threads.MarkAsync(request, bus.Value.Partitions, context.CancellationToken);
+        if (marked.IsChanged)
+        {
+            inbox.OnCommitted();
+            await news.TellAsync([], marked.Ended, context.CancellationToken);
+            await news.TellAsync(request.UserId, marked.Thread, context.CancellationToken);
+        }
+
+        return marked.Thread;
+    }
+
+    public override async Task<ListThreadsReply> ListThreads(ListThreadsRequest request, ServerCallContext context)
+    {
+        Check(
+            IsId(request.UserId) && request.Limit is >= 1 and <= MaxPage && request.Cursor.Length <= MaxCursorChars && !request.Cursor.Contains('\0', StringComparison.Ordinal),
+            $"limit is 1 to {MaxPage}");
+        var page = await threads.ListAsync(request, context.CancellationToken);
+        Check(page is not null, "the cursor is that of no page");
+        return page!;
     }
 
     public override Task<NotificationPreferences> GetPreferences(GetPreferencesRequest request, ServerCallContext context)

@@ -27,6 +27,15 @@ internal sealed partial class InboxNews(UserEventSender sender, ILogger<InboxNew
             events.Add(new UserEvent { UserId = one.UserId, NotificationCount = new NotificationCount { Unread = one.What.Unread } });
         }
 
+        await SendAsync(events, cancellationToken);
+    }
+
+    /// <summary>A user has read a thread, or chose to follow it or not.</summary>
+    public Task TellAsync(string userId, ThreadUnread thread, CancellationToken cancellationToken) =>
+        SendAsync([new UserEvent { UserId = userId, ThreadUnread = thread }], cancellationToken);
+
+    private async Task SendAsync(List<UserEvent> events, CancellationToken cancellationToken)
+    {
         if (events.Count == 0)
         {
             return;

@@ -9,6 +9,7 @@ using Tertulia.Notifications.Following;
 using Tertulia.Notifications.Jobs;
 using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Threads;
 using Tertulia.Sql;
 
 namespace Tertulia.Notifications.Inbox;
@@ -29,6 +30,7 @@ internal static class InboxSetup
         services.AddSingleton<NotificationTrails>();
         services.AddSingleton<InboxStore>();
         services.AddSingleton<InboxNews>();
+        services.AddSingleton<FollowedThreads>();
         services.AddSingleton<NotificationFollower>();
         services.AddSingleton<IHostedService, InboxPruner>();
         services.AddSingleton<IHostedService>(provider => new FeedFollower(

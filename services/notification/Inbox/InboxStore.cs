@@ -32,7 +32,7 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
         foreach (var one in wanted)
         {
             var own = preferences.GetValueOrDefault(one.UserId);
-            var hasRead = one.Item.Seq > 0 && reads.GetValueOrDefault((one.UserId, one.Item.RoomId)) >= one.Item.Seq;
+            var hasRead = one.IsRead || (one.Item.Seq > 0 && reads.GetValueOrDefault((one.UserId, one.Item.RoomId)) >= one.Item.Seq);
             var verdict = hasRead ? new Verdict(null, Withheld.Read) : PreferenceRules.Decide(own, one.Item.Kind, one.Item.RoomId, one.Sound, now);
             if (verdict.Sound is not { } sound)
             {
@@ -185,6 +185,20 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
         void AddRows() => Dialect.AddRows(
             command, "rows", [.. newest.Select(read => read.UserId)], [.. newest.Select(read => read.RoomId)],
             [.. newest.Select(read => Text(Partitioner.PartitionOf(read.RoomId, partitions)))], [.. newest.Select(read => Text(read.Seq))]);
+    }
+
+    /// <summary>A user has read a thread up to a seq.</summary>
+    public async Task<List<Ended>> MarkThreadAsync(DbCommand command, MarkThreadRequest request)
+    {
+        var marked = await command.With(
+            """
+            update notification_inbox set is_read = true
+            where user_id = @user and room_id = @room and not is_read
+                and seq in (select r.seq from notification_replies r where r.root_id = @root and r.room_id = @room and r.seq <= @seq)
+            returning user_id, notification_id, room_id, false
+            """,
+            ("user", request.UserId), ("room", request.RoomId), ("root", request.RootId), ("seq", request.ReadSeq)).ListAsync(ReadEnded);
+        return await EndAsync(command, marked, isRemoved: false, upToUseq: 0);
     }
 
     /// <summary>A page of an inbox, newest first.</summary>

@@ -9,7 +9,11 @@ namespace Tertulia.Notifications.Inbox;
 /// <param name="EventId">What makes it the same when it is decided again.</param>
 /// <param name="Item">Without what the inbox gives it: id, useq, sound.</param>
 /// <param name="Sound">That its sender chose; null for the kind's.</param>
-internal sealed record Wanted(string UserId, string EventId, Notification Item, string? Sound = null);
+internal sealed record Wanted(string UserId, string EventId, Notification Item, string? Sound = null)
+{
+    /// <summary>Its user has read it already, in its thread.</summary>
+    public bool IsRead { get; init; }
+}
 
 /// <summary>A notification that is in the inbox now.</summary>
 /// <param name="UserId">Whose.</param>

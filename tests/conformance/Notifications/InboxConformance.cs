@@ -16,6 +16,7 @@ using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Privacy;
 using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Threads;
 
 namespace Tertulia.Conformance.Notifications;
 
@@ -52,7 +53,8 @@ public abstract partial class InboxConformance : IAsyncLifetime
         var presence = new PresenceService.PresenceServiceClient(new Located(_online));
         var news = _news = new InboxNews(
             new UserEventSender(_services.GetRequiredService<ILiveBus>(), presence, new ProcessIdentity("test")), NullLogger<InboxNews>.Instance);
-        _grpc = new InboxGrpc(_store, _inbox, news, new PreferenceStore(_store, _time), new NotificationTrails(_store), Options.Create(new LiveBusOptions()), _time);
+        _grpc = new InboxGrpc(
+            _store, _inbox, news, new PreferenceStore(_store, _time), new NotificationTrails(_store), new FollowedThreads(_store, _inbox), Options.Create(new LiveBusOptions()), _time);
         _follower = new NotificationFollower(_store, _inbox, news, presence, Options.Create(new InboxOptions { RoomMentionMembers = 4 }), _time);
         await FollowAsync(_lobby.Opening(messages: 0), [_lobby.Joined("bruno"), _lobby.Joined("carla"), _lobby.Joined("eva")]);
     }

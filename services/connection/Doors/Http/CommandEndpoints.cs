@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Tertulia.Connections.Auth;
+using Tertulia.Connections.Notifying;
 using Tertulia.Connections.Sessions;
 using Tertulia.Connections.Verbs;
 using Tertulia.Contracts;
@@ -42,7 +43,7 @@ internal static class CommandEndpoints
             .Answers<RoomDeletedAnswer>(example: """{"room_id":"lobby"}""")
             .Refuses(Changes());
         api.MapPut("/rooms/{roomId}/read", ReadAsync)
-            .Describe("read_room", "The caller has read the room up to a seq. Never goes back.")
+            .Describe("read_room", "The caller has read the room, or a thread of it, up to a seq. Never goes back.")
             .Takes<ReadBody>("""{"seq":42}""")
             .Answers<ReadAnswer>(example: """{"room_id":"lobby","epoch":"k3v9x2ab","read_seq":42,"unread":0}""")
             .Refuses(Changes());
@@ -125,11 +126,12 @@ internal static class CommandEndpoints
 
     /// <returns>200 and what is unread. The room's others are told as on a socket: not of a user who is invisible, nor while nobody knows whether it is.</returns>
     internal static async Task<IResult> ReadAsync(
-        string roomId, HttpRequest request, Caller caller, HttpCommands commands, PresenceService.PresenceServiceClient presence, CancellationToken cancellationToken)
+        string roomId, HttpRequest request, Caller caller, HttpCommands commands, PresenceService.PresenceServiceClient presence, ThreadFlow threads,
+        CancellationToken cancellationToken)
     {
         var (command, refused) = await commands.ReadAsync<ReadCommand>(request, "read", roomId, cancellationToken);
-        return command is null
-            ? refused!
+        return command is null ? refused!
+            : command.ThreadRoot is not null ? commands.Answer(await threads.ReadAsync(caller, roomId, command, cancellationToken))
             : commands.Answer(await commands.RunAsync(caller, command with { IsQuiet = await IsHiddenAsync(caller, presence, cancellationToken) }, cancellationToken));
     }
 

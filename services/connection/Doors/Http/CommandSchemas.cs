@@ -31,10 +31,11 @@ internal sealed record RoomDeletedAnswer(string RoomId);
 
 /// <summary>Body of <c>PUT rooms/{id}/read</c>.</summary>
 /// <param name="Seq">All up to it is read.</param>
-internal sealed record ReadBody(long Seq);
+/// <param name="ThreadRoot">Of this thread, by the id of its root or of a reply; absent: of the room.</param>
+internal sealed record ReadBody(long Seq, string? ThreadRoot);
 
 /// <summary>Answer of <c>PUT rooms/{id}/read</c>: as <c>unread</c>.</summary>
-internal sealed record ReadAnswer(string RoomId, string? Epoch, long ReadSeq, long Unread, long? LastSeq);
+internal sealed record ReadAnswer(string RoomId, string? Epoch, long ReadSeq, long Unread, long? LastSeq, string? ThreadRoot, bool? Following);
 
 /// <summary>Body of <c>PUT rooms/{id}/members/{user}</c>.</summary>
 /// <param name="Role"><c>owner</c>, <c>moderator</c>, <c>member</c> or <c>guest</c>.</param>

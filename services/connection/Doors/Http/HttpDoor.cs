@@ -38,6 +38,7 @@ internal static class HttpDoor
         var api = app.MapGroup(Root).WithMetadata(new HttpGuard());
         MessageEndpoints.Map(api);
         MessageChangeEndpoints.Map(api);
+        ThreadEndpoints.Map(api);
         RoomEndpoints.Map(api);
         MemberEndpoints.Map(api);
         NotificationEndpoints.Map(api);

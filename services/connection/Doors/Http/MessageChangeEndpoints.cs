@@ -194,7 +194,7 @@ internal static class MessageChangeEndpoints
     }
 
     // The path names no room: who may not read the message is not told that it exists, as by GET messages/{id}.
-    private static bool Hides(ErrorCode refusal, Caller caller, string roomId) =>
+    internal static bool Hides(ErrorCode refusal, Caller caller, string roomId) =>
         refusal is ErrorCode.NotMember or ErrorCode.Banned or ErrorCode.RoomNotFound || (refusal == ErrorCode.Forbidden && !caller.MayRead(roomId));
 }
 

@@ -83,7 +83,7 @@ internal static class FrameTypes
         }),
         new("read", static (ref FrameFields fields) => new ReadCommand
         {
-            RoomId = fields.RoomId(), Seq = fields.RequiredInteger("seq", 0, FrameFields.MaxSeq),
+            RoomId = fields.RoomId(), Seq = fields.RequiredInteger("seq", 0, FrameFields.MaxSeq), ThreadRoot = fields.Id("thread_root", MaxIdChars),
         }),
         new("mark_unread", static (ref FrameFields fields) => new ReadCommand
         {
@@ -96,6 +96,7 @@ internal static class FrameTypes
         new("auth_refresh", ReadToken),
         .. PresenceFrames.Types,
         .. NotificationFrames.Types,
+        .. ThreadFrames.Types,
     ];
 
     private static ReactCommand ReadReaction(ref FrameFields fields, bool removes) => new()

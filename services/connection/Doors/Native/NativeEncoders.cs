@@ -41,6 +41,7 @@ internal static class NativeEncoders
         .. RoomListFrames.Encoders,
         NativeEncoder.Json<GapEvent>(Gap),
         .. NotificationFrames.Encoders,
+        .. ThreadFrames.Encoders,
         .. PresenceFrames.Encoders,
         NativeEncoder.Json<PongEvent>(Pong),
         NativeEncoder.Json<AuthOkEvent>(AuthOk),
