@@ -223,6 +223,11 @@ public sealed class PermissionMatrixTests(MatrixFixture fixture) : IClassFixture
         var room = kind == "direct"
             ? (await _root.AskAsync($"\"type\":\"direct\",\"user_id\":\"{user}\",\"content\":\"hola\"")).Root.GetProperty("room_id").GetString()!
             : TextOf(await DoAsync(HttpMethod.Post, "rooms", $$"""{"kind":"{{kind}}"}"""), "room_id");
+        if (kind != "direct")
+        {
+            await DoAsync(HttpMethod.Patch, $"rooms/{room}", $$"""{"community":"{{room}}"}"""); // The main room of a community of its own.
+        }
+
         await DoAsync(HttpMethod.Put, $"rooms/{room}/members/{user}", """{"role":"owner"}""");
         var messages = await Task.WhenAll(new[] { token, token, _rootToken, _rootToken }.Select(async writer =>
             TextOf(await (await SendAsync(writer, HttpMethod.Post, $"rooms/{room}/messages", """{"content":"hola"}""")).Content.ReadFromJsonAsync<JsonElement>(), "message_id")));
@@ -266,12 +271,18 @@ public sealed class PermissionMatrixTests(MatrixFixture fixture) : IClassFixture
         "remove member" => (HttpMethod.Delete, $"rooms/{room}/members/{other}", null),
         "set role" => (HttpMethod.Put, $"rooms/{room}/members/{other}", """{"role":"member"}"""),
         "kick" or "ban" or "mute" => (HttpMethod.Post, $"rooms/{room}/{action}s", $$"""{"user_id":"{{other}}"}"""),
+        "add channel" => (HttpMethod.Post, "rooms", $$"""{"kind":"public","community":"{{room}}"}"""),
         "delete room" => (HttpMethod.Delete, $"rooms/{room}", null),
         _ => (HttpMethod.Patch, $"rooms/{room}", $"{{{SettingOf(action)}}}"),
     };
 
     private string FrameOf(string action, string room, Own own, string other)
     {
+        if (action == "add channel")
+        {
+            return $"\"type\":\"room_create\",\"community\":\"{room}\""; // About a new room.
+        }
+
         var fields = action switch
         {
             "enter" => "\"type\":\"join\"",

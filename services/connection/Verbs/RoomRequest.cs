@@ -21,7 +21,7 @@ internal abstract class RoomRequest<TCommand>(SubmitBatcher batcher) : RoomHandl
     {
         var trace = CommandTrace.Receive(command);
         var submitted = new Command { RoomId = roomId, Actor = caller.ToActor(roomId) };
-        if (Fill((TCommand)command, submitted) is { } refusal)
+        if (Fill(caller, (TCommand)command, submitted) is { } refusal)
         {
             CommandTrace.Answered(trace, "refused", refusal.Code);
             return ErrorEvent.Of(refusal, command.Ref, roomId);
@@ -43,7 +43,10 @@ internal abstract class RoomRequest<TCommand>(SubmitBatcher batcher) : RoomHandl
 
     /// <summary>Fills in the command's body.</summary>
     /// <returns>Why it is refused; null when it is not.</returns>
-    protected abstract Refusal? Fill(TCommand command, Command submitted);
+    protected abstract Refusal? Fill(Caller caller, TCommand command, Command submitted);
+
+    /// <summary>What the caller's token grants in the main room of a community; null when it says nothing of it.</summary>
+    protected static Grant? GrantIn(Caller caller, string? community) => string.IsNullOrEmpty(community) ? null : caller.ToActor(community).Grant;
 
     /// <summary>What the client is told when it is done.</summary>
     /// <param name="command">What it asked for.</param>

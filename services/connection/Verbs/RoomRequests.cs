@@ -30,7 +30,7 @@ internal sealed class CreateRoomRequest(SubmitBatcher batcher, TimeProvider time
         command.RoomId ?? NewRoomId(caller.UserId, command.ClientMsgId, time);
 
     /// <inheritdoc />
-    protected override Refusal? Fill(CreateRoomCommand command, Command submitted)
+    protected override Refusal? Fill(Caller caller, CreateRoomCommand command, Command submitted)
     {
         submitted.CreateRoom = new CreateRoom
         {
@@ -43,6 +43,7 @@ internal sealed class CreateRoomRequest(SubmitBatcher batcher, TimeProvider time
                 SlowModeSeconds = (uint)(command.SlowModeSeconds ?? 0),
                 RetentionDays = (uint)(command.RetentionDays ?? 0),
             },
+            CommunityGrant = GrantIn(caller, command.Community),
         };
         return null;
     }
@@ -61,7 +62,7 @@ internal sealed class UpdateRoomRequest(SubmitBatcher batcher) : RoomRequest<Upd
     public ServerEvent Show(string roomId, string epoch, RoomEvent entry) => new RoomUpdatedEvent(roomId, epoch, entry);
 
     /// <inheritdoc />
-    protected override Refusal? Fill(UpdateRoomCommand command, Command submitted)
+    protected override Refusal? Fill(Caller caller, UpdateRoomCommand command, Command submitted)
     {
         var update = submitted.UpdateRoom = new UpdateRoom();
         if (command.Name is { } name)
@@ -82,6 +83,7 @@ internal sealed class UpdateRoomRequest(SubmitBatcher batcher) : RoomRequest<Upd
         if (command.Community is { } community)
         {
             update.Community = community;
+            update.CommunityGrant = GrantIn(caller, community);
         }
 
         if (command.SlowModeSeconds is { } seconds)
@@ -111,7 +113,7 @@ internal sealed class UpdateRoomRequest(SubmitBatcher batcher) : RoomRequest<Upd
 internal sealed class DeleteRoomRequest(SubmitBatcher batcher) : RoomRequest<DeleteRoomCommand>(batcher)
 {
     /// <inheritdoc />
-    protected override Refusal? Fill(DeleteRoomCommand command, Command submitted)
+    protected override Refusal? Fill(Caller caller, DeleteRoomCommand command, Command submitted)
     {
         submitted.DeleteRoom = new DeleteRoom();
         return null;
@@ -132,7 +134,7 @@ internal sealed class ChangeMemberRequest(SubmitBatcher batcher) : RoomRequest<C
     public ServerEvent? Show(string roomId, string epoch, RoomEvent entry) => entry.Member.Quiet ? null : new MemberEvent(roomId, epoch, entry);
 
     /// <inheritdoc />
-    protected override Refusal? Fill(ChangeMemberCommand command, Command submitted)
+    protected override Refusal? Fill(Caller caller, ChangeMemberCommand command, Command submitted)
     {
         submitted.ChangeMember = new ChangeMember
         {
@@ -161,7 +163,7 @@ internal sealed class DirectRequest(SubmitBatcher batcher, IOptions<LimitOptions
     protected override string? RoomIdOf(Session session, Caller caller, DirectCommand command) => DirectRooms.IdOf(caller.UserId, command.UserId);
 
     /// <inheritdoc />
-    protected override Refusal? Fill(DirectCommand command, Command submitted)
+    protected override Refusal? Fill(Caller caller, DirectCommand command, Command submitted)
     {
         if (command.Content is not { } content || !limits.Value.AllowsContent(content))
         {
@@ -201,7 +203,7 @@ internal sealed class ReportRequest(SubmitBatcher batcher) : RoomRequest<ReportC
     protected override bool AlwaysTells => true; // Nobody else is told.
 
     /// <inheritdoc />
-    protected override Refusal? Fill(ReportCommand command, Command submitted)
+    protected override Refusal? Fill(Caller caller, ReportCommand command, Command submitted)
     {
         submitted.Report = new ReportMessage { MessageId = command.MessageId, Reason = command.Reason ?? "" };
         return null;

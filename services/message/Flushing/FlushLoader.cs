@@ -61,6 +61,12 @@ internal sealed class FlushLoader(
             await CountPinsAsync(flush, cancellationToken);
         }
 
+        if (flush.NeededPlaces.Count > 0)
+        {
+            flush.LoadMainRooms(await store.LoadAsync(
+                [.. flush.NeededPlaces.Select(place => place.RoomId).Distinct(StringComparer.Ordinal)], flush.NeededPlaces, CancellationToken.None).WaitAsync(cancellationToken), time.GetUtcNow().ToUnixTimeMilliseconds());
+        }
+
         // Usually nothing, or once: what a message leads to, as a reply to its thread, is read after it.
         while (flush.NeededMessages.Count > 0)
         {

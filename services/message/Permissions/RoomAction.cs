@@ -75,6 +75,9 @@ internal enum RoomAction
     /// <summary>Give the room another topic.</summary>
     SetTopic,
 
+    /// <summary>Of a community's main room: add a room to the community.</summary>
+    AddChannel,
+
     /// <summary>Make the room one of another kind.</summary>
     SetKind,
 

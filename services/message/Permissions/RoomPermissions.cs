@@ -154,6 +154,7 @@ internal static class RoomPermissions
         Set(RoomAction.SlowMode, TokenRight.Moderate, Traits.None, Rank.Moderator, Rank.Moderator, Nobody, Rank.Moderator);
         Set(RoomAction.Rename, TokenRight.Moderate, Traits.None, Rank.Moderator, Rank.Moderator, Nobody, Rank.Moderator);
         Set(RoomAction.SetTopic, TokenRight.Moderate, Traits.None, Rank.Moderator, Rank.Moderator, Nobody, Rank.Moderator);
+        Set(RoomAction.AddChannel, TokenRight.Moderate, Traits.Adds, Rank.Moderator, Rank.Moderator, Nobody, Rank.Moderator);
         Set(RoomAction.SetRole, TokenRight.Moderate, Traits.None, Rank.Owner, Rank.Owner, Nobody, Rank.Owner);
         Set(RoomAction.SetKind, TokenRight.Moderate, Traits.None, Rank.Owner, Rank.Owner, Nobody, Rank.Owner);
         Set(RoomAction.Archive, TokenRight.Moderate, Traits.None, Rank.Owner, Rank.Owner, Nobody, Rank.Owner);

@@ -27,6 +27,14 @@ internal sealed class CreateRoomVerb(IOptions<LimitOptions> limits) : OneTimeVer
         }
     }
 
+    public override void NameMessages(in Submitted submitted, Flush flush)
+    {
+        if (submitted.Command.CreateRoom.Settings?.Community is { Length: > 0 } community && community != submitted.Room.RoomId)
+        {
+            flush.NeedMainRoom(community, submitted.Command.Actor?.UserId ?? "");
+        }
+    }
+
     protected override void Carry(in Submitted submitted, in EntryKey key, Flush flush)
     {
         var room = submitted.Room;
@@ -69,6 +77,7 @@ internal sealed class CreateRoomVerb(IOptions<LimitOptions> limits) : OneTimeVer
         var mayEnter = RoomPermissions.Check(actor, RoomKinds.Open, submitted.Member!.Membership, RoomAction.Enter);
         return mayEnter != ErrorCode.Unspecified ? new Refusal { Code = mayEnter }
             : RoomPermissions.IsPrivileged(actor) ? null
+            : Communities.CheckAdds(submitted, settings.Community, submitted.Command.CreateRoom.CommunityGrant, flush) is { } mayNotAdd ? mayNotAdd
             : flush.Creations.Check(actor.UserId, flush.NowMs, _limits);
     }
 }

@@ -13,6 +13,14 @@ internal sealed class UpdateRoomVerb : OneTimeVerb
 
     protected override string Name => "settings";
 
+    public override void NameMessages(in Submitted submitted, Flush flush)
+    {
+        if (submitted.Command.UpdateRoom is { HasCommunity: true, Community: { Length: > 0 } community } && community != submitted.Room.RoomId)
+        {
+            flush.NeedMainRoom(community, submitted.Command.Actor?.UserId ?? "");
+        }
+    }
+
     protected override void Carry(in Submitted submitted, in EntryKey key, Flush flush)
     {
         var room = submitted.Room;
@@ -51,6 +59,10 @@ internal sealed class UpdateRoomVerb : OneTimeVerb
         else if (entry.Changed.Count == 0)
         {
             ReplyIsSo(submitted, new RoomEvent { RoomUpdated = entry }, flush);
+        }
+        else if (settings.Community != before.Community && Communities.CheckAdds(submitted, settings.Community, update.CommunityGrant, flush) is { } mayNotAdd)
+        {
+            flush.Refuse(submitted, mayNotAdd);
         }
         else
         {
