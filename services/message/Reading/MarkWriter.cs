@@ -30,6 +30,7 @@ internal sealed partial class MarkWriter(
     // Presence may be slow to say where users are: what is told waits here, and the oldest is given up. Devices learn of it when they come back.
     private readonly Channel<List<UserEvent>> _untold = Channel.CreateBounded<List<UserEvent>>(
         new BoundedChannelOptions(MaxUntold) { SingleReader = true, FullMode = BoundedChannelFullMode.DropOldest });
+    private readonly LateDevices _late = new(users, marks, store, time);
     private long _waitingBytes;
 
     /// <summary>As much waits as may.</summary>
@@ -100,21 +101,52 @@ internal sealed partial class MarkWriter(
     {
         try
         {
-            await foreach (var told in _untold.Reader.ReadAllAsync(stoppingToken))
+            var more = _untold.Reader.WaitToReadAsync(stoppingToken).AsTask();
+            while (true)
             {
-                try
+                if (_late.Wait is { } wait)
                 {
-                    await users.SendAsync(told, stoppingToken);
+                    await Task.WhenAny(more, Task.Delay(wait, time, stoppingToken));
                 }
-                catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+                else
                 {
-                    LogNotSent(exception);
+                    await more;
+                }
+
+                if (!more.IsCompleted)
+                {
+                    await TryToTellAsync(() => _late.LookAsync(stoppingToken), stoppingToken);
+                }
+                else if (await more)
+                {
+                    while (_untold.Reader.TryRead(out var told))
+                    {
+                        await TryToTellAsync(async () => _late.Add(told, await users.SendAsync(told, stoppingToken)), stoppingToken);
+                    }
+
+                    more = _untold.Reader.WaitToReadAsync(stoppingToken).AsTask();
+                }
+                else
+                {
+                    return;
                 }
             }
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested && exception is OperationCanceledException or RpcException)
         {
             LogStopped();
+        }
+    }
+
+    private async Task TryToTellAsync(Func<Task> work, CancellationToken stoppingToken)
+    {
+        try
+        {
+            await work();
+        }
+        catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+        {
+            LogNotSent(exception);
         }
     }
 

@@ -51,7 +51,7 @@ internal sealed class ReadChanges
                 continue;
             }
 
-            unread.Add(new UserEvent { UserId = reader.UserId, Unread = new RoomUnread { RoomId = reader.RoomId, Mark = MarkedOf(state, epoch) } });
+            unread.Add(EventOf(reader, state, epoch));
             if (!change.IsReceipt)
             {
                 continue;
@@ -75,6 +75,10 @@ internal sealed class ReadChanges
             nodes.Reply(pending.Submitted, new CommandReply { Refused = new Refusal { Code = code } });
         }
     }
+
+    /// <summary>What a user's devices are told of a mark.</summary>
+    public static UserEvent EventOf(in MemberKey reader, in ReadState state, string epoch) =>
+        new() { UserId = reader.UserId, Unread = new RoomUnread { RoomId = reader.RoomId, Mark = MarkedOf(state, epoch) } };
 
     private static Marked MarkedOf(in ReadState state, string epoch) =>
         new() { Epoch = epoch, ReadSeq = state.Seq, Unread = state.Unread, LastSeq = state.LastSeq };

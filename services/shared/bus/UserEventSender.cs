@@ -16,12 +16,14 @@ public sealed class UserEventSender(ILiveBus bus, PresenceService.PresenceServic
 
     /// <summary>Sends each event to the nodes that hold its user; users without a connection cost one line of a question.</summary>
     /// <remarks>While presence does not answer, all nodes are told, and those that have no device of the user ignore it.</remarks>
+    /// <returns>The nodes that were told of each user, none for who has no connection; a user of whom all nodes were told is absent.</returns>
     /// <exception cref="BusUnavailableException">The broker did not confirm: some may have been told.</exception>
-    public async Task SendAsync(IReadOnlyCollection<UserEvent> events, CancellationToken cancellationToken)
+    public async Task<Dictionary<string, IReadOnlyList<string>>> SendAsync(IReadOnlyCollection<UserEvent> events, CancellationToken cancellationToken)
     {
+        var located = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
         foreach (var part in events.Chunk(MaxUsers))
         {
-            if (await LocateAsync(part, cancellationToken) is not { } nodes)
+            if (await LocateAsync(part.Select(told => told.UserId), cancellationToken) is not { } nodes)
             {
                 foreach (var batch in Cut(part))
                 {
@@ -31,27 +33,41 @@ public sealed class UserEventSender(ILiveBus bus, PresenceService.PresenceServic
                 continue;
             }
 
-            var byNode = new Dictionary<string, List<UserEvent>>(StringComparer.Ordinal);
             foreach (var told in part)
             {
-                foreach (var nodeId in nodes.GetValueOrDefault(told.UserId) ?? [])
-                {
-                    (byNode.TryGetValue(nodeId, out var forNode) ? forNode : byNode[nodeId] = []).Add(told);
-                }
+                located[told.UserId] = nodes.GetValueOrDefault(told.UserId) ?? [];
             }
 
-            NodeSend[] sends = [.. byNode.SelectMany(forNode => Cut(forNode.Value).Select(batch => new NodeSend(forNode.Key, batch)))];
-            if (sends.Length > 0)
-            {
-                await bus.SendToNodesAsync(sends, cancellationToken);
-            }
+            await SendToAsync(part.SelectMany(told => located[told.UserId].Select(nodeId => (nodeId, told))), cancellationToken);
+        }
+
+        return located;
+    }
+
+    /// <summary>Sends events to nodes that the caller knows.</summary>
+    /// <exception cref="BusUnavailableException">The broker did not confirm: some may have been told.</exception>
+    public async Task SendToAsync(IEnumerable<(string NodeId, UserEvent Event)> events, CancellationToken cancellationToken)
+    {
+        var byNode = new Dictionary<string, List<UserEvent>>(StringComparer.Ordinal);
+        foreach (var (nodeId, told) in events)
+        {
+            (byNode.TryGetValue(nodeId, out var forNode) ? forNode : byNode[nodeId] = []).Add(told);
+        }
+
+        NodeSend[] sends = [.. byNode.SelectMany(forNode => Cut(forNode.Value).Select(batch => new NodeSend(forNode.Key, batch)))];
+        if (sends.Length > 0)
+        {
+            await bus.SendToNodesAsync(sends, cancellationToken);
         }
     }
 
+    /// <summary>Where users are.</summary>
+    /// <param name="userIds">At most <see cref="MaxUsers"/>.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>Node ids by user; null when presence does not answer.</returns>
-    private async Task<Dictionary<string, IReadOnlyList<string>>?> LocateAsync(UserEvent[] events, CancellationToken cancellationToken)
+    public async Task<Dictionary<string, IReadOnlyList<string>>?> LocateAsync(IEnumerable<string> userIds, CancellationToken cancellationToken)
     {
-        var request = new LocateUsersRequest { UserIds = { events.Select(told => told.UserId).Distinct(StringComparer.Ordinal) } };
+        var request = new LocateUsersRequest { UserIds = { userIds.Distinct(StringComparer.Ordinal) } };
         try
         {
             var reply = await presence.LocateUsersAsync(request, deadline: DateTime.UtcNow + Patience, cancellationToken: cancellationToken);
