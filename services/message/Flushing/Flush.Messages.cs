@@ -48,6 +48,9 @@ internal sealed partial class Flush
     /// <summary>The pinned messages are counted.</summary>
     public void ForgetNeededPins() => _pinsNeeded.Clear();
 
+    /// <summary>Rooms whose invitations are to be counted before the commands are decided.</summary>
+    public HashSet<RoomState> NeededInvitations { get; } = [];
+
     /// <summary>A message as the commands before this one leave it.</summary>
     /// <returns>Null when the room has no such message. Who changes it appends what changed it:
     /// <see cref="Append(in Submitted, KeyedVerb, in EntryKey, RoomEvent, Message, RoomEvent)"/>.</returns>

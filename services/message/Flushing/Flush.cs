@@ -202,6 +202,7 @@ internal sealed partial class Flush(OwnedPartitions owned, RecentKeys recent)
         _touched.Clear();
         ForgetMessages();
         ForgetMainRooms();
+        NeededInvitations.Clear();
     }
 
     /// <summary>The rooms marked <see cref="RoomState.IsUndone"/> were not written: what was decided about them is forgotten. Their commands stay.</summary>

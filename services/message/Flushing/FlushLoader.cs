@@ -61,6 +61,11 @@ internal sealed class FlushLoader(
             await CountPinsAsync(flush, cancellationToken);
         }
 
+        if (flush.NeededInvitations.Count > 0)
+        {
+            await CountInvitedAsync(flush, cancellationToken);
+        }
+
         if (flush.NeededPlaces.Count > 0)
         {
             flush.LoadMainRooms(await store.LoadAsync(
@@ -241,6 +246,16 @@ internal sealed class FlushLoader(
         }
 
         flush.ForgetNeededPins();
+    }
+
+    private async Task CountInvitedAsync(Flush flush, CancellationToken cancellationToken)
+    {
+        foreach (var room in flush.NeededInvitations)
+        {
+            room.Invited ??= await reads.CountInvitedAsync(room.RoomId, CancellationToken.None).WaitAsync(cancellationToken);
+        }
+
+        flush.NeededInvitations.Clear();
     }
 
     private async Task FindMessagesAsync(Flush flush, CancellationToken cancellationToken)

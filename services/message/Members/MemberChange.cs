@@ -18,6 +18,7 @@ internal static class MemberChange
         var before = member.Membership;
         room.Members = (uint)(room.Members + One(now.IsMember) - One(before.IsMember));
         room.Owners += One(now.Role == RoomRoles.Owner) - One(before.Role == RoomRoles.Owner);
+        room.Invited += One(now.InvitedBy.Length > 0) - One(before.InvitedBy.Length > 0);
         (member.Membership, member.IsLoaded) = (now, true);
         return Entry(room, member, action, username, reason);
     }

@@ -9,6 +9,9 @@ namespace Tertulia.Messages.Members;
 /// <summary>What each change of a user's place in a room asks for, and what it makes of the place.</summary>
 internal static class MemberRules
 {
+    /// <summary>Invitations of one room that wait for an answer at most.</summary>
+    public const int MaxInvited = 1_000;
+
     /// <summary>It is about the actor, whoever it names.</summary>
     public static bool IsOfOneself(MemberAction action) => action is MemberAction.Leave or MemberAction.Accept or MemberAction.Decline;
 
@@ -34,6 +37,7 @@ internal static class MemberRules
                 return Check(submitted, RoomAction.Invite)
                     ?? (membership.Banned ? Refuse(ErrorCode.Forbidden, "the user is banned")
                         : membership.IsMember || membership.InvitedBy.Length > 0 ? Make(membership, membership, MemberAction.Invite)
+                        : submitted.Room.Invited >= MaxInvited ? Refuse(ErrorCode.LimitExceeded, $"{MaxInvited} invitations of the room wait for an answer")
                         : Make(membership, membership with { InvitedBy = submitted.Command.Actor.UserId }, MemberAction.Invite));
             case MemberAction.Revoke:
                 return (membership.InvitedBy == submitted.Command.Actor.UserId ? null : Check(submitted, RoomAction.Invite))

@@ -17,6 +17,14 @@ internal sealed class MemberVerb : OneTimeVerb
 
     public override string? OtherUser(in Submitted submitted) => TargetOf(submitted.Command) is var userId && userId != submitted.Command.Actor.UserId ? userId : null;
 
+    public override void NameMessages(in Submitted submitted, Flush flush)
+    {
+        if (submitted.Command.ChangeMember.Action == MemberAction.Invite)
+        {
+            flush.NeededInvitations.Add(submitted.Room);
+        }
+    }
+
     protected override void Carry(in Submitted submitted, in EntryKey key, Flush flush)
     {
         var room = submitted.Room;

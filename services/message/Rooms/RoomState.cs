@@ -45,6 +45,9 @@ internal sealed class RoomState(string roomId, int partition)
     /// <summary>Number of pinned messages, those of the present flush included; null until a command needs it.</summary>
     public int? Pins { get; set; }
 
+    /// <summary>Users who are invited and have not answered; null when that is not known.</summary>
+    public int? Invited { get; set; }
+
     /// <summary>The newest entry's seq, those of the present flush included.</summary>
     public long LastSeq { get; set; }
 
@@ -91,7 +94,7 @@ internal sealed class RoomState(string roomId, int partition)
     public void Unload()
     {
         IsLoaded = false;
-        Pins = null;
+        Pins = Invited = null;
         ForgetMembers();
     }
 
@@ -122,7 +125,7 @@ internal sealed class RoomState(string roomId, int partition)
         Settings = head is { } found ? found.Settings ?? new RoomSettings { Kind = found.Kind } : None;
         CreatedBy = head?.CreatedBy ?? "";
         Owners = head?.Owners ?? 0;
-        Pins = null;
+        Pins = Invited = null;
         LastSent = null;
         Members = (uint)(head?.Members ?? 0);
         LastSeq = StoredSeq = head?.LastSeq ?? 0;

@@ -11,6 +11,9 @@ internal interface IRoomReads
     /// <param name="cancellationToken">Ends the caller's waiting.</param>
     Task<Dictionary<string, long>> LastSentAsync(string roomId, long sinceMs, CancellationToken cancellationToken);
 
+    /// <summary>How many users are invited to a room and have not answered.</summary>
+    Task<int> CountInvitedAsync(string roomId, CancellationToken cancellationToken);
+
     /// <summary>Users who have a place in a room, by user id.</summary>
     /// <param name="roomId">The room.</param>
     /// <param name="afterUserId">Only users whose id is larger, compared byte by byte; empty: from the first one.</param>

@@ -27,6 +27,24 @@ public abstract class RoomReadConformance(IStoreDatabase database) : StoreConfor
     }
 
     [Fact]
+    public async Task Invitations_that_wait_for_an_answer_are_counted()
+    {
+        var (lobby, other) = (new RoomScript("lobby"), new RoomScript("other"));
+        await AppendedAsync([.. lobby.Opening(messages: 0), Invited(lobby, "bruno"), Invited(lobby, "carla"), Invited(lobby, "eva"), lobby.Joined("eva")]);
+        await AppendedAsync([.. other.Opening(messages: 0), Invited(other, "bruno")]);
+        Assert.Equal(2, await Reads.CountInvitedAsync("lobby", Deadline));
+
+        await AppendedAsync([lobby.Wrote("carla", new RoomEvent { Member = new MemberChanged { UserId = "carla", Action = MemberAction.Decline, Members = 2 } })]);
+
+        Assert.Equal(1, await Reads.CountInvitedAsync("lobby", Deadline));
+        Assert.Equal(1, await Reads.CountInvitedAsync("other", Deadline));
+        Assert.Equal(0, await Reads.CountInvitedAsync("nowhere", Deadline));
+
+        static RoomEntry Invited(RoomScript room, string userId) =>
+            room.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = userId, Action = MemberAction.Invite, InvitedBy = "ana", Members = 1 } });
+    }
+
+    [Fact]
     public async Task The_ids_of_a_users_rooms_are_listed_without_those_that_are_left_forbidden_or_deleted()
     {
         foreach (var room in (string[])["a", "B", "c", "d", "e", "f"])

@@ -1,5 +1,6 @@
 using Tertulia.Contracts;
 using Tertulia.Messages.Flushing;
+using Tertulia.Messages.Members;
 using Tertulia.Messages.Permissions;
 using Tertulia.Messages.Rooms;
 using Tertulia.Messages.Storage;
@@ -144,6 +145,21 @@ public sealed class MemberVerbTests
         Assert.Equal(Membership.None, _room.MemberOf("zoe").Membership);
         Refused(ErrorCode.Forbidden, Commands.Change("lobby", "zoe", MemberAction.Accept));
         Refused(ErrorCode.Forbidden, Commands.Change("lobby", "gil", MemberAction.Invite, "zoe"));
+    }
+
+    [Fact]
+    public void Only_so_many_invitations_of_a_room_wait_for_an_answer()
+    {
+        _room.Has("yan", RoomRoles.None);
+        _room.Has("eva", RoomRoles.None);
+        _room.Invited = MemberRules.MaxInvited - 1;
+
+        Decide(Commands.Change("lobby", "bruno", MemberAction.Invite, "zoe"));
+        Refused(ErrorCode.LimitExceeded, Commands.Change("lobby", "bruno", MemberAction.Invite, "yan"));
+        Decide(Commands.Change("lobby", "bruno", MemberAction.Invite, "zoe")); // Asked already.
+        Decide(Commands.Change("lobby", "zoe", MemberAction.Accept));
+        Decide(Commands.Change("lobby", "bruno", MemberAction.Invite, "yan"));
+        Refused(ErrorCode.LimitExceeded, Commands.Change("lobby", "bruno", MemberAction.Invite, "eva"));
     }
 
     [Fact]

@@ -72,7 +72,8 @@ internal static class CommandEndpoints
 
     private static void Member(IEndpointRouteBuilder api, string method, string pattern, string type, string name, string summary, bool hasBody = false)
     {
-        var route = Map<ChangeMemberCommand>(api, method, pattern, type).Describe(name, summary).Answers<MemberAnswer>(example: MemberExample).Refuses(Changes());
+        var route = Map<ChangeMemberCommand>(api, method, pattern, type).Describe(name, summary).Answers<MemberAnswer>(example: MemberExample)
+            .Refuses(type == "invite" ? Changes(ErrorCode.LimitExceeded) : Changes());
         if (method == HttpMethods.Post)
         {
             route.KeepsAnswers();

@@ -54,7 +54,7 @@ internal static class NotificationEndpoints
             .Describe("set_notification_preferences", "Replaces what the caller wants to be told; what is absent is as for everyone.")
             .Takes<PreferencesBody>(Preferences)
             .Answers<PreferencesBody>(example: Preferences)
-            .Refuses(ErrorCode.InvalidJson);
+            .Refuses(ErrorCode.InvalidJson, ErrorCode.Forbidden);
     }
 
     /// <param name="beforeUseq">Exclusive upper bound, from 1; absent: from the newest.</param>
@@ -116,7 +116,7 @@ internal static class NotificationEndpoints
         Caller caller, NotificationService.NotificationServiceClient notifications, PatientReads reads, CancellationToken cancellationToken)
     {
         var asked = new GetPreferencesRequest { UserId = caller.UserId };
-        return Answer(await reads.BeginHistory().ReadAsync(options => notifications.GetPreferencesAsync(asked, options), cancellationToken));
+        return Answer(caller, await reads.BeginHistory().ReadAsync(options => notifications.GetPreferencesAsync(asked, options), cancellationToken));
     }
 
     internal static async Task<IResult> PutPreferencesAsync(
@@ -129,11 +129,30 @@ internal static class NotificationEndpoints
         }
 
         var asked = new SetPreferencesRequest { UserId = caller.UserId, Preferences = body.ToPreferences() };
-        return Answer(await reads.BeginHistory().ReadAsync(options => notifications.SetPreferencesAsync(asked, options), cancellationToken));
+        if (asked.Preferences.Rooms.Keys.FirstOrDefault(roomId => !caller.MayRead(roomId)) is { } hidden)
+        {
+            return new Refused(ErrorCode.Forbidden, $"the token does not let its user read {hidden}");
+        }
+
+        // What the token does not show stays.
+        var known = await reads.BeginHistory().ReadAsync(
+            options => notifications.GetPreferencesAsync(new GetPreferencesRequest { UserId = caller.UserId }, options), cancellationToken);
+        foreach (var (roomId, room) in known.Rooms.Where(room => !caller.MayRead(room.Key)))
+        {
+            asked.Preferences.Rooms[roomId] = room;
+        }
+
+        return Answer(caller, await reads.BeginHistory().ReadAsync(options => notifications.SetPreferencesAsync(asked, options), cancellationToken));
     }
 
-    private static HttpJson Answer(NotificationPreferences preferences) => HttpJson.Ok(json =>
+    // Without the rooms that the token does not let its user read.
+    private static HttpJson Answer(Caller caller, NotificationPreferences preferences) => HttpJson.Ok(json =>
     {
+        foreach (var roomId in preferences.Rooms.Keys.Where(roomId => !caller.MayRead(roomId)).ToArray())
+        {
+            preferences.Rooms.Remove(roomId);
+        }
+
         foreach (var property in JsonSerializer.SerializeToElement(PreferencesBody.From(preferences), Json).EnumerateObject())
         {
             property.WriteTo(json);

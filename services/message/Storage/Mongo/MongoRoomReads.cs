@@ -33,6 +33,22 @@ internal sealed class MongoRoomReads(MessageCollections collections) : IRoomRead
         return times;
     }, cancellationToken);
 
+    public Task<int> CountInvitedAsync(string roomId, CancellationToken cancellationToken) => collections.Connection.TryAsync(async () =>
+    {
+        var pending = await RoomReader.PendingAsync(collections, [roomId]);
+        MemberKey[] changed = [.. pending.Members.Keys.Where(key => key.RoomId == roomId)];
+        var written = await RoomReader.MembersAsync(collections, changed);
+        var unchanged = await collections.Members.CountDocumentsAsync(
+            new BsonDocument
+            {
+                { MemberField.Room, roomId },
+                { MemberField.InvitedBy, new BsonDocument("$gt", "") },
+                { MemberField.User, new BsonDocument("$nin", new BsonArray(changed.Select(key => key.UserId))) },
+            });
+        return (int)unchanged
+            + changed.Count(key => pending.MemberOf(key, written.GetValueOrDefault(key)) is { } member && RoomReader.MembershipOf(member).InvitedBy.Length > 0);
+    }, cancellationToken);
+
     public Task<Listed<RoomUser>> ListMembersAsync(
         string roomId, string afterUserId, bool withOthers, long nowMs, int limit, CancellationToken cancellationToken) => collections.Connection.TryAsync(async () =>
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Storage.Sql;
@@ -12,6 +13,8 @@ internal sealed class SqlRoomReads(ISqlDialect dialect) : IRoomReads
             (select l.seq from room_log l where l.room_id = @room and l.created_at_ms <= @since order by l.seq desc limit 1), 0)
         group by sender_id
         """;
+
+    private const string Invited = "select count(*) from members where room_id = @room and invited_by <> ''";
 
     private const string Banned = "(banned and not banned_until_ms between 1 and @now)";
 
@@ -50,6 +53,13 @@ internal sealed class SqlRoomReads(ISqlDialect dialect) : IRoomReads
         }
 
         return times;
+    }, cancellationToken);
+
+    public Task<int> CountInvitedAsync(string roomId, CancellationToken cancellationToken) => dialect.TryAsync(async () =>
+    {
+        await using var connection = await dialect.OpenAsync();
+        await using var command = connection.CreateCommand(Invited, ("room", roomId));
+        return Convert.ToInt32(await command.ExecuteScalarAsync(CancellationToken.None), CultureInfo.InvariantCulture);
     }, cancellationToken);
 
     public Task<Listed<RoomUser>> ListMembersAsync(

@@ -75,6 +75,24 @@ public sealed class NotificationEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Preferences_of_rooms_that_a_token_may_not_read_are_not_shown_not_set_and_stay()
+    {
+        var kept = new NotificationPreferences { Rooms = { ["secret"] = new RoomPreferences { Level = "all" }, ["lobby"] = new RoomPreferences { Level = "none" } } };
+        _host.Calls.On<SetPreferencesRequest, NotificationPreferences>("SetPreferences", request => (kept = request.Preferences.Clone()).Clone());
+        _host.Calls.On<GetPreferencesRequest, NotificationPreferences>("GetPreferences", _ => kept.Clone());
+        var token = _host.Token("ana", rooms: new Dictionary<string, string[]> { ["lobby"] = ["read"] });
+
+        var shown = await _host.SendRawAsync(HttpMethod.Get, Path + "/preferences", token);
+        var refused = await _host.SendRawAsync(HttpMethod.Put, Path + "/preferences", token, """{"rooms":{"secret":{"level":"none"}}}"""u8.ToArray());
+        var set = await _host.SendRawAsync(HttpMethod.Put, Path + "/preferences", token, """{"level":"mentions"}"""u8.ToArray());
+
+        Assert.Equal("""{"level":"all","kinds":{},"rooms":{"lobby":{"level":"none","kinds":{}}},"keywords":[]}""", shown.Body);
+        Assert.Equal((403, 40301, "forbidden"), refused.Problem);
+        Assert.Equal("""{"level":"mentions","kinds":{},"rooms":{},"keywords":[]}""", set.Body);
+        Assert.Equal(("mentions", "all"), (kept.Level, Assert.Single(kept.Rooms).Value.Level));
+    }
+
+    [Fact]
     public async Task A_token_does_not_see_what_is_said_in_rooms_that_it_may_not_read()
     {
         _host.Calls.On<GetInboxRequest, Inbox>("GetInbox", _ => new Inbox
