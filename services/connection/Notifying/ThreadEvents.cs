@@ -15,7 +15,8 @@ internal sealed record ThreadUnreadEvent(ThreadUnread Thread, string? Ref = null
 /// <param name="HasMore">There are more after the last one.</param>
 /// <param name="Cursor">Where the next page begins; empty when there is none.</param>
 /// <param name="Ref">The command's <c>ref</c>; null when it had none.</param>
-internal sealed record ThreadListEvent(IReadOnlyList<ThreadUnread> Threads, bool HasMore, string Cursor, string? Ref = null) : ServerEvent(DeliveryClass.Control)
+internal sealed record ThreadListEvent(IReadOnlyList<ThreadUnread> Threads, bool HasMore, string Cursor, string? Ref = null)
+    : ServerEvent(DeliveryClass.Control)
 {
     private const int ThreadBytes = 400; // Ids have bounds: a page fits into an event.
 

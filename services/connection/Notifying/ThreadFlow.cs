@@ -8,7 +8,8 @@ using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Notifying;
 
-/// <summary>What users do with threads. The message service says which thread it is and whether the user may read it, the notification service keeps marks and choices.</summary>
+/// <summary>What users do with threads. The message service says which thread it is and whether the user may read it, the notification service keeps marks and
+/// choices.</summary>
 internal sealed partial class ThreadFlow(
     MessageService.MessageServiceClient messages, NotificationService.NotificationServiceClient notifications, PatientReads reads, ILogger<ThreadFlow> logger)
 {
@@ -58,7 +59,8 @@ internal sealed partial class ThreadFlow(
         var thread = await reads.BeginHistory().ReadAsync(options => messages.GetThreadAsync(asked, options), cancellationToken);
         var request = new MarkThreadRequest { UserId = caller.UserId, RoomId = roomId, RootId = thread.Root.MessageId };
         fill(request, thread.Messages is [.., var last] ? last.Seq : thread.Root.Seq);
-        return new ThreadUnreadEvent(await reads.BeginHistory().ReadAsync(options => notifications.MarkThreadAsync(request, options), cancellationToken), reference);
+        var marked = await reads.BeginHistory().ReadAsync(options => notifications.MarkThreadAsync(request, options), cancellationToken);
+        return new ThreadUnreadEvent(marked, reference);
     }
 
     private void Start(Session session, string? reference, string? roomId, Func<Task<ServerEvent>> work, bool answers)

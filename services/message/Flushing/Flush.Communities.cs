@@ -19,8 +19,7 @@ internal sealed partial class Flush
     public void NeedMainRoom(string community, string userId)
     {
         var key = new MemberKey(community, userId);
-        if (community.Length is > 0 and <= MaxCommunityLength && !community.Contains('\0') && userId.Length is > 0 and <= MaxUserIdLength && !userId.Contains('\0')
-            && !_mainPlaces.ContainsKey(key))
+        if (IsId(community, MaxCommunityLength) && IsId(userId, MaxUserIdLength) && !_mainPlaces.ContainsKey(key))
         {
             _neededPlaces.Add(key);
         }
@@ -39,6 +38,8 @@ internal sealed partial class Flush
 
     /// <summary>A community's main room and a user's place in it.</summary>
     public MainPlace MainRoomOf(string community, string userId) => _mainPlaces.GetValueOrDefault(new MemberKey(community, userId));
+
+    private static bool IsId(string id, int maxLength) => id.Length > 0 && id.Length <= maxLength && !id.Contains('\0');
 
     private void ForgetMainRooms()
     {

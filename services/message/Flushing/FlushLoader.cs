@@ -68,8 +68,10 @@ internal sealed class FlushLoader(
 
         if (flush.NeededPlaces.Count > 0)
         {
-            flush.LoadMainRooms(await store.LoadAsync(
-                [.. flush.NeededPlaces.Select(place => place.RoomId).Distinct(StringComparer.Ordinal)], flush.NeededPlaces, CancellationToken.None).WaitAsync(cancellationToken), time.GetUtcNow().ToUnixTimeMilliseconds());
+            var loaded = await store.LoadAsync(
+                [.. flush.NeededPlaces.Select(place => place.RoomId).Distinct(StringComparer.Ordinal)], flush.NeededPlaces, CancellationToken.None)
+                .WaitAsync(cancellationToken);
+            flush.LoadMainRooms(loaded, time.GetUtcNow().ToUnixTimeMilliseconds());
         }
 
         // Usually nothing, or once: what a message leads to, as a reply to its thread, is read after it.

@@ -6,9 +6,9 @@ namespace Tertulia.Messages.Reading;
 
 /// <summary>Tells of marks the devices that presence did not know yet when they were told: those that connected in that very moment.</summary>
 /// <remarks>
-/// <para>A device reads its marks when it connects. A mark that is written after that is told to the nodes where presence knows the user: if it does not know this one yet,
-/// the device would not hear of it. So users of whom marks were told are looked for once more, when presence has heard of all who were connected then, and nodes that were
-/// not told are: of the state as it is in the store by now. No other node hears anything.</para>
+/// <para>A device reads its marks when it connects. A mark that is written after that is told to the nodes where presence knows the user: if it does not know
+/// this one yet, the device would not hear of it. So users of whom marks were told are looked for once more, when presence has heard of all who were connected
+/// then, and nodes that were not told are: of the state as it is in the store by now. No other node hears anything.</para>
 /// <para>Belongs to the loop that tells of marks, so that what is told here does not overtake a newer mark.</para>
 /// </remarks>
 internal sealed class LateDevices(UserEventSender users, IReadMarks marks, IMessageStore store, TimeProvider time)

@@ -24,7 +24,8 @@ internal static class Communities
     public static Refusal? CheckAdds(in Submitted submitted, string community, Grant? grant, Flush flush)
     {
         var actor = submitted.Command.Actor;
-        if (community.Length == 0 || community == submitted.Room.RoomId || flush.MainRoomOf(community, actor.UserId) is not { Room: { } main, Membership: var place })
+        if (community.Length == 0 || community == submitted.Room.RoomId
+            || flush.MainRoomOf(community, actor.UserId) is not { Room: { } main, Membership: var place })
         {
             return null;
         }

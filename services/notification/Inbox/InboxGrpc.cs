@@ -80,7 +80,9 @@ internal sealed class InboxGrpc(
 
     public override async Task<ThreadUnread> MarkThread(MarkThreadRequest request, ServerCallContext context)
     {
-        Check(IsId(request.UserId) && IsId(request.RoomId) && IsId(request.RootId) && request.ReadSeq >= 0, "user_id, room_id and root_id are needed, read_seq is not below 0");
+        Check(
+            IsId(request.UserId) && IsId(request.RoomId) && IsId(request.RootId) && request.ReadSeq >= 0,
+            "user_id, room_id and root_id are needed, read_seq is not below 0");
         var marked = await threads.MarkAsync(request, bus.Value.Partitions, context.CancellationToken);
         if (marked.IsChanged)
         {
@@ -95,7 +97,7 @@ internal sealed class InboxGrpc(
     public override async Task<ListThreadsReply> ListThreads(ListThreadsRequest request, ServerCallContext context)
     {
         Check(
-            IsId(request.UserId) && request.Limit is >= 1 and <= MaxPage && request.Cursor.Length <= MaxCursorChars && !request.Cursor.Contains('\0', StringComparison.Ordinal),
+            IsId(request.UserId) && request.Limit is >= 1 and <= MaxPage && IsText(request.Cursor, 0, MaxCursorChars),
             $"limit is 1 to {MaxPage}");
         var page = await threads.ListAsync(request, context.CancellationToken);
         Check(page is not null, "the cursor is that of no page");

@@ -29,17 +29,21 @@ internal sealed class FollowedThreads(NotificationStore store, InboxStore inbox)
             var choice = request.HasFollowing ? request.Following ? "1" : "2" : null;
             var rows = await command.With(
                 $"""
-                insert into notification_threads (root_id, user_id, room_id, partition, choice, read_seq) values (@root, @user, @room, @partition, {choice ?? "0"}, @seq)
+                insert into notification_threads (root_id, user_id, room_id, partition, choice, read_seq)
+                values (@root, @user, @room, @partition, {choice ?? "0"}, @seq)
                 on conflict (root_id, user_id) do update set
                     choice = {choice ?? "notification_threads.choice"},
                     read_seq = case when excluded.read_seq > notification_threads.read_seq then excluded.read_seq else notification_threads.read_seq end
                 where excluded.read_seq > notification_threads.read_seq {(choice is null ? "" : $"or notification_threads.choice <> {choice}")}
                 """,
-                ("root", request.RootId), ("user", request.UserId), ("room", request.RoomId), ("partition", Partitioner.PartitionOf(request.RoomId, partitions)),
-                ("seq", request.ReadSeq)).RunAsync();
+                ("root", request.RootId), ("user", request.UserId), ("room", request.RoomId),
+                ("partition", Partitioner.PartitionOf(request.RoomId, partitions)), ("seq", request.ReadSeq)).RunAsync();
             var ended = rows > 0 && request.ReadSeq > 0 ? await inbox.MarkThreadAsync(command, request) : [];
             var thread = await command.With(
-                $"select t.room_id, t.root_id, t.choice, t.read_seq, {LastSeq}, {Unread} from notification_threads t where t.root_id = @root and t.user_id = @user",
+                $"""
+                select t.room_id, t.root_id, t.choice, t.read_seq, {LastSeq}, {Unread} from notification_threads t
+                where t.root_id = @root and t.user_id = @user
+                """,
                 ("root", request.RootId), ("user", request.UserId)).FirstAsync(Read);
             return new MarkedThread(thread!, rows > 0, ended);
         }, cancellationToken);

@@ -36,7 +36,8 @@ internal sealed class ThreadFacts(ISqlDialect dialect, DbCommand command, int pa
         if (userIds.Count > 0)
         {
             var rootId = await command.With(
-                "select root_id from notification_replies where room_id = @room and seq = @seq", ("room", roomId), ("seq", edited.MessageSeq)).FirstAsync(row => row.GetString(0));
+                "select root_id from notification_replies where room_id = @room and seq = @seq",
+                ("room", roomId), ("seq", edited.MessageSeq)).FirstAsync(row => row.GetString(0));
             await FollowAsync(roomId, rootId ?? edited.MessageId, userIds, rootId is null ? edited.MessageSeq : edited.MessageSeq - 1);
         }
     }
@@ -70,7 +71,8 @@ internal sealed class ThreadFacts(ISqlDialect dialect, DbCommand command, int pa
         await command.With("delete from notification_replies where room_id = @room", ("room", roomId)).RunAsync();
     }
 
-    // Who chose not to follow a thread follows it again by writing in it. The users' order is the same for all, so that two transactions do not wait for each other.
+    // Who chose not to follow a thread follows it again by writing in it. The users' order is the same for all, so that two transactions do not wait for
+    // each other.
     private async Task FollowAsync(string roomId, string rootId, IReadOnlyCollection<string> userIds, long readSeq, bool again = false)
     {
         if (userIds.Count == 0)

@@ -54,7 +54,8 @@ public abstract partial class InboxConformance : IAsyncLifetime
         var news = _news = new InboxNews(
             new UserEventSender(_services.GetRequiredService<ILiveBus>(), presence, new ProcessIdentity("test")), NullLogger<InboxNews>.Instance);
         _grpc = new InboxGrpc(
-            _store, _inbox, news, new PreferenceStore(_store, _time), new NotificationTrails(_store), new FollowedThreads(_store, _inbox), Options.Create(new LiveBusOptions()), _time);
+            _store, _inbox, news, new PreferenceStore(_store, _time), new NotificationTrails(_store), new FollowedThreads(_store, _inbox),
+            Options.Create(new LiveBusOptions()), _time);
         _follower = new NotificationFollower(_store, _inbox, news, presence, Options.Create(new InboxOptions { RoomMentionMembers = 4 }), _time);
         await FollowAsync(_lobby.Opening(messages: 0), [_lobby.Joined("bruno"), _lobby.Joined("carla"), _lobby.Joined("eva")]);
     }

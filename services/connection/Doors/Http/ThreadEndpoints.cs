@@ -20,7 +20,9 @@ internal static class ThreadEndpoints
         api.MapGet("/threads", ListAsync)
             .Describe("list_threads", "The threads that the caller follows, those first that were answered last, page by page.")
             .Answers<ThreadsAnswer>(
-                example: $$"""{"items":[{{Item}},"last_reply_at":"2026-11-27T09:00:00.000Z"}],"has_more":true,"cursor":"1795770000000.019ac5f2-7c3e-7d1a-9b52-0d9e6d1f3a10"}""")
+                example: $$"""
+                {"items":[{{Item}},"last_reply_at":"2026-11-27T09:00:00.000Z"}],"has_more":true,"cursor":"1795770000000.019ac5f2-7c3e-7d1a-9b52-0d9e6d1f3a10"}
+                """)
             .Refuses();
         api.MapPut("/messages/{messageId}/following", FollowAsync)
             .Describe("follow_thread", "The caller follows the thread of a message, and has read what is there.")
@@ -59,8 +61,8 @@ internal static class ThreadEndpoints
         CancellationToken cancellationToken) => ChooseAsync(messageId, unfollows: true, caller, commands, threads, messages, reads, cancellationToken);
 
     private static async Task<IResult> ChooseAsync(
-        string messageId, bool unfollows, Caller caller, HttpCommands commands, ThreadFlow threads, MessageService.MessageServiceClient messages, PatientReads reads,
-        CancellationToken cancellationToken)
+        string messageId, bool unfollows, Caller caller, HttpCommands commands, ThreadFlow threads, MessageService.MessageServiceClient messages,
+        PatientReads reads, CancellationToken cancellationToken)
     {
         var roomId = await MessageEndpoints.RoomOfAsync(messageId, messages, reads, cancellationToken);
         try

@@ -20,7 +20,10 @@ internal static class ThreadFrames
             Limit = (int?)fields.Integer(Field.Limit, 1, LimitOptions.MaxHistoryPage),
         }),
         new("thread_follow", static (ref FrameFields fields) => new FollowThreadCommand { RoomId = fields.RoomId(), ThreadRoot = Root(ref fields) }),
-        new("thread_unfollow", static (ref FrameFields fields) => new FollowThreadCommand { RoomId = fields.RoomId(), ThreadRoot = Root(ref fields), Unfollows = true }),
+        new("thread_unfollow", static (ref FrameFields fields) => new FollowThreadCommand
+        {
+            RoomId = fields.RoomId(), ThreadRoot = Root(ref fields), Unfollows = true,
+        }),
     ];
 
     /// <summary>What clients are told.</summary>
