@@ -69,9 +69,11 @@ public sealed class HttpWalkTests(FaultCluster fixture) : IDisposable
         await DoAsync("unpin_message", Ana, $"messageId={first}");
         Assert.Equal("hola", Text((await DoAsync("get_thread", Ana, $"messageId={first}")).GetProperty("items")[0], "content"));
         await Eventually.EqualsAsync(
-            (first, 1), async () => (await DoAsync("list_threads", Ana)).GetProperty("items").EnumerateArray().Select(one => (Text(one, "thread_root"), one.GetProperty("unread").GetInt32())).FirstOrDefault());
-        Assert.Equal(0, (await DoAsync("follow_thread", Ana, $"messageId={first}")).GetProperty("unread").GetInt32());
-        Assert.False((await DoAsync("unfollow_thread", Ana, $"messageId={first}")).GetProperty("following").GetBoolean());
+            (first, 1),
+            async () => (await DoAsync("list_threads", Ana)).GetProperty("items").EnumerateArray()
+                .Select(one => (Text(one, "thread_root"), one.GetProperty("unread").GetInt32())).FirstOrDefault());
+        Assert.Equal(0, (await DoAsync("follow_thread", Bruno, $"messageId={first}")).GetProperty("unread").GetInt32());
+        Assert.False((await DoAsync("unfollow_thread", Bruno, $"messageId={first}")).GetProperty("following").GetBoolean());
         Assert.Equal(0, (await DoAsync("read_room", Ana, $"roomId={room}", $$"""{"seq":{{reply.GetProperty("seq").GetInt64()}}}""")).GetProperty("unread").GetInt32());
         await Eventually.EqualsAsync(first, async () => Text((await DoAsync("search", Bruno, query: $"query=cancion&room_id={room}")).GetProperty("items").EnumerateArray().FirstOrDefault(), "id"));
         Assert.Equal(first, Text(await DoAsync("explain_message", "root", $"messageId={first}", role: "admin"), "message_id"));
