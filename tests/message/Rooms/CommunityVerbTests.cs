@@ -18,7 +18,7 @@ public sealed class CommunityVerbTests
     public void Its_moderators_create_rooms_in_it_and_move_their_rooms_into_it(string role, ErrorCode? code)
     {
         var (created, moved) = (Commands.Create("kitchen", "ana", InCasa), Commands.Update("garden", "ana", new UpdateRoom { Community = "casa" }));
-        Read(Main(), new Membership(role, Banned: false), created, moved);
+        Read(MainRoom(), new Membership(role, Banned: false), created, moved);
 
         _flush.Decide(created.By(Deciding.Nowhere("kitchen"), role: ""));
         _flush.Decide(moved.By(Deciding.Room(roomId: "garden"), "owner"));
@@ -29,18 +29,18 @@ public sealed class CommunityVerbTests
     [Fact]
     public void Who_is_banned_there_or_has_a_token_that_does_not_moderate_there_does_not_and_an_archived_one_takes_none()
     {
-        Assert.Equal(ErrorCode.Banned, CreateIn(Main(), new Membership("", Banned: true)));
-        Assert.Equal(ErrorCode.Forbidden, CreateIn(Main(), new Membership("owner", Banned: false), new Grant { Read = true, Write = true }));
-        Assert.Null(CreateIn(Main(), Membership.None, new Grant { Moderate = true }));
-        Assert.Equal(ErrorCode.Forbidden, CreateIn(Main(settings => settings.Archived = true), new Membership("owner", Banned: false)));
+        Assert.Equal(ErrorCode.Banned, CreateIn(MainRoom(), new Membership("", Banned: true)));
+        Assert.Equal(ErrorCode.Forbidden, CreateIn(MainRoom(), new Membership("owner", Banned: false), new Grant { Read = true, Write = true }));
+        Assert.Null(CreateIn(MainRoom(), Membership.None, new Grant { Moderate = true }));
+        Assert.Equal(ErrorCode.Forbidden, CreateIn(MainRoom(settings => settings.Archived = true), new Membership("owner", Banned: false)));
     }
 
     [Fact]
     public void Without_a_main_room_anybody_does()
     {
         Assert.Null(CreateIn(null, Membership.None));
-        Assert.Null(CreateIn(Main(settings => settings.Community = ""), Membership.None)); // A room that happens to have its id.
-        Assert.Null(CreateIn(Main() with { IsDeleted = true }, Membership.None));
+        Assert.Null(CreateIn(MainRoom(settings => settings.Community = ""), Membership.None)); // A room that happens to have its id.
+        Assert.Null(CreateIn(MainRoom() with { IsDeleted = true }, Membership.None));
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class CommunityVerbTests
         room.Settings.Community = "casa";
         Command[] commands = [
             Commands.Update("garden", "ana", new UpdateRoom { Community = "casa", Name = "Garden" }), Commands.Update("garden", "ana", new UpdateRoom { Community = "" })];
-        Read(Main(), Membership.None, commands);
+        Read(MainRoom(), Membership.None, commands);
 
         Array.ForEach(commands, command => _flush.Decide(command.By(room, "owner")));
 
@@ -70,7 +70,7 @@ public sealed class CommunityVerbTests
 
     private static RoomSettings InCasa => new() { Kind = RoomKinds.Open, Community = "casa" };
 
-    private static RoomHead Main(Action<RoomSettings>? change = null)
+    private static RoomHead MainRoom(Action<RoomSettings>? change = null)
     {
         var settings = InCasa;
         change?.Invoke(settings);
