@@ -134,12 +134,15 @@ internal static class NotificationEndpoints
             return new Refused(ErrorCode.Forbidden, $"the token does not let its user read {hidden}");
         }
 
-        // What the token does not show stays.
-        var known = await reads.BeginHistory().ReadAsync(
-            options => notifications.GetPreferencesAsync(new GetPreferencesRequest { UserId = caller.UserId }, options), cancellationToken);
-        foreach (var (roomId, room) in known.Rooms.Where(room => !caller.MayRead(room.Key)))
+        if (caller.ToScope() is not null)
         {
-            asked.Preferences.Rooms[roomId] = room;
+            // What the token does not show stays.
+            var known = await reads.BeginHistory().ReadAsync(
+                options => notifications.GetPreferencesAsync(new GetPreferencesRequest { UserId = caller.UserId }, options), cancellationToken);
+            foreach (var (roomId, room) in known.Rooms.Where(room => !caller.MayRead(room.Key)))
+            {
+                asked.Preferences.Rooms[roomId] = room;
+            }
         }
 
         return Answer(caller, await reads.BeginHistory().ReadAsync(options => notifications.SetPreferencesAsync(asked, options), cancellationToken));
