@@ -134,7 +134,7 @@ internal sealed class NotificationFollower(
             case RoomEvent.BodyOneofCase.Deleted:
                 wanted.RemoveAll(one => one.Item.MessageId == entry.Deleted.MessageId);
                 ended.AddRange(await inbox.RemoveAsync(command, entry.Deleted.MessageId));
-                await threads.RemoveReplyAsync(roomId, entry.Deleted.MessageSeq);
+                await threads.RemoveAsync(roomId, entry.Deleted);
                 break;
             case RoomEvent.BodyOneofCase.Edited:
                 EntryDecider.Revise(wanted, entry.Edited);

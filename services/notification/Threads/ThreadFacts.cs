@@ -52,9 +52,18 @@ internal sealed class ThreadFacts(ISqlDialect dialect, DbCommand command, int pa
         .. await command.With("select user_id from notification_threads where root_id = @root and read_seq >= @seq", ("root", rootId), ("seq", seq))
             .ListAsync(row => row.GetString(0))];
 
-    /// <summary>A message was deleted.</summary>
-    public Task RemoveReplyAsync(string roomId, long seq) => command.With(
-        "delete from notification_replies where room_id = @room and seq = @seq", ("room", roomId), ("seq", seq)).RunAsync();
+    /// <summary>A message was deleted: it is no reply any more, and no thread begins with it.</summary>
+    public async Task RemoveAsync(string roomId, MessageDeleted deleted)
+    {
+        await command.With(
+            "delete from notification_replies where room_id = @room and seq = @seq", ("room", roomId), ("seq", deleted.MessageSeq)).RunAsync();
+        await command.With(
+            """
+            delete from notification_threads where root_id = @root and not exists (
+                select 1 from notification_replies r where r.root_id = notification_threads.root_id)
+            """,
+            ("root", deleted.MessageId)).RunAsync();
+    }
 
     /// <summary>Messages from before this one are kept no longer.</summary>
     public Task TrimAsync(string roomId, long firstSeq) => command.With(
