@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Notifications.Admin;
@@ -23,7 +22,6 @@ public static class NotificationServiceSetup
     {
         services.AddMetrics();
         services.AddSingleton<Telemetry>();
-        services.AddSingleton<IValidateOptions<StoreOptions>, NotificationStoreRules>();
         services.AddStore("notification-store", NotificationStore.Open);
         services.AddJobs();
         services.AddServiceClient<SecurityService.SecurityServiceClient>("message");

@@ -65,9 +65,11 @@ public abstract class ClusterFixture(ClusterLayout layout) : IAsyncLifetime
     }
 }
 
-/// <summary>Two of everything and no limit on events: for loads and faults.</summary>
+/// <summary>Two of everything and no limit on events: for loads and faults. On MongoDB where <c>TERTULIA_TEST_STORE</c> is <c>mongodb</c>: for classes that leave the store
+/// alone.</summary>
 public sealed class FaultCluster() : ClusterFixture(new ClusterLayout
 {
+    OnMongo = Environment.GetEnvironmentVariable("TERTULIA_TEST_STORE") == "mongodb",
     Gateways = 2,
     Connections = 2,
     Messages = 2,

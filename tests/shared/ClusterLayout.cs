@@ -33,7 +33,7 @@ public sealed record ClusterLayout
     /// <summary>A broker that is there already; default a private one.</summary>
     public Uri? Broker { get; init; }
 
-    /// <summary>Messages and presence are on MongoDB (<see cref="PrivateMongo"/>), and what the notification service keeps is in a SQLite file; default PostgreSQL for all.</summary>
+    /// <summary>All services keep their data on MongoDB (<see cref="PrivateMongo"/>); default PostgreSQL.</summary>
     public bool OnMongo { get; init; }
 
     /// <summary>Npgsql connection string of an existing database; default a private server.</summary>

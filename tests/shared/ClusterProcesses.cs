@@ -22,6 +22,7 @@ public sealed class ClusterProcesses : IAsyncDisposable
     private readonly string _directory;
     private readonly bool _ownsDirectory;
     private readonly ConcurrentBag<ServerProcess> _services = [];
+    private readonly string _database; // On a MongoDB that may be somebody else's.
     private PrivateRabbitMq? _broker;
     private PrivatePostgres? _store;
     private PrivateMongo? _mongo;
@@ -30,6 +31,7 @@ public sealed class ClusterProcesses : IAsyncDisposable
     {
         _layout = layout;
         _ownsDirectory = layout.Directory is null;
+        _database = _ownsDirectory ? $"tertulia_test_{Guid.NewGuid():N}"[..30] : "tertulia";
         _directory = Path.GetFullPath(layout.Directory ?? Path.Combine(Path.GetTempPath(), $"tertulia-{Guid.NewGuid():N}"[..24]));
     }
 
@@ -65,7 +67,7 @@ public sealed class ClusterProcesses : IAsyncDisposable
     public PrivateMongo Mongo => _mongo ?? throw new InvalidOperationException("The store is no MongoDB");
 
     /// <summary>Connection string of the store.</summary>
-    public string StoreConnectionString => _layout.OnMongo ? Mongo.ConnectionString("tertulia") : _layout.Store ?? _store!.ConnectionString();
+    public string StoreConnectionString => _layout.OnMongo ? Mongo.ConnectionString(_database) : _layout.Store ?? _store!.ConnectionString();
 
     /// <summary>Every process that runs on behalf of this cluster, broker and store included.</summary>
     public IReadOnlyList<ServerProcess> All => [.. _services, .. new[] { _broker?.Process, _store?.Process, _mongo?.Process }.OfType<ServerProcess>()];
@@ -139,6 +141,11 @@ public sealed class ClusterProcesses : IAsyncDisposable
             await process.DisposeAsync();
         }
 
+        if (_mongo is { IsOurs: false } && _ownsDirectory)
+        {
+            await _mongo.DropAsync(_database);
+        }
+
         if (_ownsDirectory && Directory.Exists(_directory))
         {
             Directory.Delete(_directory, recursive: true);
@@ -179,11 +186,6 @@ public sealed class ClusterProcesses : IAsyncDisposable
             ["Gateway__Nodes"] = Addresses(connections),
             ["Drain__Grace"] = _layout.StopWithin.ToString("c", CultureInfo.InvariantCulture),
         };
-        if (_layout.OnMongo)
-        {
-            environment["Store__Path"] = Path.Combine(_directory, "tertulia.db"); // The notification service's file is beside it.
-        }
-
         foreach (var (name, value) in _layout.Environment)
         {
             environment[name] = value;

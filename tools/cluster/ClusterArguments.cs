@@ -60,12 +60,6 @@ internal static class ClusterArguments
             }
         }
 
-        if (wanted is { OnMongo: true, Notifications: > 1 })
-        {
-            problem = "With --store mongodb there is one notification replica: what it keeps is in a SQLite file.";
-            return false;
-        }
-
         layout = wanted;
         return true;
     }

@@ -1,12 +1,12 @@
-using System.Data.Common;
 using System.Text.Json;
 using Grpc.Core;
 using Tertulia.Contracts;
 using Tertulia.Notifications.Jobs;
+using Tertulia.Notifications.Storage;
 
 namespace Tertulia.Notifications.Admin;
 
-/// <summary>What operators did here, for the audit log, which the message service keeps: a job in the transaction of what was done.</summary>
+/// <summary>What operators did here, for the audit log, which the message service keeps: a job in the round of what was done.</summary>
 internal sealed class OperatorRecords(SecurityService.SecurityServiceClient security, TimeProvider time) : IJobHandler
 {
     private const string KindName = "audit";
@@ -18,14 +18,14 @@ internal sealed class OperatorRecords(SecurityService.SecurityServiceClient secu
 
     public string Kind => KindName;
 
-    /// <summary>Writes down what an operator does. After the commit, <see cref="JobStore.Ring"/>.</summary>
-    public static Task AddAsync(DbCommand command, string action, string targetId, string detail, DateTimeOffset now)
+    /// <summary>Writes down what an operator does. After the round, <see cref="JobStore.Ring"/>.</summary>
+    public static Task AddAsync(IRound round, string action, string targetId, string detail, DateTimeOffset now)
     {
         var entry = new AuditEntry
         {
             Id = Guid.CreateVersion7(now).ToString(), AtMs = now.ToUnixTimeMilliseconds(), ActorId = Operator, Action = action, TargetId = Cut(targetId), Detail = Cut(detail),
         };
-        return JobStore.PutAsync(command, $"{KindName}:{entry.Id}", KindName, JsonSerializer.Serialize(new Record(entry.Id, entry.AtMs, action, entry.TargetId, entry.Detail)), now, now);
+        return round.Jobs.PutAsync($"{KindName}:{entry.Id}", KindName, JsonSerializer.Serialize(new Record(entry.Id, entry.AtMs, action, entry.TargetId, entry.Detail)), now, now);
     }
 
     /// <summary>Put off while the message service does not answer.</summary>

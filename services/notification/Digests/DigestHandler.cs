@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Globalization;
 using Tertulia.Contracts;
 using Tertulia.Notifications.Inbox;
@@ -8,7 +7,7 @@ using Tertulia.Notifications.Storage;
 
 namespace Tertulia.Notifications.Digests;
 
-/// <summary>Sums up in one notification what a user was not pushed and has not read: what waited, that it was told and the end of the job are one transaction.</summary>
+/// <summary>Sums up in one notification what a user was not pushed and has not read: what waited, that it was told and the end of the job are one round.</summary>
 internal sealed class DigestHandler(NotificationStore store, InboxStore inbox, InboxNews news, TimeProvider time) : IJobHandler
 {
     public const string KindName = "digest";
@@ -17,17 +16,6 @@ internal sealed class DigestHandler(NotificationStore store, InboxStore inbox, I
     private const int MaxRooms = 50;
     private const int MaxNameChars = 200;
 
-    // What is in the inbox counts while it is there and unread; what was kept out of it until its room was read so far. What is of no entry cannot be read.
-    private const string Unread = """
-        select w.room_id, coalesce(max(case when n.kind = 'direct' then i.actor_name else n.name end), ''), count(*) from notification_withheld w
-        left join notification_inbox i on i.user_id = w.user_id and i.event_id = w.event_id
-        left join notification_reads r on r.user_id = w.user_id and r.room_id = w.room_id
-        left join notification_rooms n on n.room_id = w.room_id
-        where w.user_id = @user and w.digest = 1
-            and case when w.notification_id <> '' then not i.is_read when i.user_id is not null then false else w.seq = 0 or coalesce(r.seq, 0) < w.seq end
-        group by w.room_id order by count(*) desc, w.room_id
-        """;
-
     public string Kind => KindName;
 
     /// <param name="job">Its body is the user's id.</param>
@@ -35,7 +23,7 @@ internal sealed class DigestHandler(NotificationStore store, InboxStore inbox, I
     public async Task<JobResult> RunAsync(Job job, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var (due, made) = await store.WriteAsync(command => WriteAsync(command, job, now), cancellationToken);
+        var (due, made) = await store.WriteAsync(round => WriteAsync(round, job, now), cancellationToken);
         if (due is { } later)
         {
             return JobResult.Later(later);
@@ -47,28 +35,29 @@ internal sealed class DigestHandler(NotificationStore store, InboxStore inbox, I
     }
 
     /// <returns>When it is due after all, by the preferences as they are now; else what came into being.</returns>
-    private async Task<(DateTimeOffset? Due, List<Made> Made)> WriteAsync(DbCommand command, Job job, DateTimeOffset now)
+    private async Task<(DateTimeOffset? Due, List<Made> Made)> WriteAsync(IRound round, Job job, DateTimeOffset now)
     {
         var userId = job.Body;
-        var digest = DigestTime.Parse(await PreferenceStore.ReadAsync(command, userId));
-        var oldest = await WithheldItems.OldestAsync(command, userId);
+        var digest = DigestTime.Parse(await PreferenceStore.ReadAsync(round, userId));
+        var oldest = await round.Withheld.OldestAsync(userId);
         if (digest is not null && oldest is { } decided && digest.DueAfter(decided) is var due && due > now)
         {
             return (due, []);
         }
 
-        List<RoomTally> rooms = digest is null ? [] : await command.With(Unread, ("user", userId)).ListAsync(row => new RoomTally
+        List<RoomTally> rooms = digest is null ? [] : (await round.Withheld.SumUpAsync(userId)).ConvertAll(room => new RoomTally
         {
-            RoomId = row.GetString(0), Name = row.GetString(1) is { Length: > 0 and <= MaxNameChars } name ? name : row.GetString(0), Count = (uint)row.GetInt64(2),
+            RoomId = room.RoomId, Name = room.Name is { Length: > 0 and <= MaxNameChars } name ? name : room.RoomId, Count = (uint)room.Count,
         });
-        await command.With("update notification_withheld set digest = @told where user_id = @user and digest = 1", ("told", WithheldItems.Told), ("user", userId)).RunAsync();
-        if (!await JobStore.EndAsync(command, job))
+        await round.Withheld.ToldAsync(userId);
+        if (!await round.Jobs.EndAsync(job))
         {
-            throw new InvalidOperationException("Another replica has the job"); // Nothing of this is committed; the attempt after this finds no job.
+            throw new InvalidOperationException("Another replica has the job"); // Nothing of this counts; the attempt after this finds no job.
         }
 
-        var eventId = string.Create(CultureInfo.InvariantCulture, $"digest:{now.ToUnixTimeMilliseconds()}");
-        return (null, rooms.Count > 0 ? await inbox.AddAsync(command, [new Wanted(userId, eventId, Compose(rooms, now))]) : []);
+        // Summed up again, because a process died before it was over, it is the same one.
+        var eventId = string.Create(CultureInfo.InvariantCulture, $"digest:{(oldest ?? now).ToUnixTimeMilliseconds()}");
+        return (null, rooms.Count > 0 ? await inbox.AddAsync(round, [new Wanted(userId, eventId, Compose(rooms, now))]) : []);
     }
 
     private static Notification Compose(List<RoomTally> rooms, DateTimeOffset now)

@@ -1,15 +1,12 @@
-using System.Data.Common;
-using System.Globalization;
 using Tertulia.Contracts;
 using Tertulia.Notifications.Inbox;
-using Tertulia.Notifications.Jobs;
 using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Storage;
 using Tertulia.Sql;
 
 namespace Tertulia.Notifications.Digests;
 
-/// <summary>Remembers what was not told or not pushed and why, in the transaction that decided it, and has it told by the digest of who wants one.</summary>
+/// <summary>Remembers what was not told or not pushed and why, in the round that decided it, and has it told by the digest of who wants one.</summary>
 internal sealed class WithheldItems(NotificationStore store) : IInboxListener
 {
     /// <summary>What waits for a digest.</summary>
@@ -19,10 +16,10 @@ internal sealed class WithheldItems(NotificationStore store) : IInboxListener
     public const int Told = 2;
 
     /// <inheritdoc />
-    public async Task OnMadeAsync(DbCommand command, IReadOnlyList<Made> made, DateTimeOffset now)
+    public async Task OnMadeAsync(IRound round, IReadOnlyList<Made> made, DateTimeOffset now)
     {
-        var withDevices = await WithDevicesAsync(command, made);
-        List<Row> rows = [];
+        var withDevices = await WithDevicesAsync(round, made);
+        List<(WithheldRow, DigestTime?)> rows = [];
         foreach (var one in made.Where(one => one.Item.Kind != NotificationKinds.Digest))
         {
             var digest = DigestTime.Parse(one.Preferences);
@@ -33,33 +30,30 @@ internal sealed class WithheldItems(NotificationStore store) : IInboxListener
                 : Withheld.NoDevice;
             if (reason.Length > 0)
             {
-                rows.Add(new Row(one.UserId, one.EventId, one.Item, one.Item.NotificationId, reason, digest));
+                rows.Add(Row(one.UserId, one.EventId, one.Item, one.Item.NotificationId, reason, digest));
             }
         }
 
-        await AddAsync(command, rows, now);
+        await AddAsync(round, rows, now);
     }
 
     /// <inheritdoc />
-    public Task OnKeptOutAsync(DbCommand command, IReadOnlyList<KeptOut> kept, DateTimeOffset now) => AddAsync(
-        command,
+    public Task OnKeptOutAsync(IRound round, IReadOnlyList<KeptOut> kept, DateTimeOffset now) => AddAsync(
+        round,
         [
-            .. kept.Select(one => new Row(
+            .. kept.Select(one => Row(
                 one.Wanted.UserId, one.Wanted.EventId, one.Wanted.Item, "", one.Reason, one.Reason == Withheld.Level ? DigestTime.Parse(one.Preferences) : null)),
         ],
         now);
 
     /// <inheritdoc />
-    public Task OnEndedAsync(DbCommand command, IReadOnlyList<Ended> ended, DateTimeOffset now) => Task.CompletedTask; // Whether it was read is asked when it is told.
+    public Task OnEndedAsync(IRound round, IReadOnlyList<Ended> ended, DateTimeOffset now) => Task.CompletedTask; // Whether it was read is asked when it is told.
 
     /// <inheritdoc />
-    public Task OnDeletedAsync(DbCommand command, string messageId) =>
-        command.With("delete from notification_withheld where message_id = @message", ("message", messageId)).RunAsync();
+    public Task OnDeletedAsync(IRound round, string messageId) => round.Withheld.RemoveOfMessageAsync(messageId);
 
     /// <inheritdoc />
-    public Task OnShutOutAsync(DbCommand command, string roomId, string userId, long beforeSeq) => command.With(
-        $"delete from notification_withheld where room_id = @room and seq < @seq {(userId.Length > 0 ? "and user_id = @user" : "")}",
-        ("room", roomId), ("seq", beforeSeq), ("user", userId)).RunAsync();
+    public Task OnShutOutAsync(IRound round, string roomId, string userId, long beforeSeq) => round.Withheld.RemoveOfRoomAsync(roomId, userId, beforeSeq);
 
     /// <inheritdoc />
     public void OnCommitted()
@@ -67,76 +61,44 @@ internal sealed class WithheldItems(NotificationStore store) : IInboxListener
     }
 
     /// <summary>A digest is due at the time that the user's preferences say now. Nothing happens when nothing waits for it.</summary>
-    public static async Task ScheduleAsync(DbCommand command, string userId, NotificationPreferences preferences, DateTimeOffset now)
+    public static async Task ScheduleAsync(IRound round, string userId, NotificationPreferences preferences, DateTimeOffset now)
     {
-        if (DigestTime.Parse(preferences) is { } digest && await OldestAsync(command, userId) is { } oldest)
+        if (DigestTime.Parse(preferences) is { } digest && await round.Withheld.OldestAsync(userId) is { } oldest)
         {
-            await PutJobAsync(command, userId, digest.DueAfter(oldest), now);
+            await PutJobAsync(round, userId, digest.DueAfter(oldest), now);
         }
     }
-
-    /// <summary>When the oldest that waits was decided; null when nothing does.</summary>
-    public static async Task<DateTimeOffset?> OldestAsync(DbCommand command, string userId) =>
-        await command.With("select min(decided_at_ms) from notification_withheld where user_id = @user and digest = 1", ("user", userId)).ExecuteScalarAsync(CancellationToken.None)
-            is long ms ? DateTimeOffset.FromUnixTimeMilliseconds(ms) : null;
 
     /// <summary>Removes what is old.</summary>
     /// <returns>How many were removed; more may be left when it is <paramref name="limit"/>.</returns>
-    public Task<int> PruneAsync(DateTimeOffset before, int limit, CancellationToken cancellationToken) => store.WriteAsync(
-        command => command.With(
-            """
-            delete from notification_withheld where (user_id, event_id) in (
-                select user_id, event_id from notification_withheld where decided_at_ms < @before order by decided_at_ms limit @count)
-            """,
-            ("before", before.ToUnixTimeMilliseconds()), ("count", limit)).RunAsync(),
-        cancellationToken);
+    public Task<int> PruneAsync(DateTimeOffset before, int limit, CancellationToken cancellationToken) =>
+        store.WriteAsync(round => round.Withheld.RemoveOlderAsync(before, limit), cancellationToken);
 
-    private static Task PutJobAsync(DbCommand command, string userId, DateTimeOffset due, DateTimeOffset now) =>
-        JobStore.PutAsync(command, $"digest:{userId}", DigestHandler.KindName, userId, due, now);
+    private static Task PutJobAsync(IRound round, string userId, DateTimeOffset due, DateTimeOffset now) =>
+        round.Jobs.PutAsync($"digest:{userId}", DigestHandler.KindName, userId, due, now);
 
-    private async Task<HashSet<string>> WithDevicesAsync(DbCommand command, IReadOnlyList<Made> made)
+    private static async Task<HashSet<string>> WithDevicesAsync(IRound round, IReadOnlyList<Made> made)
     {
         string[] users = [.. made.Where(one => DigestTime.Parse(one.Preferences) is not null).Select(one => one.UserId).Distinct(StringComparer.Ordinal)];
-        if (users.Length == 0)
-        {
-            return [];
-        }
-
-        command.With($"select distinct s.user_id from {store.Dialect.RowsTable("users", "user_id")} u join notification_subscriptions s on s.user_id = u.user_id");
-        store.Dialect.AddRows(command, "users", users);
-        return [.. await command.ListAsync(row => row.GetString(0))];
+        return users.Length == 0 ? [] : await round.Devices.WithAnyAsync(users);
     }
 
-    // Always in the order of the user ids, so that two transactions do not wait for each other.
-    private async Task AddAsync(DbCommand command, List<Row> rows, DateTimeOffset now)
+    private static async Task AddAsync(IRound round, List<(WithheldRow Row, DigestTime? Digest)> rows, DateTimeOffset now)
     {
         if (rows.Count == 0)
         {
             return;
         }
 
-        rows.Sort((one, other) => string.CompareOrdinal(one.UserId, other.UserId));
-        var columns = store.Dialect.RowsTable("rows", "user_id", "event_id", "message_id", "room_id", "seq", "kind", "reason", "notification_id", "digest");
-        command.With(
-            $"""
-            insert into notification_withheld (user_id, event_id, message_id, room_id, seq, kind, reason, notification_id, decided_at_ms, digest)
-            select user_id, event_id, message_id, room_id, cast(seq as bigint), kind, reason, notification_id, @now, cast(digest as integer) from {columns} r where true
-            order by user_id
-            on conflict do nothing
-            """,
-            ("now", now.ToUnixTimeMilliseconds()));
-        store.Dialect.AddRows(
-            command, "rows", Column(row => row.UserId), Column(row => row.EventId), Column(row => row.Item.MessageId), Column(row => row.Item.RoomId),
-            Column(row => row.Item.Seq.ToString(CultureInfo.InvariantCulture)), Column(row => row.Item.Kind), Column(row => row.Reason), Column(row => row.NotificationId),
-            Column(row => row.Digest is null ? "0" : "1"));
-        await command.RunAsync();
-        foreach (var row in rows.Where(row => row.Digest is not null).DistinctBy(row => row.UserId, StringComparer.Ordinal))
+        await round.Withheld.AddAsync([.. rows.Select(row => row.Row).OrderBy(row => row.UserId, StringComparer.Ordinal)], now);
+        foreach (var (row, digest) in rows.Where(row => row.Digest is not null).DistinctBy(row => row.Row.UserId, StringComparer.Ordinal)
+            .OrderBy(row => row.Row.UserId, StringComparer.Ordinal))
         {
-            await PutJobAsync(command, row.UserId, row.Digest!.DueAfter(now), now);
+            await PutJobAsync(round, row.UserId, digest!.DueAfter(now), now);
         }
-
-        string[] Column(Func<Row, string> value) => [.. rows.Select(value)];
     }
 
-    private sealed record Row(string UserId, string EventId, Notification Item, string NotificationId, string Reason, DigestTime? Digest);
+    private static (WithheldRow Row, DigestTime? Digest) Row(
+        string userId, string eventId, Notification item, string notificationId, string reason, DigestTime? digest) => (
+        new WithheldRow(userId, eventId, item.MessageId, item.RoomId, item.Seq, item.Kind, reason, notificationId, Waits: digest is not null), digest);
 }

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Tertulia.Bus;
@@ -10,17 +9,16 @@ using Tertulia.Notifications.Threads;
 
 namespace Tertulia.Notifications.Following;
 
-/// <summary>Turns what is appended to rooms into notifications: what is decided, what is known of the rooms and how far it came are one transaction.</summary>
+/// <summary>Turns what is appended to rooms into notifications: what is decided, what is known of the rooms and how far it came are one round.</summary>
 internal sealed class NotificationFollower(
     NotificationStore store, InboxStore inbox, InboxNews news, PresenceService.PresenceServiceClient presence, IOptions<InboxOptions> options, TimeProvider time) : IFeedHandler
 {
     private const int MaxLocated = 1_000;
     private static readonly TimeSpan PresencePatience = TimeSpan.FromSeconds(2);
 
-    private readonly FeedMarks _marks = new(store.Dialect, "notification_marks", NotificationServiceSetup.Service);
-
     /// <inheritdoc />
-    public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) => _marks.ReadAsync(partition, cancellationToken);
+    public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) =>
+        store.ReadMarkAsync(NotificationServiceSetup.Service, partition, cancellationToken);
 
     /// <inheritdoc />
     public async Task<FeedOutcome[]> HandleAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
@@ -45,12 +43,12 @@ internal sealed class NotificationFollower(
         }
 
         var all = await store.WriteAsync(
-            async command =>
+            async round =>
             {
                 var all = new Outcome([], []);
                 foreach (var i in written)
                 {
-                    var outcome = await WriteAsync(command, batches[i], here[i]);
+                    var outcome = await WriteAsync(round, batches[i], here[i]);
                     outcomes[i] = outcome is null ? FeedOutcome.Lost : FeedOutcome.Stored;
                     all.Made.AddRange(outcome?.Made ?? []);
                     all.Ended.AddRange(outcome?.Ended ?? []);
@@ -74,7 +72,7 @@ internal sealed class NotificationFollower(
             return concerns;
         }
 
-        var keywords = await store.ReadAsync(command => new RoomFacts(store.Dialect, command, partition: -1).KeywordsInAsync(() => WordsOf(open)), cancellationToken);
+        var keywords = await store.ReadAsync(round => round.Preferences.KeywordsInAsync(() => WordsOf(open)), cancellationToken);
         for (var i = 0; i < concerns.Length && keywords.Count > 0; i++)
         {
             concerns[i] = concerns[i] || batches[i].Entries.Any(entry => Words.Of(entry.Event.Message.Content).Any(keywords.Contains));
@@ -87,15 +85,15 @@ internal sealed class NotificationFollower(
         entries.Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Message).SelectMany(entry => Words.Of(entry.Event.Message.Content)).ToHashSet(StringComparer.Ordinal);
 
     /// <returns>Null when another follower has the partition.</returns>
-    private async Task<Outcome?> WriteAsync(DbCommand command, FeedBatch batch, IReadOnlySet<string>? here)
+    private async Task<Outcome?> WriteAsync(IRound round, FeedBatch batch, IReadOnlySet<string>? here)
     {
-        if (!await _marks.MoveAsync(command, batch))
+        if (!await round.MoveMarkAsync(NotificationServiceSetup.Service, batch))
         {
             return null;
         }
 
-        var facts = new RoomFacts(store.Dialect, command, batch.Partition);
-        var threads = new ThreadFacts(store.Dialect, command, batch.Partition);
+        var facts = new RoomFacts(round.Facts, batch.Partition);
+        var threads = new ThreadFacts(round.Threads, batch.Partition);
         if (batch.IsOfAnotherEpoch)
         {
             await facts.ForgetAsync();
@@ -108,50 +106,50 @@ internal sealed class NotificationFollower(
         }
 
         await facts.LoadAsync(batch.Entries.Select(entry => entry.RoomId));
-        var decider = new EntryDecider(facts, threads, options.Value, await facts.KeywordsAsync(WordsOf(batch.Entries)), here, time.GetUtcNow());
+        var decider = new EntryDecider(facts, threads, options.Value, await round.Preferences.KeywordsAsync(WordsOf(batch.Entries)), here, time.GetUtcNow());
         List<Wanted> wanted = [];
         foreach (var entry in batch.Entries)
         {
             // What is gone, and what this batch has decided of it does not come into being.
-            await EndAsync(command, facts, threads, entry, wanted, outcome.Ended);
+            await EndAsync(round, facts, threads, entry, wanted, outcome.Ended);
             wanted.AddRange(await DecideAsync(facts, threads, decider, entry.RoomId, entry.Event));
         }
 
         if (wanted.Count > 0)
         {
-            outcome.Made.AddRange(await inbox.AddAsync(command, wanted));
+            outcome.Made.AddRange(await inbox.AddAsync(round, wanted));
         }
 
         return outcome;
     }
 
     /// <summary>Removes what nobody is to be told any more, or not this user.</summary>
-    private async Task EndAsync(DbCommand command, RoomFacts facts, ThreadFacts threads, FollowedEntry followed, List<Wanted> wanted, List<Ended> ended)
+    private async Task EndAsync(IRound round, RoomFacts facts, ThreadFacts threads, FollowedEntry followed, List<Wanted> wanted, List<Ended> ended)
     {
         var (roomId, entry) = (followed.RoomId, followed.Event);
         switch (entry.BodyCase)
         {
             case RoomEvent.BodyOneofCase.Deleted:
                 wanted.RemoveAll(one => one.Item.MessageId == entry.Deleted.MessageId);
-                ended.AddRange(await inbox.RemoveAsync(command, entry.Deleted.MessageId));
+                ended.AddRange(await inbox.RemoveAsync(round, entry.Deleted.MessageId));
                 await threads.RemoveAsync(roomId, entry.Deleted);
                 break;
             case RoomEvent.BodyOneofCase.Edited:
                 EntryDecider.Revise(wanted, entry.Edited);
-                await InboxStore.ReviseAsync(command, EntryDecider.EventOf(entry.Edited.MessageId), entry.Edited.MessageId, EntryDecider.BodyOf(entry.Edited.Content));
+                await InboxStore.ReviseAsync(round, EntryDecider.EventOf(entry.Edited.MessageId), entry.Edited.MessageId, EntryDecider.BodyOf(entry.Edited.Content));
                 break;
             case RoomEvent.BodyOneofCase.RoomDeleted:
                 wanted.RemoveAll(one => one.Item.RoomId == roomId);
-                ended.AddRange(await inbox.RemoveOfRoomAsync(command, roomId, "", long.MaxValue));
+                ended.AddRange(await inbox.RemoveOfRoomAsync(round, roomId, "", long.MaxValue));
                 break;
             case RoomEvent.BodyOneofCase.Trimmed:
                 wanted.RemoveAll(one => one.Item.RoomId == roomId && one.Item.Seq < entry.Trimmed.FirstSeq);
-                ended.AddRange(await inbox.RemoveOfRoomAsync(command, roomId, "", entry.Trimmed.FirstSeq));
+                ended.AddRange(await inbox.RemoveOfRoomAsync(round, roomId, "", entry.Trimmed.FirstSeq));
                 await threads.TrimAsync(roomId, entry.Trimmed.FirstSeq);
                 break;
             case RoomEvent.BodyOneofCase.Member when IsShutOut(entry.Member, facts.KindOf(roomId)):
                 wanted.RemoveAll(one => one.UserId == entry.Member.UserId && one.Item.RoomId == roomId);
-                ended.AddRange(await inbox.RemoveOfRoomAsync(command, roomId, entry.Member.UserId, entry.Seq));
+                ended.AddRange(await inbox.RemoveOfRoomAsync(round, roomId, entry.Member.UserId, entry.Seq));
                 break;
         }
     }
@@ -171,10 +169,10 @@ internal sealed class NotificationFollower(
             case RoomEvent.BodyOneofCase.Reaction:
                 return await decider.OnReactionAsync(roomId, entry);
             case RoomEvent.BodyOneofCase.Room:
-                await facts.SetRoomAsync(roomId, entry.Room.Kind, entry.Room.Settings?.Name);
+                await facts.SetRoomAsync(roomId, entry.Room.Kind, entry.Room.Settings?.Name, entry.Seq);
                 return [];
             case RoomEvent.BodyOneofCase.RoomUpdated:
-                await facts.SetRoomAsync(roomId, entry.RoomUpdated.Settings is { Kind: { Length: > 0 } kind } ? kind : null, entry.RoomUpdated.Settings?.Name);
+                await facts.SetRoomAsync(roomId, entry.RoomUpdated.Settings is { Kind: { Length: > 0 } kind } ? kind : null, entry.RoomUpdated.Settings?.Name, entry.Seq);
                 return [];
             case RoomEvent.BodyOneofCase.RoomDeleted:
                 await facts.RemoveRoomAsync(roomId);
@@ -184,7 +182,7 @@ internal sealed class NotificationFollower(
                 var member = entry.Member;
                 var isMember = member is { Role.Length: > 0, Banned: false };
                 var isAdded = isMember && member.UserId != entry.UserId && await facts.RoleAsync(roomId, member.UserId) is null;
-                await facts.SetMemberAsync(roomId, member, isMember);
+                await facts.SetMemberAsync(roomId, member, isMember, entry.Seq);
                 if (!isMember)
                 {
                     await threads.RemoveUserAsync(roomId, member.UserId);
@@ -210,7 +208,7 @@ internal sealed class NotificationFollower(
             .Select(entry => entry.Event.Member.UserId).ToHashSet(StringComparer.Ordinal); // Not in the store yet.
         foreach (var roomId in rooms)
         {
-            asked.UnionWith(await store.ReadAsync(command => new RoomFacts(store.Dialect, command, batch.Partition).MembersAsync(roomId, EntryDecider.MaxUsers), cancellationToken));
+            asked.UnionWith(await store.ReadAsync(round => round.Facts.MembersAsync(roomId, EntryDecider.MaxUsers), cancellationToken));
         }
 
         var here = new HashSet<string>(StringComparer.Ordinal);

@@ -39,7 +39,7 @@ internal sealed class InboxGrpc(
         Check(
             IsId(request.UserId) && ways == 1 && request.NotificationIds.Count <= MaxIds && request.NotificationIds.All(IsId),
             $"ids (1 to {MaxIds}), up_to_useq (from 1) or all");
-        var ended = await store.WriteAsync(command => inbox.MarkAsync(command, request), context.CancellationToken);
+        var ended = await store.WriteAsync(round => inbox.MarkAsync(round, request), context.CancellationToken);
         if (ended.Items.Count > 0)
         {
             inbox.OnCommitted();
@@ -54,7 +54,7 @@ internal sealed class InboxGrpc(
         Check(
             request.Rooms.Count is > 0 and <= MaxReads && request.Rooms.All(read => IsId(read.UserId) && IsId(read.RoomId) && read.Seq > 0),
             $"rooms has 1 to {MaxReads}, each with a user, a room and a seq");
-        var ended = await store.WriteAsync(command => inbox.MarkRoomsAsync(command, request.Rooms, bus.Value.Partitions), context.CancellationToken);
+        var ended = await store.WriteAsync(round => inbox.MarkRoomsAsync(round, request.Rooms, bus.Value.Partitions), context.CancellationToken);
         inbox.OnCommitted();
         await news.TellAsync([], ended, context.CancellationToken);
         return new MarkRoomsReadReply();
@@ -137,7 +137,7 @@ internal sealed class InboxGrpc(
         };
         var sound = request.HasSound ? request.Sound : null;
         Wanted[] wanted = [.. request.UserIds.Distinct(StringComparer.Ordinal).Select(userId => new Wanted(userId, $"s:{request.Key}", item, sound))];
-        var made = await store.WriteAsync(command => inbox.AddAsync(command, wanted), context.CancellationToken);
+        var made = await store.WriteAsync(round => inbox.AddAsync(round, wanted), context.CancellationToken);
         inbox.OnCommitted();
         await news.TellAsync(made, [], context.CancellationToken);
         return new NotifyReply { Notified = (uint)made.Count };

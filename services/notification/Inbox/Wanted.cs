@@ -1,6 +1,6 @@
-using System.Data.Common;
 using Tertulia.Contracts;
 using Tertulia.Notifications.Preferences;
+using Tertulia.Notifications.Storage;
 
 namespace Tertulia.Notifications.Inbox;
 
@@ -45,25 +45,25 @@ internal sealed record EndedItem(string UserId, string Id, string RoomId, bool I
 /// <summary>What else has to be done when inboxes change: pushes, digests.</summary>
 internal interface IInboxListener
 {
-    /// <summary>In the transaction that makes them.</summary>
-    Task OnMadeAsync(DbCommand command, IReadOnlyList<Made> made, DateTimeOffset now);
+    /// <summary>In the round that makes them.</summary>
+    Task OnMadeAsync(IRound round, IReadOnlyList<Made> made, DateTimeOffset now);
 
-    /// <summary>In the transaction in which it was decided that they do not come.</summary>
-    Task OnKeptOutAsync(DbCommand command, IReadOnlyList<KeptOut> kept, DateTimeOffset now);
+    /// <summary>In the round in which it was decided that they do not come.</summary>
+    Task OnKeptOutAsync(IRound round, IReadOnlyList<KeptOut> kept, DateTimeOffset now);
 
-    /// <summary>In the transaction in which a message is deleted: nothing of it is told any more.</summary>
-    Task OnDeletedAsync(DbCommand command, string messageId);
+    /// <summary>In the round in which a message is deleted: nothing of it is told any more.</summary>
+    Task OnDeletedAsync(IRound round, string messageId);
 
-    /// <summary>In the transaction in which a room is no more, or a user may not read it any more: nothing of it is told.</summary>
-    /// <param name="command">Of the transaction.</param>
+    /// <summary>In the round in which a room is no more, or a user may not read it any more: nothing of it is told.</summary>
+    /// <param name="round">In which it was decided.</param>
     /// <param name="roomId">The room.</param>
     /// <param name="userId">Who; empty: everybody.</param>
     /// <param name="beforeSeq">Only what is about entries before this seq.</param>
-    Task OnShutOutAsync(DbCommand command, string roomId, string userId, long beforeSeq);
+    Task OnShutOutAsync(IRound round, string roomId, string userId, long beforeSeq);
 
-    /// <summary>In the transaction in which they are read, or are removed because their message was deleted.</summary>
-    Task OnEndedAsync(DbCommand command, IReadOnlyList<Ended> ended, DateTimeOffset now);
+    /// <summary>In the round in which they are read, or are removed because their message was deleted.</summary>
+    Task OnEndedAsync(IRound round, IReadOnlyList<Ended> ended, DateTimeOffset now);
 
-    /// <summary>The transaction is committed. Returns quickly.</summary>
+    /// <summary>The round has ended. Returns quickly.</summary>
     void OnCommitted();
 }

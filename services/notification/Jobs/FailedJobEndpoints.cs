@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Serialization;
@@ -6,6 +5,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Notifications.Admin;
+using Tertulia.Notifications.Storage;
 
 namespace Tertulia.Notifications.Jobs;
 
@@ -47,8 +47,8 @@ internal static class FailedJobEndpoints
     internal static async Task<Ok<FailedJobCount>> DropAsync(JobStore jobs, TimeProvider time, string? kind, string? key, CancellationToken cancellationToken) =>
         TypedResults.Ok(new FailedJobCount(await jobs.DropAsync(kind ?? "", key ?? "", cancellationToken, Record("jobs_dropped", kind, key, time))));
 
-    private static Func<DbCommand, int, Task> Record(string action, string? kind, string? key, TimeProvider time) => (command, count) => OperatorRecords.AddAsync(
-        command, action, key ?? "", string.Create(CultureInfo.InvariantCulture, $"{count}{(kind is { Length: > 0 } ? $" of {kind}" : "")}"), time.GetUtcNow());
+    private static Func<IRound, int, Task> Record(string action, string? kind, string? key, TimeProvider time) => (round, count) => OperatorRecords.AddAsync(
+        round, action, key ?? "", string.Create(CultureInfo.InvariantCulture, $"{count}{(kind is { Length: > 0 } ? $" of {kind}" : "")}"), time.GetUtcNow());
 
     private static string Cursor(FailedJob job) => Convert.ToHexStringLower(
         Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{job.FailedAt.ToUnixTimeMilliseconds()} {job.Key}")));

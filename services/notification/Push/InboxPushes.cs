@@ -1,9 +1,9 @@
-using System.Data.Common;
 using Microsoft.Extensions.Options;
 using Tertulia.Contracts;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Jobs;
 using Tertulia.Notifications.Preferences;
+using Tertulia.Notifications.Storage;
 
 namespace Tertulia.Notifications.Push;
 
@@ -16,36 +16,36 @@ internal sealed class InboxPushes(JobStore jobs, IOptions<PushOptions> options) 
     public static string TagOf(string roomId, string notificationId) => roomId.Length > 0 ? $"room:{roomId}" : $"notification:{notificationId}";
 
     /// <inheritdoc />
-    public async Task OnMadeAsync(DbCommand command, IReadOnlyList<Made> made, DateTimeOffset now)
+    public async Task OnMadeAsync(IRound round, IReadOnlyList<Made> made, DateTimeOffset now)
     {
         foreach (var one in made)
         {
             if (one.Item.Kind != NotificationKinds.Reaction && PreferenceRules.QuietUntil(one.Preferences, now) is null)
             {
-                await PendingPushes.AddAsync(command, one.UserId, ContentOf(one.Item), options.Value.CollapseWindow, now);
+                await PendingPushes.AddAsync(round, one.UserId, ContentOf(one.Item), options.Value.CollapseWindow, now);
             }
         }
     }
 
     /// <inheritdoc />
-    public Task OnKeptOutAsync(DbCommand command, IReadOnlyList<KeptOut> kept, DateTimeOffset now) => Task.CompletedTask;
+    public Task OnKeptOutAsync(IRound round, IReadOnlyList<KeptOut> kept, DateTimeOffset now) => Task.CompletedTask;
 
     /// <inheritdoc />
-    public Task OnDeletedAsync(DbCommand command, string messageId) => Task.CompletedTask; // What of it is in inboxes ends.
+    public Task OnDeletedAsync(IRound round, string messageId) => Task.CompletedTask; // What of it is in inboxes ends.
 
     /// <inheritdoc />
-    public Task OnShutOutAsync(DbCommand command, string roomId, string userId, long beforeSeq) => Task.CompletedTask; // So it does.
+    public Task OnShutOutAsync(IRound round, string roomId, string userId, long beforeSeq) => Task.CompletedTask; // So it does.
 
     /// <inheritdoc />
-    public async Task OnEndedAsync(DbCommand command, IReadOnlyList<Ended> ended, DateTimeOffset now)
+    public async Task OnEndedAsync(IRound round, IReadOnlyList<Ended> ended, DateTimeOffset now)
     {
         foreach (var user in ended)
         {
             foreach (var item in user.Items)
             {
                 await (user.What.Removed
-                    ? PendingPushes.RetractAsync(command, user.UserId, TagOf(item.RoomId, item.Id), item.Id, options.Value.CollapseWindow, now)
-                    : PendingPushes.ReadAsync(command, user.UserId, item.Id));
+                    ? PendingPushes.RetractAsync(round, user.UserId, TagOf(item.RoomId, item.Id), item.Id, options.Value.CollapseWindow, now)
+                    : round.Pushes.ReadAsync(user.UserId, item.Id));
             }
         }
     }

@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Options;
@@ -13,21 +12,6 @@ internal sealed class PushSubscriptions(NotificationStore store, EgressRules rul
 {
     /// <summary>UTF-16 units of the client's name for a device.</summary>
     public const int MaxDeviceChars = 64;
-
-    private const string Put = """
-        insert into notification_subscriptions (user_id, device_id, endpoint, endpoint_hash, p256dh, auth, created_at_ms)
-        values (@user, @device, @endpoint, @hash, @key, @auth, @now)
-        on conflict (user_id, device_id) do update set
-            endpoint = excluded.endpoint, endpoint_hash = excluded.endpoint_hash, p256dh = excluded.p256dh, auth = excluded.auth,
-            created_at_ms = excluded.created_at_ms
-        """;
-
-    private const string DropOldest = """
-        delete from notification_subscriptions where user_id = @user and device_id in (
-            select device_id from notification_subscriptions where user_id = @user order by created_at_ms desc, device_id limit 1000 offset @keep)
-        """;
-
-    private const string Select = "select user_id, device_id, endpoint, p256dh, auth from notification_subscriptions where user_id = @user";
 
     /// <summary>Whether a subscription can be taken.</summary>
     /// <returns>Null, or a sentence for the developer of the client.</returns>
@@ -56,40 +40,34 @@ internal sealed class PushSubscriptions(NotificationStore store, EgressRules rul
 
     /// <summary>Stores a device, in the place of one with the same name and of any that had the same endpoint. One that passed <see cref="Refusal"/>.</summary>
     public Task PutAsync(PushSubscription subscription, CancellationToken cancellationToken) => store.WriteAsync(
-        async command =>
+        async round =>
         {
-            var hash = HashOf(subscription.Endpoint);
-            await command.With("delete from notification_subscriptions where endpoint_hash = @hash", ("hash", hash)).RunAsync();
-            await command.With(
-                Put, ("user", subscription.UserId), ("device", subscription.DeviceId), ("endpoint", subscription.Endpoint), ("hash", hash),
-                ("key", subscription.Key), ("auth", subscription.Auth), ("now", time.GetUtcNow().ToUnixTimeMilliseconds())).RunAsync();
-            return await command.With(DropOldest, ("user", subscription.UserId), ("keep", options.Value.DevicesPerUser)).RunAsync();
+            await round.Devices.PutAsync(subscription, HashOf(subscription.Endpoint), time.GetUtcNow(), options.Value.DevicesPerUser);
+            return true;
         },
         cancellationToken);
 
     /// <summary>A user's device wants no more pushes.</summary>
     /// <returns>False when there was none of that name.</returns>
-    public async Task<bool> RemoveAsync(string userId, string deviceId, CancellationToken cancellationToken) => await store.WriteAsync(
-        command => command.With(
-            "delete from notification_subscriptions where user_id = @user and device_id = @device", ("user", userId), ("device", deviceId)).RunAsync(),
-        cancellationToken) > 0;
+    public Task<bool> RemoveAsync(string userId, string deviceId, CancellationToken cancellationToken) =>
+        store.WriteAsync(round => round.Devices.RemoveAsync(userId, deviceId), cancellationToken);
 
     /// <summary>The push service says that it is gone: unless the browser has subscribed anew meanwhile.</summary>
     public Task RemoveGoneAsync(PushSubscription subscription, CancellationToken cancellationToken) => store.WriteAsync(
-        command => command.With(
-            "delete from notification_subscriptions where endpoint_hash = @hash", ("hash", HashOf(subscription.Endpoint))).RunAsync(),
+        async round =>
+        {
+            await round.Devices.RemoveByEndpointAsync(HashOf(subscription.Endpoint));
+            return true;
+        },
         cancellationToken);
 
     /// <summary>A user's devices.</summary>
-    public Task<List<PushSubscription>> OfAsync(string userId, CancellationToken cancellationToken) => store.ReadAsync(
-        command => command.With(Select, ("user", userId)).ListAsync(Read), cancellationToken);
+    public Task<List<PushSubscription>> OfAsync(string userId, CancellationToken cancellationToken) =>
+        store.ReadAsync(round => round.Devices.OfAsync(userId), cancellationToken);
 
     /// <summary>One of them.</summary>
-    public Task<PushSubscription?> FindAsync(string userId, string deviceId, CancellationToken cancellationToken) => store.ReadAsync(
-        command => command.With($"{Select} and device_id = @device", ("user", userId), ("device", deviceId)).FirstAsync(Read), cancellationToken);
-
-    private static PushSubscription Read(DbDataReader row) =>
-        new(row.GetString(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4));
+    public Task<PushSubscription?> FindAsync(string userId, string deviceId, CancellationToken cancellationToken) =>
+        store.ReadAsync(round => round.Devices.FindAsync(userId, deviceId), cancellationToken);
 
     private static string HashOf(string endpoint) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(endpoint)));
 

@@ -29,17 +29,13 @@ internal sealed class PushUserHandler(
     {
         var userId = job.Body;
         var window = options.Value.CollapseWindow;
-        var due = await store.ReadAsync(command => PendingPushes.DueAsync(command, userId, window), cancellationToken);
+        var due = await store.ReadAsync(round => PendingPushes.DueAsync(round, userId, window), cancellationToken);
         if (due > time.GetUtcNow())
         {
             return JobResult.Later(due); // It was decided at the very moment in which another one was made.
         }
 
-        var waiting = await store.ReadAsync(
-            command => command.With(
-                "select tag, content, waiting from notification_pushes where user_id = @user and waiting > 0 order by useq", ("user", userId))
-                .ListAsync(row => new Waiting(row.GetString(0), JsonSerializer.Deserialize<PushContent>(row.GetString(1))!, row.GetInt32(2))),
-            cancellationToken);
+        var waiting = await store.ReadAsync(round => round.Pushes.WaitingAsync(userId), cancellationToken);
         var devices = waiting.Count > 0 ? await subscriptions.OfAsync(userId, cancellationToken) : [];
         var seen = devices.Count > 0 ? await focused(userId, cancellationToken) : new HashSet<string>();
         var told = waiting.Where(one => one.Content.RoomId.Length == 0 || !seen.Contains(one.Content.RoomId)).ToArray();
@@ -49,7 +45,7 @@ internal sealed class PushUserHandler(
     }
 
     /// <summary>One push: that of the only tag, or a summary.</summary>
-    private static PushContent Compose(Waiting[] told)
+    private static PushContent Compose(WaitingPush[] told)
     {
         var newest = told[^1].Content;
         var count = told.Sum(one => one.Count);
@@ -70,49 +66,41 @@ internal sealed class PushUserHandler(
         };
     }
 
-    private Task<int> WriteAsync(Job job, string userId, List<Waiting> waiting, IReadOnlySet<string> seen, PushContent? push, List<PushSubscription> devices, CancellationToken cancellationToken)
+    private Task<int> WriteAsync(Job job, string userId, List<WaitingPush> waiting, IReadOnlySet<string> seen, PushContent? push, List<PushSubscription> devices, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         var pushId = Guid.CreateVersion7(now).ToString();
         return store.WriteAsync(
-            async command =>
+            async round =>
             {
-                if (!await JobStore.EndAsync(command, job))
+                if (!await round.Jobs.EndAsync(job))
                 {
-                    throw new InvalidOperationException("Another replica has the job"); // Nothing of this is committed; the attempt after this finds no job.
+                    throw new InvalidOperationException("Another replica has the job"); // Nothing of this is written; the attempt after this finds no job.
+                }
+
+                if (push is not null)
+                {
+                    await round.Pushes.SetPushedAtAsync(userId, now);
+                    foreach (var device in devices)
+                    {
+                        var body = JsonSerializer.Serialize(new PushJob(userId, device.DeviceId, push, pushId));
+                        await round.Pushes.LogDeviceAsync(userId, pushId, device.DeviceId, new Uri(device.Endpoint).Host, now);
+                        await round.Jobs.PutAsync($"push:{userId}:{device.DeviceId}:{push.Tag}", PushHandler.KindName, body, now, now);
+                    }
                 }
 
                 foreach (var one in waiting)
                 {
-                    // What came meanwhile goes on waiting. What is shown is what the push names, under its own tag.
+                    // What is shown is what the push names, under its own tag.
                     var shown = push?.Tag == one.Tag ? one.Content.NotificationId : null;
                     var reason = seen.Contains(one.Content.RoomId) ? Withheld.Focused : push is null ? Withheld.NoDevice : "";
-                    await PushLog.AddAsync(command, userId, pushId, one.Tag, one.Content.Useq, reason, push?.NotificationId ?? "", now);
-                    await command.With(
-                        "update notification_pushes set waiting = case when waiting > @count then waiting - @count else 0 end, shown_id = coalesce(@shown, shown_id) where user_id = @user and tag = @tag",
-                        ("count", one.Count), ("shown", shown), ("user", userId), ("tag", one.Tag)).RunAsync();
+                    await round.Pushes.LogAsync(userId, pushId, one.Tag, one.Content.Useq, reason, push?.NotificationId ?? "", now);
+                    await round.Pushes.TakeAsync(userId, one, shown);
                 }
 
-                await PushLog.ForgetAsync(command, userId);
-                if (push is null)
-                {
-                    return 0;
-                }
-
-                await command.With(
-                    "insert into notification_push_users (user_id, pushed_at_ms) values (@user, @now) on conflict (user_id) do update set pushed_at_ms = excluded.pushed_at_ms",
-                    ("user", userId), ("now", now.ToUnixTimeMilliseconds())).RunAsync();
-                foreach (var device in devices)
-                {
-                    var body = JsonSerializer.Serialize(new PushJob(userId, device.DeviceId, push, pushId));
-                    await PushLog.AddAsync(command, userId, pushId, device, now);
-                    await JobStore.PutAsync(command, $"push:{userId}:{device.DeviceId}:{push.Tag}", PushHandler.KindName, body, now, now);
-                }
-
+                await round.Pushes.ForgetAsync(userId, PushLog.Kept);
                 return devices.Count;
             },
             cancellationToken);
     }
-
-    private sealed record Waiting(string Tag, PushContent Content, int Count);
 }

@@ -58,15 +58,6 @@ internal sealed class Vapid(NotificationStore store, IOptions<PushOptions> optio
         }
 
         var made = VapidKeys.Generate();
-        return store.WriteAsync(
-            async command =>
-            {
-                await command.With(
-                    "insert into notification_vapid (id, public_key, private_key) values (1, @public, @private) on conflict do nothing",
-                    ("public", made.PublicKey), ("private", made.PrivateKey)).RunAsync();
-                return (await command.With("select public_key, private_key from notification_vapid where id = 1")
-                    .FirstAsync(row => new VapidKeys(row.GetString(0), row.GetString(1))))!;
-            },
-            cancellationToken);
+        return store.WriteAsync(round => round.Devices.KeysAsync(made), cancellationToken);
     }
 }

@@ -7,8 +7,8 @@ namespace Tertulia.Notifications.Webhooks;
 
 /// <summary>Decides what webhooks are told of rooms that become occupied or empty and of users who come and go: the difference between what presence says and what
 /// each webhook was told last. Used by one follower.</summary>
-/// <remarks>Which replica decides is a row that every transaction checks: one that was replaced writes nothing any more. What is told and that it was told are one
-/// transaction, and events alternate, whatever is killed.</remarks>
+/// <remarks>Which replica decides is stored, and every round looks: one that was replaced writes nothing any more. What is told and that it was told are one
+/// round, and events alternate, whatever is killed.</remarks>
 internal sealed class PresenceWebhooks(NotificationStore store, WebhookStore webhooks, JobStore jobs, IOptions<WebhookOptions> options, TimeProvider time)
 {
     private const int AtOnce = 200;
@@ -23,8 +23,11 @@ internal sealed class PresenceWebhooks(NotificationStore store, WebhookStore web
 
     /// <summary>This replica decides from now on.</summary>
     public Task TakeAsync(string replicaId, CancellationToken cancellationToken) => store.WriteAsync(
-        command => command.With(
-            "insert into notification_webhook_presence_owner (id, owner) values (1, @owner) on conflict (id) do update set owner = excluded.owner", ("owner", replicaId)).RunAsync(),
+        async round =>
+        {
+            await round.Webhooks.SetPresenceOwnerAsync(replicaId);
+            return true;
+        },
         cancellationToken);
 
     /// <summary>Whether any webhook wants to be told.</summary>
@@ -147,15 +150,14 @@ internal sealed class PresenceWebhooks(NotificationStore store, WebhookStore web
     private async Task<bool> TryTellAsync(string replicaId, IReadOnlyCollection<PresenceSubject> subjects, bool isPresent, CancellationToken cancellationToken)
     {
         var isOurs = await store.WriteAsync(
-            async command =>
+            async round =>
             {
-                // Its row stays locked until the transaction ends.
-                if (await command.With("update notification_webhook_presence_owner set owner = owner where id = 1 and owner = @owner", ("owner", replicaId)).RunAsync() == 0)
+                if (!await round.Webhooks.IsPresenceOwnerAsync(replicaId))
                 {
                     return false;
                 }
 
-                await webhooks.AddPresenceAsync(command, subjects, isPresent);
+                await webhooks.AddPresenceAsync(round, subjects, isPresent);
                 return true;
             },
             cancellationToken);

@@ -40,7 +40,7 @@ internal static class WebhookEndpoints
             return Problems.From(ErrorCode.BadRequest, "this webhook is in the configuration");
         }
 
-        await webhooks.PutAsync(endpoint, cancellationToken, command => OperatorRecords.AddAsync(command, "webhook_put", id, endpoint.Url, time.GetUtcNow()));
+        await webhooks.PutAsync(endpoint, cancellationToken, round => OperatorRecords.AddAsync(round, "webhook_put", id, endpoint.Url, time.GetUtcNow()));
         jobs.Ring();
         return TypedResults.NoContent();
     }
@@ -48,7 +48,7 @@ internal static class WebhookEndpoints
     internal static async Task<Results<NoContent, NotFound>> DeleteAsync(
         string id, WebhookStore webhooks, JobStore jobs, TimeProvider time, CancellationToken cancellationToken)
     {
-        var removed = await webhooks.RemoveAsync(id, cancellationToken, command => OperatorRecords.AddAsync(command, "webhook_removed", id, "", time.GetUtcNow()));
+        var removed = await webhooks.RemoveAsync(id, cancellationToken, round => OperatorRecords.AddAsync(round, "webhook_removed", id, "", time.GetUtcNow()));
         jobs.Ring();
         return removed ? TypedResults.NoContent() : TypedResults.NotFound();
     }
@@ -56,7 +56,7 @@ internal static class WebhookEndpoints
     internal static async Task<Results<NoContent, NotFound>> EnableAsync(
         string id, WebhookStore webhooks, JobStore jobs, TimeProvider time, CancellationToken cancellationToken)
     {
-        var enabled = await webhooks.EnableAsync(id, cancellationToken, command => OperatorRecords.AddAsync(command, "webhook_enabled", id, "", time.GetUtcNow()));
+        var enabled = await webhooks.EnableAsync(id, cancellationToken, round => OperatorRecords.AddAsync(round, "webhook_enabled", id, "", time.GetUtcNow()));
         jobs.Ring();
         return enabled ? TypedResults.NoContent() : TypedResults.NotFound();
     }

@@ -1,11 +1,10 @@
-using System.Data.Common;
 using Tertulia.Feed;
 using Tertulia.Notifications.Jobs;
 using Tertulia.Notifications.Storage;
 
 namespace Tertulia.Notifications.Webhooks;
 
-/// <summary>Follows the feed: what webhooks are to be told and how far it came are one transaction.</summary>
+/// <summary>Follows the feed: what webhooks are to be told and how far it came are one round.</summary>
 internal sealed class WebhookFollower(NotificationStore store, WebhookStore webhooks, JobStore jobs, TimeProvider time) : IFeedHandler
 {
     /// <summary>Of the follower.</summary>
@@ -14,10 +13,8 @@ internal sealed class WebhookFollower(NotificationStore store, WebhookStore webh
     // What a store that went back may have lost and been told again; older entries were told under the epoch before.
     private static readonly TimeSpan ToldAgain = TimeSpan.FromMinutes(15);
 
-    private readonly FeedMarks _marks = new(store.Dialect, "notification_webhook_marks", Name);
-
     /// <inheritdoc />
-    public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) => _marks.ReadAsync(partition, cancellationToken);
+    public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) => store.ReadMarkAsync(Name, partition, cancellationToken);
 
     /// <inheritdoc />
     public async Task<FeedOutcome[]> HandleAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
@@ -30,11 +27,11 @@ internal sealed class WebhookFollower(NotificationStore store, WebhookStore webh
         }
 
         outcomes = await store.WriteAsync(
-            async command =>
+            async round =>
             {
                 for (var i = 0; i < outcomes.Length; i++)
                 {
-                    outcomes[i] = await WriteAsync(command, batches[i]) ? FeedOutcome.Stored : FeedOutcome.Lost;
+                    outcomes[i] = await WriteAsync(round, batches[i]) ? FeedOutcome.Stored : FeedOutcome.Lost;
                 }
 
                 return outcomes;
@@ -52,28 +49,24 @@ internal sealed class WebhookFollower(NotificationStore store, WebhookStore webh
             .OfType<WebhookEvent>().Any(one => known.Any(webhook => webhook.Wants(one)));
     }
 
-    private async Task<bool> WriteAsync(DbCommand command, FeedBatch page)
+    private async Task<bool> WriteAsync(IRound round, FeedBatch page)
     {
-        if (!await _marks.MoveAsync(command, page))
+        if (!await round.MoveMarkAsync(Name, page))
         {
             return false;
         }
 
         if (page.IsOfAnotherEpoch)
         {
-            await command.With(
-                "insert into notification_webhook_epochs (partition, epoch, since_ms) values (@partition, @epoch, @since) on conflict do nothing",
-                ("partition", page.Partition), ("epoch", page.To.Epoch), ("since", (time.GetUtcNow() - ToldAgain).ToUnixTimeMilliseconds())).RunAsync();
+            await round.Webhooks.AddEpochAsync(page.Partition, page.To.Epoch, (time.GetUtcNow() - ToldAgain).ToUnixTimeMilliseconds());
         }
 
         if (page.Entries.Count > 0)
         {
-            var since = await command.With(
-                "select since_ms from notification_webhook_epochs where partition = @partition and epoch = @epoch", ("partition", page.Partition), ("epoch", page.To.Epoch))
-                .ExecuteScalarAsync(CancellationToken.None) is long ms ? ms : long.MinValue;
+            var since = await round.Webhooks.EpochSinceAsync(page.Partition, page.To.Epoch);
             var events = page.Entries.Where(entry => entry.Event.CreatedAtMs >= since)
                 .Select(entry => WebhookEvents.Of(page.To.Epoch, entry.RoomId, entry.Event)).OfType<WebhookEvent>().ToArray();
-            await webhooks.AddAsync(command, events);
+            await webhooks.AddAsync(round, events);
         }
 
         return true;

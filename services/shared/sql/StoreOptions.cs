@@ -17,10 +17,6 @@ public sealed class StoreOptions
     /// replica set or a sharded cluster. The size of the pool is in it: <c>Maximum Pool Size</c>, <c>maxPoolSize</c>; 100 connections without it.</summary>
     public string ConnectionString { get; set; } = "";
 
-    /// <summary>With MongoDB: the PostgreSQL database of the notification service, as Npgsql reads it. That service has no adapter for MongoDB; without this it keeps a
-    /// SQLite file beside <see cref="Path"/>, and then there is one replica of it.</summary>
-    public string NotificationConnectionString { get; set; } = "";
-
     /// <summary>SQLite: the database file of rooms and messages; the other services keep theirs beside it. Its folder is made when it is missing.</summary>
     public string Path { get; set; } = "";
 
@@ -40,7 +36,6 @@ public sealed class StoreOptions
     {
         Kind = Kind,
         ConnectionString = ConnectionString,
-        NotificationConnectionString = NotificationConnectionString,
         Path = Path.Length == 0 ? "" : System.IO.Path.Combine(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))!, fileName),
         Synchronous = Synchronous,
         CommandTimeout = CommandTimeout,

@@ -125,5 +125,17 @@ public abstract partial class InboxConformance
         }
     }
 
-    private Task<List<string>> JobsAsync() => _store.ReadAsync(command => command.With("select job_key from notification_jobs").ListAsync(row => row.GetString(0)), Deadline);
+    private Task<List<string>> JobsAsync() => _store.WriteAsync(
+        async round =>
+        {
+            var later = _time.GetUtcNow().AddYears(1);
+            var jobs = await round.Jobs.ClaimAsync(later, later, 100);
+            foreach (var job in jobs)
+            {
+                await round.Jobs.ReleaseAsync(job.Key, job.Claim);
+            }
+
+            return jobs.ConvertAll(job => job.Key);
+        },
+        Deadline);
 }

@@ -53,17 +53,14 @@ public abstract partial class InboxConformance
         var ids = (await ReadAsync("bruno")).Notifications.Reverse().Select(one => one.NotificationId).ToArray();
         var device = new PushSubscription("bruno", "phone", "https://push.example.net/secret", "key", "auth");
         var content = new PushContent("room:lobby", "mention", "t", "b", "", "", "lobby", ids[3], 4, 1, 0);
-        await WriteAsync(async command =>
+        await WriteAsync(async round =>
         {
-            await command.With(
-                """
-                insert into notification_subscriptions (user_id, device_id, endpoint, endpoint_hash, p256dh, auth, created_at_ms) values ('bruno', 'phone', 'x', 'x', 'x', 'x', 1)
-                """).RunAsync();
-            await PushLog.AddAsync(command, "bruno", "p01", "room:lobby", 2, "", ids[1], _time.GetUtcNow());
-            await PushLog.AddAsync(command, "bruno", "p01", device, _time.GetUtcNow());
-            await PushLog.AddAsync(command, "bruno", "p02", "room:lobby", 3, "focused", "", _time.GetUtcNow());
-            await PendingPushes.AddAsync(command, "bruno", content, TimeSpan.FromSeconds(15), _time.GetUtcNow());
-            return await PushLog.ForgetAsync(command, "bruno");
+            await round.Devices.PutAsync(device, "hash", _time.GetUtcNow(), keep: 1);
+            await round.Pushes.LogAsync("bruno", "p01", "room:lobby", 2, "", ids[1], _time.GetUtcNow());
+            await round.Pushes.LogDeviceAsync("bruno", "p01", "phone", "push.example.net", _time.GetUtcNow());
+            await round.Pushes.LogAsync("bruno", "p02", "room:lobby", 3, "focused", "", _time.GetUtcNow());
+            await PendingPushes.AddAsync(round, "bruno", content, TimeSpan.FromSeconds(15), _time.GetUtcNow());
+            await round.Pushes.ForgetAsync("bruno", PushLog.Kept);
         });
         Assert.Equal([$"bruno mention notified, collapsed into {ids[1]}: push.example.net superseded 0 "], await ExplainAsync("id-ana-m1"));
         await new PushLog(_store, _time).NoteAsync(new PushJob("bruno", "phone", content, "p01"), 2, PushLog.Gone, "410", Deadline);
@@ -73,20 +70,26 @@ public abstract partial class InboxConformance
         Assert.Equal(["bruno mention notified, waiting"], await ExplainAsync("id-ana-m4"));
 
         _time.Advance(TimeSpan.FromSeconds(1)); // What is older than a push that is known does not wait.
-        await WriteAsync(async command =>
+        await WriteAsync(async round =>
         {
             for (var push = 10; push < 30; push++)
             {
-                await PushLog.AddAsync(command, "bruno", $"p{push}", "room:other", 4, "", "", _time.GetUtcNow());
+                await round.Pushes.LogAsync("bruno", $"p{push}", "room:other", 4, "", "", _time.GetUtcNow());
             }
 
-            return await PushLog.ForgetAsync(command, "bruno");
+            await round.Pushes.ForgetAsync("bruno", PushLog.Kept);
         });
         Assert.Equal(["bruno mention notified, unknown"], await ExplainAsync("id-ana-m2"));
-        Assert.Equal(0L, await _store.ReadAsync(command => command.With("select count(*) from notification_push_outcomes").FirstAsync(row => row.GetInt64(0)), Deadline));
+        Assert.Empty(await _store.ReadAsync(round => round.Trails.DevicesAsync(["bruno"]), Deadline));
     }
 
-    private Task<int> WriteAsync(Func<System.Data.Common.DbCommand, Task<int>> work) => _store.WriteAsync(work, Deadline);
+    private Task WriteAsync(Func<IRound, Task> work) => _store.WriteAsync(
+        async round =>
+        {
+            await work(round);
+            return true;
+        },
+        Deadline);
 
     private async Task<List<string>> ExplainAsync(string messageId, string userId = "")
     {

@@ -21,7 +21,7 @@ using Tertulia.Notifications.Threads;
 namespace Tertulia.Conformance.Notifications;
 
 /// <summary>What becomes of a room's entries in the inboxes of its members.</summary>
-public abstract partial class InboxConformance : IAsyncLifetime
+public abstract partial class InboxConformance(NotificationDatabase database) : IAsyncLifetime
 {
     private const int Partition = 3;
 
@@ -47,7 +47,7 @@ public abstract partial class InboxConformance : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _store = new NotificationStore(await CreateAsync());
+        _store = await database.OpenAsync();
         await _store.InitializeAsync(Deadline);
         _inbox = new InboxStore(_store, [new WithheldItems(_store)], _time);
         var presence = new PresenceService.PresenceServiceClient(new Located(_online));
@@ -64,7 +64,7 @@ public abstract partial class InboxConformance : IAsyncLifetime
     {
         await _store.DisposeAsync();
         await _services.DisposeAsync();
-        await DropAsync();
+        await database.DropAsync();
     }
 
     [Fact]
@@ -476,9 +476,62 @@ public abstract partial class InboxConformance : IAsyncLifetime
         Assert.Equal(ErrorCode.BadRequest, RpcErrors.ToRefusal(refused).Code);
     }
 
-    private protected abstract Task<ISqlDialect> CreateAsync();
+    [Fact]
+    public async Task A_round_that_died_halfway_is_done_again_and_leaves_one_of_each()
+    {
+        Wanted[] wanted =
+        [
+            new("ana", "s:1", new Notification { Kind = "server", Title = "one", CreatedAtMs = 1 }),
+            new("ana", "s:2", new Notification { Kind = "server", Title = "two", CreatedAtMs = 1 }),
+        ];
+        await Assert.ThrowsAsync<InvalidOperationException>(() => _store.WriteAsync<bool>(
+            async round =>
+            {
+                await _inbox.AddAsync(round, wanted);
+                throw new InvalidOperationException("killed");
+            },
+            Deadline));
 
-    private protected abstract Task DropAsync();
+        var made = await _store.WriteAsync(round => _inbox.AddAsync(round, wanted), Deadline);
+        var again = await _store.WriteAsync(round => _inbox.AddAsync(round, wanted), Deadline);
+
+        Assert.Equal([("one", 1u), ("two", 2u)], made.Select(one => (one.Item.Title, one.Unread)));
+        Assert.Empty(again);
+        var inbox = await ReadAsync("ana");
+        Assert.Equal((2u, made[1].Item.Useq), (inbox.Unread, inbox.LastUseq));
+        Assert.Equal([made[1].Item, made[0].Item], inbox.Notifications);
+    }
+
+    [Fact]
+    public async Task A_removal_that_died_halfway_is_done_again_and_told()
+    {
+        await FollowAsync([_lobby.Said("ana", "a", "@bruno"), _lobby.Said("ana", "b", "@bruno")]);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => _store.WriteAsync<bool>(
+            async round =>
+            {
+                await _inbox.RemoveAsync(round, "id-ana-a");
+                throw new InvalidOperationException("killed");
+            },
+            Deadline));
+
+        var ended = Assert.Single(await _store.WriteAsync(round => _inbox.RemoveAsync(round, "id-ana-a"), Deadline));
+
+        Assert.Equal(("bruno", 1u, 1), (ended.UserId, ended.What.Unread, ended.Items.Count));
+        Assert.Equal(["mention id-ana-b"], await KindsAsync("bruno"));
+        Assert.Empty(await _store.WriteAsync(round => _inbox.RemoveAsync(round, "id-ana-a"), Deadline));
+    }
+
+    [Fact]
+    public async Task Users_who_are_told_by_several_replicas_at_once_have_each_number_once()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 10).Select(i => _store.WriteAsync(
+            round => _inbox.AddAsync(round, [new Wanted("ana", $"s:{i}", new Notification { Kind = "server", Title = $"{i}", CreatedAtMs = 1 })]), Deadline)));
+
+        var inbox = await ReadAsync("ana");
+        Assert.Equal(10u, inbox.Unread);
+        Assert.Equal(10, inbox.Notifications.Select(one => one.Useq).Distinct().Count());
+        Assert.Equal(10, inbox.Notifications.Select(one => one.Title).Distinct(StringComparer.Ordinal).Count());
+    }
 
     private static RoomEntry Reply(RoomEntry said, string root, string answers, string of)
     {

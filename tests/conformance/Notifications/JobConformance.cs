@@ -147,7 +147,7 @@ public abstract class JobConformance(NotificationDatabase database) : IAsyncLife
 
         if (outcome == "Ended")
         {
-            Assert.True(await _store.WriteAsync(command => JobStore.EndAsync(command, job!), Deadline));
+            Assert.True(await _store.WriteAsync(round => round.Jobs.EndAsync(job!), Deadline));
         }
         else
         {
@@ -167,8 +167,8 @@ public abstract class JobConformance(NotificationDatabase database) : IAsyncLife
         _time.Advance(Lease);
         var job = await BeginAsync(Assert.Single(await ClaimAsync()));
 
-        Assert.False(await _store.WriteAsync(command => JobStore.EndAsync(command, late!), Deadline));
-        Assert.True(await _store.WriteAsync(command => JobStore.EndAsync(command, job!), Deadline));
+        Assert.False(await _store.WriteAsync(round => round.Jobs.EndAsync(late!), Deadline));
+        Assert.True(await _store.WriteAsync(round => round.Jobs.EndAsync(job!), Deadline));
 
         _time.Advance(Lease * 2);
         Assert.Empty(await ClaimAsync());
@@ -213,9 +213,9 @@ public abstract class JobConformance(NotificationDatabase database) : IAsyncLife
     }
 
     private Task PutAsync(string key, string body, DateTimeOffset due) => _store.WriteAsync(
-        async command =>
+        async round =>
         {
-            await JobStore.PutAsync(command, key, "kind", body, due, Now);
+            await round.Jobs.PutAsync(key, "kind", body, due, Now);
             return true;
         },
         Deadline);

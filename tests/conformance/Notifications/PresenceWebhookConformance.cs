@@ -123,6 +123,31 @@ public abstract class PresenceWebhookConformance(NotificationDatabase database) 
         Assert.Empty(await _webhooks.ToldPresentAsync("", 10, Deadline));
     }
 
+    [Fact]
+    public async Task A_round_that_died_halfway_is_done_again_and_tells_each_once()
+    {
+        foreach (var isPresent in (bool[])[true, false])
+        {
+            await Assert.ThrowsAsync<InvalidOperationException>(() => _store.WriteAsync<bool>(
+                async round =>
+                {
+                    await _webhooks.AddPresenceAsync(round, [PresenceSubject.User("ana"), PresenceSubject.Room("lobby")], isPresent);
+                    throw new InvalidOperationException("killed");
+                },
+                Deadline));
+            await _store.WriteAsync(
+                async round =>
+                {
+                    await _webhooks.AddPresenceAsync(round, [PresenceSubject.User("ana"), PresenceSubject.Room("lobby")], isPresent);
+                    return true;
+                },
+                Deadline);
+
+            Assert.Equal(isPresent ? ["@ana user.online", "lobby room.occupied"] : ["@ana user.offline", "lobby room.vacated"], await ToldAsync("a"));
+            Assert.Equal(isPresent ? ["r:lobby", "u:ana"] : [], (await _webhooks.ToldPresentAsync("", 10, Deadline)).Select(one => one.Key));
+        }
+    }
+
     private Task PutAsync(string id, string[]? events = null, string[]? rooms = null) => _webhooks.PutAsync(
         new WebhookEndpoint { Id = id, Url = "https://example.org/hook", Secret = "0123456789abcdef", Events = events ?? [], Rooms = rooms ?? [] }, Deadline);
 
@@ -149,9 +174,7 @@ public abstract class PresenceWebhookConformance(NotificationDatabase database) 
     private async Task<string[]> ToldAsync(string id)
     {
         List<string> told = [];
-        var lanes = await _store.ReadAsync(
-            command => command.With("select distinct lane from notification_webhook_events where webhook_id = @id order by lane", ("id", id)).ListAsync(row => row.GetString(0)),
-            Deadline);
+        var lanes = await _store.ReadAsync(round => round.Webhooks.LanesAsync(id), Deadline);
         foreach (var lane in lanes)
         {
             foreach (var one in await _webhooks.WaitingAsync(id, lane, 10, Deadline))

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Tertulia.Notifications.Egress;
@@ -88,9 +87,9 @@ public abstract class PushConformance(NotificationDatabase database) : IAsyncLif
             await AddAsync("ana", $"room:{number}", number);
         }
 
-        await WriteAsync(command => command.With("update notification_pushes set waiting = 0, shown_id = 'n4' where tag = 'room:4'").RunAsync());
-        await WriteAsync(command => PendingPushes.ReadAsync(command, "ana", 1));
-        await WriteAsync(command => PendingPushes.ReadAsync(command, "ana", "n2"));
+        await WriteAsync(async round => await round.Pushes.TakeAsync("ana", (await round.Pushes.WaitingAsync("ana")).Single(one => one.Tag == "room:4"), "n4"));
+        await WriteAsync(round => round.Pushes.ReadUpToAsync("ana", 1));
+        await WriteAsync(round => round.Pushes.ReadAsync("ana", "n2"));
         await RetractAsync("room:3", "other");
         Assert.Equal(["room:3 n3 1 -", "room:4 n4 0 n4"], await RowsAsync());
         await RetractAsync("room:3", "n3");
@@ -99,16 +98,29 @@ public abstract class PushConformance(NotificationDatabase database) : IAsyncLif
         Assert.Equal(["room:4 n4 1 n4"], await RowsAsync());
     }
 
+    [Fact]
+    public async Task What_comes_while_a_push_is_made_goes_on_waiting()
+    {
+        await _subscriptions.PutAsync(Device("ana", "a"), Deadline);
+        await AddAsync("ana", "room:1", 1);
+        var taken = Assert.Single(await _store.ReadAsync(round => round.Pushes.WaitingAsync("ana"), Deadline));
+        await AddAsync("ana", "room:1", 2);
+
+        await WriteAsync(round => round.Pushes.TakeAsync("ana", taken, "n1"));
+
+        Assert.Equal(["room:1 n2 1 n1"], await RowsAsync());
+    }
+
     private static PushSubscription Device(string userId, string deviceId) => new(userId, deviceId, $"https://push.example.net/{userId}/{deviceId}", "key", "auth");
 
-    private Task AddAsync(string userId, string tag, long useq) => WriteAsync(command => PendingPushes.AddAsync(
-        command, userId, new PushContent(tag, "mention", "Ana", "Hola", "", "", "", $"n{useq}", useq, 1, 0), Window, _time.GetUtcNow()));
+    private Task AddAsync(string userId, string tag, long useq) => WriteAsync(round => PendingPushes.AddAsync(
+        round, userId, new PushContent(tag, "mention", "Ana", "Hola", "", "", "", $"n{useq}", useq, 1, 0), Window, _time.GetUtcNow()));
 
-    private Task RetractAsync(string tag, string id) => WriteAsync(command => PendingPushes.RetractAsync(command, "ana", tag, id, Window, _time.GetUtcNow()));
+    private Task RetractAsync(string tag, string id) => WriteAsync(round => PendingPushes.RetractAsync(round, "ana", tag, id, Window, _time.GetUtcNow()));
 
-    private Task WriteAsync(Func<DbCommand, Task> work) => _store.WriteAsync(async command =>
+    private Task WriteAsync(Func<IRound, Task> work) => _store.WriteAsync(async round =>
     {
-        await work(command);
+        await work(round);
         return true;
     }, Deadline);
 
@@ -116,7 +128,18 @@ public abstract class PushConformance(NotificationDatabase database) : IAsyncLif
         [.. (await _subscriptions.OfAsync(userId, Deadline)).Select(device => device.DeviceId).Order(StringComparer.Ordinal)];
 
     private Task<List<string>> RowsAsync() => _store.ReadAsync(
-        command => command.With("select tag, notification_id, waiting, coalesce(shown_id, '-') from notification_pushes where user_id = 'ana' order by tag")
-            .ListAsync(row => $"{row.GetString(0)} {row.GetString(1)} {row.GetInt32(2)} {row.GetString(3)}"),
+        async round =>
+        {
+            List<string> rows = [];
+            for (var room = 1; room <= 4; room++)
+            {
+                if (await round.Pushes.FindAsync("ana", $"room:{room}") is { } push)
+                {
+                    rows.Add($"room:{room} {push.NewestId} {push.Waiting} {push.ShownId ?? "-"}");
+                }
+            }
+
+            return rows;
+        },
         Deadline);
 }

@@ -6,6 +6,7 @@ using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
 using Tertulia.Notifications.Jobs;
 using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Storage.Sql;
 using Tertulia.Notifications.Tests.Support;
 using Tertulia.Testing;
 
@@ -112,9 +113,9 @@ public abstract class JobTests : IDisposable
         await using (var service = await StartAsync())
         {
             var jobs = service.Get<JobStore>();
-            await service.Get<NotificationStore>().WriteAsync(async command =>
+            await service.Get<NotificationStore>().WriteAsync(async round =>
             {
-                await JobStore.PutAsync(command, "a", "test", "body", DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(-1));
+                await round.Jobs.PutAsync("a", "test", "body", DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(-1));
                 return true;
             }, CancellationToken.None);
             await jobs.ClaimAsync(TimeSpan.FromSeconds(1), 1, CancellationToken.None); // Given out, and nobody does it.
@@ -128,17 +129,17 @@ public abstract class JobTests : IDisposable
     private static async Task<FailedJobPage> FailedAsync(TestService service, string query = "") =>
         (await service.Admin.GetFromJsonAsync<FailedJobPage>($"/admin/jobs/failed{query}"))!;
 
-    private static Task<List<string>> BodiesAsync(TestService service, string kind) => service.Get<NotificationStore>().ReadAsync(
+    private static Task<List<string>> BodiesAsync(TestService service, string kind) => service.Sql.ReadSqlAsync(
         command => command.With("select body from notification_jobs where kind = @kind", ("kind", kind)).ListAsync(row => row.GetString(0)), CancellationToken.None);
 
-    private static Task<long> RowsAsync(TestService service) => service.Get<NotificationStore>().ReadAsync(
+    private static Task<long> RowsAsync(TestService service) => service.Sql.ReadSqlAsync(
         async command => (long)(await command.With("select count(*) from notification_jobs").ExecuteScalarAsync(CancellationToken.None))!, CancellationToken.None);
 
     private protected static async Task PutAsync(TestService service, string key, string body)
     {
-        await service.Get<NotificationStore>().WriteAsync(async command =>
+        await service.Get<NotificationStore>().WriteAsync(async round =>
         {
-            await JobStore.PutAsync(command, key, "test", body, DateTimeOffset.UtcNow, DateTimeOffset.UtcNow);
+            await round.Jobs.PutAsync(key, "test", body, DateTimeOffset.UtcNow, DateTimeOffset.UtcNow);
             return true;
         }, CancellationToken.None);
         service.Get<JobStore>().Ring();

@@ -3,6 +3,7 @@ using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Push;
 using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Storage.Sql;
 using Tertulia.Notifications.Tests.Support;
 
 namespace Tertulia.Notifications.Tests.Push;
@@ -17,18 +18,12 @@ public sealed class InboxPushesTests : IAsyncLifetime
         _service = await TestService.StartAsync(settings: ["Push:CollapseWindow=00:10:00"]);
         foreach (var user in (string[])["ana", "eva"])
         {
-            await _service.Get<NotificationStore>().WriteAsync(async command =>
+            await _service.Get<NotificationStore>().WriteAsync(async round =>
             {
                 // Already pushed a moment ago: what comes waits for the window.
-                await command.With(
-                    """
-                    insert into notification_subscriptions (user_id, device_id, endpoint, endpoint_hash, p256dh, auth, created_at_ms)
-                    values (@user, 'd', 'https://push.example', @user, 'x', 'x', 1)
-                    """,
-                    ("user", user)).RunAsync();
-                return await command.With(
-                    "insert into notification_push_users (user_id, pushed_at_ms) values (@user, @now)",
-                    ("user", user), ("now", DateTimeOffset.UtcNow.ToUnixTimeMilliseconds())).RunAsync();
+                await round.Devices.PutAsync(new PushSubscription(user, "d", "https://push.example", "x", "x"), user, DateTimeOffset.UtcNow, keep: 1);
+                await round.Pushes.SetPushedAtAsync(user, DateTimeOffset.UtcNow);
+                return true;
             }, CancellationToken.None);
         }
     }
@@ -42,10 +37,10 @@ public sealed class InboxPushesTests : IAsyncLifetime
         Assert.Equal(["ana room:dm", "ana room:lobby"], await WaitingAsync());
 
         var store = _service.Get<NotificationStore>();
-        await store.WriteAsync(command => _service.Get<InboxStore>().MarkAsync(command, new MarkReadRequest { UserId = "ana", UpToUseq = 1 }), CancellationToken.None);
+        await store.WriteAsync(round => _service.Get<InboxStore>().MarkAsync(round, new MarkReadRequest { UserId = "ana", UpToUseq = 1 }), CancellationToken.None);
         Assert.Equal(["ana room:dm"], await WaitingAsync());
 
-        await store.WriteAsync(command => _service.Get<InboxStore>().RemoveAsync(command, "m2"), CancellationToken.None);
+        await store.WriteAsync(round => _service.Get<InboxStore>().RemoveAsync(round, "m2"), CancellationToken.None);
         Assert.Empty(await WaitingAsync());
     }
 
@@ -66,9 +61,9 @@ public sealed class InboxPushesTests : IAsyncLifetime
         userId, $"m:{messageId}", new Notification { Kind = kind, Title = "t", Body = "b", RoomId = roomId, MessageId = messageId, Seq = 1, CreatedAtMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() });
 
     private Task AddAsync(params Wanted[] wanted) =>
-        _service.Get<NotificationStore>().WriteAsync(command => _service.Get<InboxStore>().AddAsync(command, wanted), CancellationToken.None);
+        _service.Get<NotificationStore>().WriteAsync(round => _service.Get<InboxStore>().AddAsync(round, wanted), CancellationToken.None);
 
-    private Task<List<string>> WaitingAsync() => _service.Get<NotificationStore>().ReadAsync(
+    private Task<List<string>> WaitingAsync() => _service.Sql.ReadSqlAsync(
         command => command.With("select user_id, tag from notification_pushes order by user_id, tag").ListAsync(row => $"{row.GetString(0)} {row.GetString(1)}"),
         CancellationToken.None);
 }

@@ -10,6 +10,7 @@ using Tertulia.Notifications.Jobs;
 using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Push;
 using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Storage.Sql;
 using Tertulia.Notifications.Tests.Support;
 using Tertulia.Testing;
 
@@ -123,8 +124,8 @@ public sealed class PushTests : IAsyncLifetime
                 Kind = "mention", Title = "t", Body = "b", RoomId = room, MessageId = $"m{number}", Seq = number + 1, CreatedAtMs = now,
             })),
         ];
-        await WriteAsync(command => _service.Get<InboxStore>().AddAsync(command, wanted));
-        await WriteAsync(command => _service.Get<InboxStore>().MarkAsync(command, new MarkReadRequest { UserId = "ana", UpToUseq = 1 }));
+        await WriteAsync(round => _service.Get<InboxStore>().AddAsync(round, wanted));
+        await WriteAsync(round => _service.Get<InboxStore>().MarkAsync(round, new MarkReadRequest { UserId = "ana", UpToUseq = 1 }));
 
         _time.Advance(new TimeSpan(0, 59, 50)); // The digest is put off until the quiet hours end, at 09:00.
         await AdvanceUntilAsync(() => _endpoint.Received.Count == 1);
@@ -267,8 +268,8 @@ public sealed class PushTests : IAsyncLifetime
         await NotifyAsync("ana", "1", "Carla", "second");
         var third = await NotifyAsync("ana", "2", "Dora", "third");
 
-        await WriteAsync(command => PendingPushes.ReadAsync(command, "ana", upToUseq: 2));
-        await WriteAsync(command => PendingPushes.ReadAsync(command, "ana", third));
+        await WriteAsync(round => round.Pushes.ReadUpToAsync("ana", 2));
+        await WriteAsync(round => round.Pushes.ReadAsync("ana", third));
         await RetractAsync("ana", "1", first);
         await AdvanceUntilIdleAsync();
 
@@ -361,18 +362,18 @@ public sealed class PushTests : IAsyncLifetime
         var useq = ++_useq;
         var content = new PushContent(
             $"room:{roomId}", "mention", title, body, $"/rooms/{roomId}", "ding", roomId, $"n{useq}", useq, 1, _time.GetUtcNow().ToUnixTimeMilliseconds());
-        await WriteAsync(command => PendingPushes.AddAsync(command, userId, content, Window, _time.GetUtcNow()));
+        await WriteAsync(round => PendingPushes.AddAsync(round, userId, content, Window, _time.GetUtcNow()));
         return content.NotificationId;
     }
 
     private Task RetractAsync(string userId, string roomId, string notificationId) =>
-        WriteAsync(command => PendingPushes.RetractAsync(command, userId, $"room:{roomId}", notificationId, Window, _time.GetUtcNow()));
+        WriteAsync(round => PendingPushes.RetractAsync(round, userId, $"room:{roomId}", notificationId, Window, _time.GetUtcNow()));
 
-    private async Task WriteAsync(Func<System.Data.Common.DbCommand, Task> work)
+    private async Task WriteAsync(Func<IRound, Task> work)
     {
-        await _service.Get<NotificationStore>().WriteAsync(async command =>
+        await _service.Get<NotificationStore>().WriteAsync(async round =>
         {
-            await work(command);
+            await work(round);
             return true;
         }, CancellationToken.None);
         _service.Get<JobStore>().Ring();
@@ -409,7 +410,7 @@ public sealed class PushTests : IAsyncLifetime
 
     private Task PutOffAsync() => Eventually.EqualsAsync(1L, () => JobsAsync("attempts = 1 and leased_until_ms = 0"));
 
-    private Task<long> JobsAsync(string which) => _service.Get<NotificationStore>().ReadAsync(
+    private Task<long> JobsAsync(string which) => _service.Sql.ReadSqlAsync(
         async command => (long)(await command.With($"select count(*) from notification_jobs where {which}").ExecuteScalarAsync(CancellationToken.None))!,
         CancellationToken.None);
 }

@@ -6,6 +6,8 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Tertulia.Bus;
 using Tertulia.Hosting;
+using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Storage.Sql;
 using Tertulia.Testing;
 
 namespace Tertulia.Notifications.Tests.Support;
@@ -32,6 +34,9 @@ internal sealed class TestService : IAsyncDisposable
 
     /// <summary>Somebody who knows the internal secret.</summary>
     public HttpClient Admin { get; }
+
+    /// <summary>The store, for who looks into its tables.</summary>
+    public SqlNotificationStore Sql => (SqlNotificationStore)Get<NotificationStore>();
 
     public T Get<T>()
         where T : notnull => _app.Services.GetRequiredService<T>();

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Time.Testing;
 using Tertulia.Contracts;
 using Tertulia.Feed;
 using Tertulia.Notifications.Jobs;
-using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Storage.Sql;
 using Tertulia.Notifications.Tests.Support;
 using Tertulia.Notifications.Webhooks;
 using Tertulia.Testing;
@@ -353,6 +353,6 @@ public sealed class WebhookTests : IAsyncLifetime
 
     private Task IdleAsync() => Eventually.EqualsAsync(0L, () => CountAsync("notification_jobs where failed_at_ms is null and kind <> 'audit'"));
 
-    private Task<long> CountAsync(string of) => _service.Get<NotificationStore>().ReadAsync(
+    private Task<long> CountAsync(string of) => _service.Sql.ReadSqlAsync(
         async command => (long)(await command.With($"select count(*) from {of}").ExecuteScalarAsync(CancellationToken.None))!, CancellationToken.None);
 }
