@@ -9,7 +9,7 @@ namespace Tertulia.Chart.Tests;
 public sealed class NetworkPolicyTests
 {
     private const string Space = "talk";
-    private const int Http = 8080, Tls = 8443, Internal = 8081, Amqp = 5672, BrokerMetrics = 15692, Postgres = 5432;
+    private const int Http = 8080, Tls = 8443, Internal = 8081, Amqp = 5672, BrokerMetrics = 15692, Postgres = 5432, Mongo = 27017;
 
     private static readonly JsonObject OurSpace = new() { ["kubernetes.io/metadata.name"] = Space };
     private static readonly Peer Stranger = Peer.Outside("198.51.100.7");
@@ -21,7 +21,7 @@ public sealed class NetworkPolicyTests
         ("connection", "message", Internal), ("connection", "presence", Internal), ("connection", "notification", Internal),
         ("message", "presence", Internal), ("notification", "message", Internal), ("notification", "presence", Internal),
         ("connection", "rabbitmq", Amqp), ("message", "rabbitmq", Amqp), ("presence", "rabbitmq", Amqp), ("notification", "rabbitmq", Amqp),
-        ("message", "postgresql", Postgres), ("presence", "postgresql", Postgres), ("notification", "postgresql", Postgres),
+        ("message", "mongodb", Mongo), ("presence", "mongodb", Mongo), ("notification", "mongodb", Mongo),
     ];
 
     [Fact]
@@ -84,17 +84,20 @@ public sealed class NetworkPolicyTests
     }
 
     [Fact]
-    public async Task With_MongoDB_rooms_and_presence_reach_it_and_only_notifications_reach_PostgreSQL()
+    public async Task Who_keeps_data_reaches_the_store_that_was_chosen_and_there_is_no_other()
     {
-        var rendered = await Helm.RenderAsync("mongodb");
-        var network = NetworkOf(rendered);
-        var pods = Pods(rendered);
-        string[] Reaching(string store, int port) =>
-            [.. pods.Where(pod => pod.Name != store && network.Allows(pod, pods.Single(other => other.Name == store), port)).Select(pod => pod.Name)
-                .Order(StringComparer.Ordinal)];
+        foreach (var (values, store, port) in ((string, string, int)[])[("default", "mongodb", Mongo), ("drill", "postgresql", Postgres)])
+        {
+            var rendered = await Helm.RenderAsync(values);
+            var network = NetworkOf(rendered);
+            var pods = Pods(rendered);
+            var server = pods.Single(pod => pod.Name is "mongodb" or "postgresql");
 
-        Assert.Equal(["message", "presence"], Reaching("mongodb", 27017));
-        Assert.Equal(["notification"], Reaching("postgresql", Postgres));
+            Assert.Equal(store, server.Name);
+            Assert.Equal(
+                ["message", "notification", "presence"],
+                pods.Where(pod => pod.Name != store && network.Allows(pod, server, port)).Select(pod => pod.Name).Order(StringComparer.Ordinal));
+        }
     }
 
     [Fact]

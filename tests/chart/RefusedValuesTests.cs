@@ -41,12 +41,12 @@ public sealed class RefusedValuesTests
 
     [Theory]
     [InlineData("rabbitmq.mode=external", "rabbitmq.external.existingSecret")]
-    [InlineData("postgresql.mode=external", "postgresql.external.existingSecret")]
-    [InlineData("store.kind=mongodb,mongodb.mode=external", "mongodb.external.existingSecret")]
+    [InlineData("store.kind=postgresql,postgresql.mode=external", "postgresql.external.existingSecret")]
+    [InlineData("mongodb.mode=external", "mongodb.external.existingSecret")]
     [InlineData("gateway.tls.enabled=true", "gateway.tls.dnsNames")]
     [InlineData("gateway.tls.enabled=true,gateway.tls.dnsNames={a}", "certManager.issuerRef")]
     [InlineData("httpRoute.enabled=true", "httpRoute.parentRefs")]
-    [InlineData("secrets.job.enabled=false", "internal-secret, auth-secret, rabbitmq-password, postgresql-password")]
+    [InlineData("secrets.job.enabled=false", "internal-secret, auth-secret, rabbitmq-password, mongodb-password")]
     public async Task What_is_missing_is_named(string set, string named)
     {
         var said = await Helm.TemplateAsync("helm4", "--set", set);

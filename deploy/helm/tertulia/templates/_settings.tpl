@@ -28,7 +28,7 @@
 {{- if not .Values.internal.existingSecret }}{{ .Values.internal.key }}=32{{ "\n" }}{{ end }}
 {{- if and (include "tertulia.has-token-secret" .) (not .Values.auth.existingSecret) }}{{ .Values.auth.key }}=32{{ "\n" }}{{ end }}
 {{- if and (eq .Values.rabbitmq.mode "embedded") (not .Values.rabbitmq.embedded.existingSecret) }}{{ .Values.rabbitmq.embedded.key }}=24{{ "\n" }}{{ end }}
-{{- if and (eq .Values.postgresql.mode "embedded") (not .Values.postgresql.embedded.existingSecret) }}{{ .Values.postgresql.embedded.key }}=24{{ "\n" }}{{ end }}
+{{- if and (eq (include "tertulia.store-mode" .) "postgresql-embedded") (not .Values.postgresql.embedded.existingSecret) }}{{ .Values.postgresql.embedded.key }}=24{{ "\n" }}{{ end }}
 {{- with .Values.mongodb }}
 {{- if and (eq (include "tertulia.store-mode" $) "mongodb-embedded") (not .embedded.existingSecret) }}
 {{- range list .embedded.key .embedded.rootKey .embedded.setKey }}{{ . }}=32{{ "\n" }}{{ end }}
@@ -84,7 +84,7 @@ Bus__RabbitMq__Uri: {name: {{ required "rabbitmq.mode is external: rabbitmq.exte
 {{- end }}
 {{- end }}
 
-{{/* Of rooms, messages and presence. */}}
+{{/* Of the services that keep data. */}}
 {{- define "tertulia.store-settings" -}}
 {{- if eq .Values.store.kind "mongodb" }}
 {{- $name := include "tertulia.mongodb-name" . }}
@@ -97,14 +97,7 @@ Store__ConnectionString: {name: {{ $name }}-connection, key: connectionString.st
 {{- else }}
 Store__ConnectionString: {name: {{ required "mongodb.mode is external: mongodb.external.existingSecret is needed" .Values.mongodb.external.existingSecret }}, key: {{ .Values.mongodb.external.key }}}
 {{- end }}
-{{- else }}
-{{ include "tertulia.sql-settings" . }}
-{{- end }}
-{{- end }}
-
-{{/* Of notifications, which are on PostgreSQL whatever the store is. */}}
-{{- define "tertulia.sql-settings" -}}
-{{- if eq .Values.postgresql.mode "embedded" }}
+{{- else if eq .Values.postgresql.mode "embedded" }}
 POSTGRESQL_PASSWORD: {{ include "tertulia.secret" (list . .Values.postgresql.embedded.existingSecret .Values.postgresql.embedded.key) }}
 Store__Kind: Postgres
 Store__ConnectionString: Host={{ include "tertulia.fullname" . }}-postgresql;Database=tertulia;Username=tertulia;Password=$(POSTGRESQL_PASSWORD)
