@@ -65,8 +65,7 @@ public abstract class ClusterFixture(ClusterLayout layout) : IAsyncLifetime
     }
 }
 
-/// <summary>Two of everything and no limit on events: for loads and faults. On MongoDB where <c>TERTULIA_TEST_STORE</c> is <c>mongodb</c>: for classes that leave the store
-/// alone.</summary>
+/// <summary>Two of everything and no limit on events: for loads and faults. On MongoDB where <c>TERTULIA_TEST_STORE</c> is <c>mongodb</c>.</summary>
 public sealed class FaultCluster() : ClusterFixture(new ClusterLayout
 {
     OnMongo = Environment.GetEnvironmentVariable("TERTULIA_TEST_STORE") == "mongodb",

@@ -55,8 +55,8 @@ public sealed class ClusterProcesses : IAsyncDisposable
     public ServerProcess Broker => _broker?.Process ?? throw new InvalidOperationException("The broker is not ours");
 
     /// <summary>The private store's process.</summary>
-    /// <exception cref="InvalidOperationException">The layout named a store of its own.</exception>
-    public ServerProcess Store => _store?.Process ?? throw new InvalidOperationException("The store is not ours");
+    /// <exception cref="InvalidOperationException">The layout named a store of its own, or the MongoDB is somebody else's.</exception>
+    public ServerProcess Store => _store?.Process ?? _mongo?.Process ?? throw new InvalidOperationException("The store is not ours");
 
     /// <summary>The private store.</summary>
     /// <exception cref="InvalidOperationException">The layout named a store of its own.</exception>
