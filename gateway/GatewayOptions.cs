@@ -95,7 +95,7 @@ internal sealed class GatewayListsValidator : IValidateOptions<GatewayOptions>
         var problems = new List<string>();
         foreach (var node in options.NodeList)
         {
-            if (!Uri.TryCreate(node, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttp || uri.AbsolutePath != "/")
+            if (!Uri.TryCreate(node, UriKind.Absolute, out var uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps) || uri.AbsolutePath != "/")
             {
                 problems.Add($"{GatewayOptions.Section}:Nodes: '{node}' is not like http://host:port");
             }

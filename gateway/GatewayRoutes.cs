@@ -72,9 +72,15 @@ internal static class GatewayRoutes
         },
     };
 
-    /// <summary>One handler for the cluster: how it notices a node that vanished without a word.</summary>
-    public static void Configure(ForwarderHttpClientContext context, SocketsHttpHandler handler)
+}
+
+/// <summary>One handler for the cluster: how it knows a node, and notices one that vanished without a word.</summary>
+internal sealed class NodeHttpClients(InternalTls tls) : ForwarderHttpClientFactory
+{
+    protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
     {
+        base.ConfigureHandler(context, handler);
+        tls.Apply(handler);
         handler.RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8; // As they came: the default refuses to send what is not ASCII.
         handler.ConnectTimeout = TimeSpan.FromSeconds(5);
         handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;

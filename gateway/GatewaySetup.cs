@@ -5,6 +5,7 @@ using Tertulia.Gateway.Limits;
 using Tertulia.Gateway.Links;
 using Tertulia.Hosting;
 using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.LoadBalancing;
 using Yarp.ReverseProxy.ServiceDiscovery;
@@ -44,7 +45,8 @@ public static class GatewaySetup
         services.AddSingleton<IProxyConfigProvider>(provider => new InMemoryConfigProvider(
             GatewayRoutes.Routes(provider.GetRequiredService<ProcessIdentity>().Id, provider.GetRequiredService<InternalAuth>().Proof),
             [GatewayRoutes.Nodes(provider.GetRequiredService<IOptions<GatewayOptions>>().Value)]));
-        services.AddReverseProxy().ConfigureHttpClient(GatewayRoutes.Configure);
+        services.AddReverseProxy();
+        services.AddSingleton<IForwarderHttpClientFactory, NodeHttpClients>();
         if (Section<GatewayOptions>(builder.Configuration, GatewayOptions.Section).ResolveEvery is not null)
         {
             services.AddSingleton<IDestinationResolver, NodeNames>();

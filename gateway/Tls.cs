@@ -1,4 +1,4 @@
-using System.Security.Cryptography.X509Certificates;
+using System.Net.Security;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Options;
@@ -37,15 +37,25 @@ internal sealed class TlsFilesValidator : IValidateOptions<TlsOptions>
             : ValidateOptionsResult.Fail($"{TlsOptions.Section}:Port needs the files CertificatePath and KeyPath");
 }
 
-/// <summary>The certificate of the files as they are now: to renew it, replace them; no restart is needed.</summary>
-internal sealed partial class TlsCertificate(IOptions<TlsOptions> options, Telemetry telemetry, TimeProvider time, ILogger<TlsCertificate> logger)
+/// <summary>The door's certificate, with its chain.</summary>
+internal sealed partial class TlsCertificate
 {
-    private static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(1);
+    private readonly Lazy<CertificateFiles> _files;
+    private readonly ILogger<TlsCertificate> _logger;
 
-    private readonly Lock _lock = new();
-    private X509Certificate2? _certificate;
-    private DateTime _written;
-    private long _looked;
+    public TlsCertificate(IOptions<TlsOptions> options, Telemetry telemetry, TimeProvider time, ILogger<TlsCertificate> logger)
+    {
+        _logger = logger;
+        _files = new(() => new CertificateFiles(options.Value.CertificatePath, options.Value.KeyPath, authorityPath: null, time)
+        {
+            Read = read =>
+            {
+                telemetry.CertificateRead(read.NotAfter);
+                LogRead(read.NotAfter);
+            },
+            Refused = LogNotRead, // Certificate and key are being replaced one after the other: the old one is good until the next look.
+        });
+    }
 
     /// <param name="kestrel">The server that is being made.</param>
     /// <param name="tls">Not checked yet.</param>
@@ -56,48 +66,23 @@ internal sealed partial class TlsCertificate(IOptions<TlsOptions> options, Telem
             kestrel.ListenAnyIP(tls.Port.Value, listen =>
             {
                 listen.UseDirectOutput();
-                listen.UseHttps(new HttpsConnectionAdapterOptions
+                listen.UseHttps(new TlsHandshakeCallbackOptions
                 {
-                    ServerCertificateSelector = (_, _) => listen.ApplicationServices.GetRequiredService<TlsCertificate>().Current(),
+                    OnConnection = _ => ValueTask.FromResult(listen.ApplicationServices.GetRequiredService<TlsCertificate>().Handshake()),
                 });
                 listen.UseHandover();
             });
         }
     }
 
-    public X509Certificate2 Current()
+    private SslServerAuthenticationOptions Handshake()
     {
-        lock (_lock)
+        var read = _files.Value.Current();
+        return new SslServerAuthenticationOptions
         {
-            if (_certificate is null || time.GetElapsedTime(_looked) >= LookAgain)
-            {
-                _looked = time.GetTimestamp();
-                ReadWhenNew();
-            }
-
-            return _certificate!;
-        }
-    }
-
-    private void ReadWhenNew()
-    {
-        var written = File.GetLastWriteTimeUtc(options.Value.CertificatePath);
-        if (_certificate is not null && written == _written)
-        {
-            return;
-        }
-
-        try
-        {
-            _certificate = X509Certificate2.CreateFromPemFile(options.Value.CertificatePath, options.Value.KeyPath);
-            _written = written;
-            telemetry.CertificateRead(_certificate.NotAfter);
-            LogRead(_certificate.NotAfter);
-        }
-        catch (Exception exception) when (_certificate is not null)
-        {
-            LogNotRead(exception); // Certificate and key are being replaced one after the other: the old one is good until the next look.
-        }
+            ServerCertificateContext = SslStreamCertificateContext.Create(read.Certificate, read.Between, offline: true),
+            ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
+        };
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "TLS certificate read, valid until {NotAfter:u}")]

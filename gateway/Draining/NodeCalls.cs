@@ -8,7 +8,7 @@ using Yarp.ReverseProxy.Model;
 namespace Tertulia.Gateway.Draining;
 
 /// <summary>gRPC to each node, on the port that takes the forwarded requests, too.</summary>
-internal sealed partial class NodeCalls(ProcessIdentity identity, InternalAuth auth, IProxyStateLookup state, TimeProvider time, ILogger<NodeCalls> logger)
+internal sealed partial class NodeCalls(ProcessIdentity identity, InternalAuth auth, InternalTls tls, IProxyStateLookup state, TimeProvider time, ILogger<NodeCalls> logger)
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(3);
 
@@ -32,7 +32,7 @@ internal sealed partial class NodeCalls(ProcessIdentity identity, InternalAuth a
         {
             using var channel = GrpcChannel.ForAddress(
                 node.Model.Config.Address,
-                new GrpcChannelOptions { HttpHandler = auth.Around(new SocketsHttpHandler()), DisposeHttpClient = true, ThrowOperationCanceledOnCancellation = true });
+                new GrpcChannelOptions { HttpHandler = auth.Around(tls.Handler()), DisposeHttpClient = true, ThrowOperationCanceledOnCancellation = true });
             var client = new ConnectionService.ConnectionServiceClient(channel);
             var reply = await client.MoveGatewayClientsAsync(
                 request, deadline: time.GetUtcNow().UtcDateTime + Deadline, cancellationToken: cancellationToken);

@@ -7,7 +7,7 @@ namespace Tertulia.Gateway.Links;
 
 /// <summary>The links to all nodes, and the one clock of all clients.</summary>
 internal sealed partial class AllLinks(
-    IOptions<GatewayOptions> options, WaitingBytes waiting, InternalAuth auth, Telemetry telemetry, TimeProvider time, ILogger<NodeLink> logger) : BackgroundService
+    IOptions<GatewayOptions> options, WaitingBytes waiting, InternalAuth auth, InternalTls tls, Telemetry telemetry, TimeProvider time, ILogger<NodeLink> logger) : BackgroundService
 {
     /// <summary>Between two looks at every link.</summary>
     internal static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(5);
@@ -90,7 +90,7 @@ internal sealed partial class AllLinks(
         }
     }
 
-    private NodeLinks New(string node) => new(node, _perNode, _pace, waiting, auth, time, logger);
+    private NodeLinks New(string node) => new(node, _perNode, _pace, waiting, auth, tls, time, logger);
 
     private IEnumerable<NodeLink> Up() => _nodes.Values.SelectMany(node => node.Up());
 

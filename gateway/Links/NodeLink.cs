@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -51,12 +52,13 @@ internal sealed partial class NodeLink : ILinkRecords
     /// <param name="pace">Of all links.</param>
     /// <param name="waiting">Of all clients.</param>
     /// <param name="auth">Proves to the node that this is a gateway.</param>
+    /// <param name="tls">Of the connections between processes.</param>
     /// <param name="time">The clock of the looks.</param>
     /// <param name="logger">Of links.</param>
     /// <param name="cancellationToken">The gateway stops.</param>
     /// <exception cref="LinkLostException">It cannot be reached or speaks something else.</exception>
     public static async Task<NodeLink> ConnectAsync(
-        string node, LinkPace pace, WaitingBytes waiting, InternalAuth auth, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
+        string node, LinkPace pace, WaitingBytes waiting, InternalAuth auth, InternalTls tls, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
     {
         var address = new Uri(node);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -65,7 +67,7 @@ internal sealed partial class NodeLink : ILinkRecords
         try
         {
             await socket.ConnectAsync(address.DnsSafeHost, address.Port, deadline.Token);
-            var stream = new NetworkStream(socket, ownsSocket: true);
+            var stream = await tls.ConnectAsync(new NetworkStream(socket, ownsSocket: true), address.DnsSafeHost, deadline.Token);
             byte[] hello = [.. LinkFormat.Preface, .. Encoding.ASCII.GetBytes(auth.Proof), (byte)'\n'];
             await stream.WriteAsync(hello, deadline.Token);
             var answer = new byte[LinkFormat.Preface.Length];
@@ -74,7 +76,7 @@ internal sealed partial class NodeLink : ILinkRecords
                 ? new NodeLink(node, socket, stream, pace, waiting, time, logger)
                 : throw new LinkBrokenException("the node does not know links of this version");
         }
-        catch (Exception exception) when (exception is IOException or SocketException or OperationCanceledException)
+        catch (Exception exception) when (exception is IOException or SocketException or AuthenticationException or OperationCanceledException)
         {
             socket.Dispose();
             throw new LinkLostException($"{node} cannot be reached", exception);

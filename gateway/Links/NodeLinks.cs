@@ -4,7 +4,7 @@ using Tertulia.Link;
 namespace Tertulia.Gateway.Links;
 
 /// <summary>The links to one node.</summary>
-internal sealed class NodeLinks(string node, int count, LinkPace pace, WaitingBytes waiting, InternalAuth auth, TimeProvider time, ILogger logger)
+internal sealed class NodeLinks(string node, int count, LinkPace pace, WaitingBytes waiting, InternalAuth auth, InternalTls tls, TimeProvider time, ILogger logger)
 {
     private readonly Lock _lock = new();
     private readonly Task<NodeLink>?[] _links = new Task<NodeLink>?[count];
@@ -29,7 +29,7 @@ internal sealed class NodeLinks(string node, int count, LinkPace pace, WaitingBy
             if (_links[index] is not { } link || link.IsFaulted || (link.IsCompletedSuccessfully && link.Result.IsLost))
             {
                 // Not with the token of who asks: others wait for the same link.
-                _links[index] = link = NodeLink.ConnectAsync(node, pace, waiting, auth, time, logger, stopping);
+                _links[index] = link = NodeLink.ConnectAsync(node, pace, waiting, auth, tls, time, logger, stopping);
             }
 
             return link;

@@ -162,7 +162,15 @@ internal sealed class CertificateSpec
 {
     public string SecretName { get; set; } = "";
 
+    public string? CommonName { get; set; }
+
     public IList<string> DnsNames { get; set; } = [];
+
+    public bool IsCA { get; set; }
+
+    public string? Duration { get; set; }
+
+    public IList<string> Usages { get; set; } = [];
 
     public CertificatePrivateKey? PrivateKey { get; set; }
 
@@ -185,6 +193,24 @@ internal sealed class IssuerReference
     public string? Kind { get; set; }
 
     public string? Group { get; set; }
+}
+
+/// <summary>cert-manager.io/v1.</summary>
+internal sealed class IssuerSpec
+{
+    public SelfSignedIssuer? SelfSigned { get; set; }
+
+    public AuthorityIssuer? Ca { get; set; }
+}
+
+internal sealed class SelfSignedIssuer
+{
+    public IList<string> CrlDistributionPoints { get; set; } = [];
+}
+
+internal sealed class AuthorityIssuer
+{
+    public string SecretName { get; set; } = "";
 }
 
 /// <summary>monitoring.coreos.com/v1.</summary>
@@ -258,6 +284,7 @@ internal static class CustomResources
         ["mongodbcommunity.mongodb.com/v1/MongoDBCommunity"] = typeof(Named<MongoDbCommunitySpec>),
         ["gateway.networking.k8s.io/v1/HTTPRoute"] = typeof(Named<HttpRouteSpec>),
         ["cert-manager.io/v1/Certificate"] = typeof(Named<CertificateSpec>),
+        ["cert-manager.io/v1/Issuer"] = typeof(Named<IssuerSpec>),
         ["monitoring.coreos.com/v1/ServiceMonitor"] = typeof(Named<ServiceMonitorSpec>),
         ["monitoring.coreos.com/v1/PrometheusRule"] = typeof(Named<PrometheusRuleSpec>),
     };

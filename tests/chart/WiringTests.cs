@@ -114,6 +114,38 @@ public sealed partial class WiringTests
     }
 
     [Fact]
+    public async Task With_internal_tls_every_service_has_a_certificate_for_both_sides_and_none_speaks_without()
+    {
+        foreach (var rendered in await Helm.RenderAllAsync())
+        {
+            var isOn = rendered.Name.StartsWith("internal-tls", StringComparison.Ordinal) || rendered.Name == "everything";
+            var certificates = rendered.OfKind("Certificate").ToDictionary(certificate => certificate.Text("spec.secretName"), StringComparer.Ordinal);
+            foreach (var service in Services)
+            {
+                var own = VariablesOf(rendered, service);
+                var workload = rendered.The("Deployment", service);
+                var volume = workload.PodSpec!["volumes"]!.AsArray().SingleOrDefault(volume => (string?)volume!["name"] == "internal-tls");
+                var addresses = own.Where(variable => variable.Key is "Listen__Http2" or "Gateway__Nodes").Select(variable => variable.Value);
+
+                Assert.Equal(isOn ? ["ca.crt", "tls.crt", "tls.key"] : [], own.Where(variable => variable.Key.StartsWith("Internal__Tls__", StringComparison.Ordinal))
+                    .Select(variable => Path.GetRelativePath("/internal-tls", variable.Value)).Order(StringComparer.Ordinal));
+                Assert.All(addresses, address => Assert.StartsWith(isOn ? "https://" : "http://", address, StringComparison.Ordinal));
+                Assert.Equal(isOn, volume is not null);
+                if (isOn && (string?)volume!["secret"]!["secretName"] is var secret && secret != "certificates")
+                {
+                    var certificate = certificates[secret!];
+                    Assert.Equal(["digital signature", "server auth", "client auth"], certificate.At("spec.usages")!.AsArray().Select(usage => usage!.ToString()));
+                    Assert.Contains(workload.Name, certificate.At("spec.dnsNames")!.AsArray().Select(name => name!.ToString()));
+                    Assert.True(
+                        certificate.Text("spec.issuerRef.name") == "ours" || rendered.OfKind("Issuer").Any(issuer => issuer.Name == certificate.Text("spec.issuerRef.name")
+                            && certificates[issuer.Text("spec.ca.secretName")].Text("spec.isCA") == "true"),
+                        $"{rendered.Name}: nobody signs for {service}");
+                }
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_secret_is_a_reference_and_never_a_text()
     {
         var texts = (await Helm.RenderAllAsync()).SelectMany(rendered => rendered.Workloads).SelectMany(workload => workload.Containers)

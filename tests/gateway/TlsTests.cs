@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Time.Testing;
+using Tertulia.Hosting;
 using Tertulia.Testing;
 
 namespace Tertulia.Gateway.Tests;
@@ -41,6 +43,32 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
+    public void A_certificate_that_was_renewed_is_used_also_when_the_files_are_links_and_a_bad_one_is_not()
+    {
+        using var first = new CertificateAuthority("first");
+        using var second = new CertificateAuthority("second");
+        var time = new FakeTimeProvider();
+        var refused = 0;
+        first.Mount(_folder);
+        var files = new CertificateFiles(
+            Path.Combine(_folder, "tls.crt"), Path.Combine(_folder, "tls.key"), Path.Combine(_folder, "ca.crt"), time) { Refused = _ => refused++ };
+        var before = files.Current();
+
+        second.Mount(_folder);
+        var tooEarly = files.Current();
+        time.Advance(CertificateFiles.LookAgain);
+        var renewed = files.Current();
+        File.WriteAllText(Path.Combine(_folder, "tls.key"), "no key"); // Through the link.
+        time.Advance(CertificateFiles.LookAgain);
+
+        Assert.Same(before, tooEarly);
+        Assert.Equal("CN=second", renewed.Certificate.Issuer);
+        Assert.Equal(["CN=second"], renewed.Authorities.Select(authority => authority.Subject));
+        Assert.Same(renewed, files.Current());
+        Assert.Equal(1, refused);
+    }
+
+    [Fact]
     public async Task Bad_configuration_stops_the_start_and_names_the_keys()
     {
         var exception = await Assert.ThrowsAnyAsync<Exception>(() => TestGateway.StartAsync([_node],
@@ -48,7 +76,7 @@ public sealed class TlsTests : IAsyncLifetime
             "Gateway:Limits:RequestBurst=0", "Gateway:Tls:Port=8443"));
 
         var message = exception.ToString();
-        Assert.All(["Gateway:Nodes: 'https://a:1'", "Gateway:Nodes: 'b'", "10.0.0.0/33", "'app.example.com'", "RequestBurst", "Gateway:Tls:Port"],
+        Assert.All(["Gateway:Nodes: https://a:1 needs Internal:Tls", "Gateway:Nodes: 'b'", "10.0.0.0/33", "'app.example.com'", "RequestBurst", "Gateway:Tls:Port"],
             part => Assert.Contains(part, message, StringComparison.Ordinal));
     }
 

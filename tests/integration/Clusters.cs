@@ -25,7 +25,7 @@ public abstract class ClusterFixture(ClusterLayout layout) : IAsyncLifetime
         _cluster = await ClusterProcesses.StartAsync(layout, deadline.Token);
     }
 
-    public async Task DisposeAsync()
+    public virtual async Task DisposeAsync()
     {
         if (_cluster is not null)
         {

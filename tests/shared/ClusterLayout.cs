@@ -39,6 +39,9 @@ public sealed record ClusterLayout
     /// <summary>Npgsql connection string of an existing database; default a private server.</summary>
     public string? Store { get; init; }
 
+    /// <summary>A folder with <c>tls.crt</c>, <c>tls.key</c> and <c>ca.crt</c>: then the processes speak TLS among themselves.</summary>
+    public string? InternalTls { get; init; }
+
     /// <summary>Added to the environment of every process of ours: configuration keys such as <c>Limits__EventsPerMinute</c>.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 

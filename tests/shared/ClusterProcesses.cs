@@ -78,6 +78,9 @@ public sealed class ClusterProcesses : IAsyncDisposable
     /// <summary>The nodes' own doors, past the gateway.</summary>
     public IReadOnlyList<Uri> NodeUrls => [.. Connections.Select(node => node.Url)];
 
+    /// <summary>Where the services and nodes take calls of each other.</summary>
+    public IReadOnlyList<int> InternalPorts { get; private set; } = [];
+
     /// <summary>One file per process: <c>connection-1.log</c>.</summary>
     public string LogDirectory => Path.Combine(_directory, "logs");
 
@@ -165,6 +168,7 @@ public sealed class ClusterProcesses : IAsyncDisposable
         var notifications = Plans("notification", _layout.Notifications);
         var connections = Plans("connection", _layout.Connections);
         var gateways = Plans("gateway", _layout.Gateways);
+        InternalPorts = [.. messages.Concat(presences).Concat(notifications).Concat(connections).Select(plan => plan.Http2Port)];
         if (_layout.GatewayPort is { } port && gateways.Length > 0)
         {
             gateways[0] = gateways[0] with { Port = port };
@@ -186,6 +190,13 @@ public sealed class ClusterProcesses : IAsyncDisposable
             ["Gateway__Nodes"] = Addresses(connections),
             ["Drain__Grace"] = _layout.StopWithin.ToString("c", CultureInfo.InvariantCulture),
         };
+        if (_layout.InternalTls is { } certificates)
+        {
+            environment["Internal__Tls__Certificate"] = Path.Combine(certificates, "tls.crt");
+            environment["Internal__Tls__Key"] = Path.Combine(certificates, "tls.key");
+            environment["Internal__Tls__Authority"] = Path.Combine(certificates, "ca.crt");
+        }
+
         foreach (var (name, value) in _layout.Environment)
         {
             environment[name] = value;
@@ -232,7 +243,9 @@ public sealed class ClusterProcesses : IAsyncDisposable
 
     private static string ProgramOf(string service, string? root) => Repository.Program(Programs[service].Project, Programs[service].Assembly, root);
 
-    private static string Addresses(Plan[] plans) => string.Join(';', plans.Select(plan => Local(plan.Http2Port)));
+    private string Addresses(Plan[] plans) => string.Join(';', plans.Select(plan => Internal(plan.Http2Port)));
+
+    private string Internal(int port) => string.Create(CultureInfo.InvariantCulture, $"{(_layout.InternalTls is null ? "http" : "https")}://127.0.0.1:{port}");
 
     private static string Local(int port) => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}");
 
@@ -252,7 +265,7 @@ public sealed class ClusterProcesses : IAsyncDisposable
         var own = new Dictionary<string, string>(environment)
         {
             ["urls"] = Local(plan.Port),
-            ["Listen__Http2"] = Local(plan.Http2Port),
+            ["Listen__Http2"] = Internal(plan.Http2Port),
         };
         return new ServerStart(
             plan.Name, "dotnet", plan.Arguments, Path.Combine(LogDirectory, plan.Name + ".log"), Ready.Answers(new Uri(Local(plan.Port) + "/health/ready")))

@@ -8,8 +8,7 @@ if (!VerifyArguments.TryParse(args, out var arguments, out var problem))
     return 2;
 }
 
-var signer = Environment.GetEnvironmentVariable("TERTULIA_VERIFY_SECRET") is { Length: > 0 } secret ? new TokenSigner(secret.Trim(), arguments,
-    TimeProvider.System) : null;
+var signer = TokenSigner.OfEnvironment(arguments, TimeProvider.System);
 Console.WriteLine($"{arguments.Clients} clients in {arguments.Rooms} rooms at {string.Join(' ', arguments.Urls)}, {arguments.Messages} messages");
 try
 {

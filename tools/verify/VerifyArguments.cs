@@ -9,11 +9,12 @@ internal sealed record VerifyArguments
     /// <summary>What it takes.</summary>
     public const string Usage = """
         Tertulia.Verify --url=http://host:port [--url=...] [--clients=20] [--rooms=4] [--messages=300] [--within=120]
-                        [--seconds=0] [--storms=0] [--issuer=I] [--audience=A]
+                        [--seconds=0] [--storms=0] [--issuer=I] [--audience=A] [--key-id=K]
         Clients talk in new rooms, and what each of them was shown is held against the rooms' histories: nothing acknowledged is lost, nothing is
         shown twice or out of order, all read the same. Prints a report; the exit code is 0 when all guarantees held, 1 when not.
         They talk until so many messages are acknowledged and so many seconds have passed; at each storm all connections are cut at once.
-        TERTULIA_VERIFY_SECRET in the environment signs the clients' tokens (HS256); without it they come by their user_id (Auth__Mode=Development).
+        In the environment TERTULIA_VERIFY_SECRET signs the clients' tokens (HS256), or TERTULIA_VERIFY_KEY does, a private key as PEM (ES256, RS256; --key-id
+        is its kid). Without either they come by their user_id (Auth__Mode=Development).
         """;
 
     /// <summary>Doors; clients take them in turn.</summary>
@@ -37,6 +38,8 @@ internal sealed record VerifyArguments
     public string Issuer { get; init; } = "";
 
     public string Audience { get; init; } = "";
+
+    public string KeyId { get; init; } = "";
 
     public static bool TryParse(IEnumerable<string> args, [NotNullWhen(true)] out VerifyArguments? arguments, [NotNullWhen(false)] out string? problem)
     {
@@ -71,6 +74,9 @@ internal sealed record VerifyArguments
                     break;
                 case "--issuer":
                     wanted = wanted with { Issuer = value };
+                    break;
+                case "--key-id":
+                    wanted = wanted with { KeyId = value };
                     break;
                 case "--audience":
                     wanted = wanted with { Audience = value };

@@ -10,7 +10,7 @@ namespace Tertulia.Hosting;
 
 /// <summary>Clients of the other services, from the framework's client factory.</summary>
 /// <remarks>
-/// <c>Services:{name}</c> says where: <c>http://host:port</c>, several of them separated by <c>;</c> (each call goes to the next one that answers),
+/// <c>Services:{name}</c> says where: <c>http://host:port</c> (<c>https://</c> with <see cref="InternalTls"/>), several of them separated by <c>;</c> (each call goes to the next one that answers),
 /// <c>dns:///name:port</c>, or <c>unix:/path</c> for a service in the same process.
 /// </remarks>
 public static class GrpcClients
@@ -50,8 +50,8 @@ public static class GrpcClients
         }
 
         services.AddGrpcClient<TClient>((provider, options) => options.Address = ChannelAddress(AddressOf(provider, service), service))
-            .ConfigureChannel((provider, channel) => Configure(channel, AddressOf(provider, service)))
-            .ConfigurePrimaryHttpMessageHandler(provider => provider.GetRequiredService<InternalAuth>().Around(Handler(AddressOf(provider, service))))
+            .ConfigureChannel((provider, channel) => Configure(channel, AddressOf(provider, service), provider.GetRequiredService<InternalTls>()))
+            .ConfigurePrimaryHttpMessageHandler(provider => provider.GetRequiredService<InternalAuth>().Around(Handler(AddressOf(provider, service), provider.GetRequiredService<InternalTls>())))
             .AddInterceptor(static () => new RpcMeter())
             .RemoveAllLoggers();
         return services;
@@ -69,9 +69,9 @@ public static class GrpcClients
     private static BalancerAddress[] Targets(string address) =>
         [.. Listeners.Addresses(address).Select(target => new Uri(target)).Select(uri => new BalancerAddress(uri.Host, uri.Port))];
 
-    private static void Configure(GrpcChannelOptions channel, string address)
+    private static void Configure(GrpcChannelOptions channel, string address, InternalTls tls)
     {
-        channel.Credentials = ChannelCredentials.Insecure;
+        channel.Credentials = tls.IsOn && !Listeners.IsUnix(address) ? ChannelCredentials.SecureSsl : ChannelCredentials.Insecure;
         channel.MaxReceiveMessageSize = MaxReplyBytes;
         channel.ServiceConfig = new ServiceConfig { MethodConfigs = { Retry } };
         if (!Listeners.IsUnix(address))
@@ -80,10 +80,14 @@ public static class GrpcClients
         }
     }
 
-    private static SocketsHttpHandler Handler(string address)
+    private static SocketsHttpHandler Handler(string address, InternalTls tls)
     {
         var handler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true };
-        if (Listeners.IsUnix(address))
+        if (!Listeners.IsUnix(address))
+        {
+            tls.Apply(handler);
+        }
+        else
         {
             var endPoint = new UnixDomainSocketEndPoint(address["unix:".Length..]);
             handler.ConnectCallback = (_, cancellationToken) => ConnectAsync(endPoint, cancellationToken);

@@ -113,6 +113,9 @@ public static class InternalAuthSetup
         services.AddSingleton<IValidateOptions<InternalAuthOptions>, InternalAuthOptionsRules>();
         services.AddOptions<InternalAuthOptions>().BindConfiguration(InternalAuthOptions.Section).ValidateOnStart();
         services.AddSingleton<InternalAuth>();
+        services.AddSingleton<IValidateOptions<InternalTlsOptions>, InternalTlsOptionsRules>();
+        services.AddOptions<InternalTlsOptions>().BindConfiguration(InternalTlsOptions.Section).ValidateOnStart();
+        services.AddSingleton<InternalTls>();
         services.AddSingleton<IStartupFilter, FirstInPipeline>();
         return services;
     }

@@ -56,6 +56,5 @@ internal sealed class InternalAuthOptionsRules(IConfiguration configuration) : I
 
     /// <summary>A Unix socket leads to this process itself; every other address leads out of it.</summary>
     private string? CrossesProcesses() =>
-        ((string[])["Listen:Http2", "Gateway:Nodes", .. configuration.GetSection("Services").GetChildren().Select(service => service.Path)])
-            .FirstOrDefault(key => Listeners.Addresses(configuration[key]).Any(address => !Listeners.IsUnix(address)));
+        InternalAddresses.All(configuration).Where(address => !Listeners.IsUnix(address.Url)).Select(address => address.Key).FirstOrDefault();
 }

@@ -4,11 +4,12 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Tertulia.Hosting;
 
-/// <summary>The two doors of a process: HTTP/1.1 for clients and probes, cleartext HTTP/2 for gRPC and the gateway, with its links beside. The second is for processes of the
-/// cluster only (<see cref="InternalAuth"/>).</summary>
+/// <summary>The two doors of a process: HTTP/1.1 for clients and probes, HTTP/2 for gRPC and the gateway, with its links beside. The second is for processes of the
+/// cluster only (<see cref="InternalAuth"/>), and has TLS when <see cref="InternalTls"/> says so.</summary>
 /// <remarks>Without TLS there is no ALPN, so that a port speaks one of the two. Addresses are
 /// <c>http://127.0.0.1:8000</c>, <c>http://[::1]:8000</c>, <c>http://*:8000</c> (all interfaces) or <c>unix:/path/of.sock</c>.</remarks>
 internal static class Listeners
@@ -25,7 +26,7 @@ internal static class Listeners
 
         foreach (var url in Addresses(context.Configuration["Listen:Http2"]))
         {
-            Listen(kestrel, url, HttpProtocols.Http2);
+            Listen(kestrel, url, HttpProtocols.Http2, withTls: InternalTls.IsWanted(context.Configuration));
         }
     });
 
@@ -78,7 +79,7 @@ internal static class Listeners
 
     internal static bool IsUnix(string url) => url.StartsWith("unix:", StringComparison.Ordinal);
 
-    private static void Listen(KestrelServerOptions kestrel, string url, HttpProtocols protocols)
+    private static void Listen(KestrelServerOptions kestrel, string url, HttpProtocols protocols, bool withTls = false)
     {
         if (IsUnix(url))
         {
@@ -107,6 +108,11 @@ internal static class Listeners
             options.Protocols = protocols;
             if (protocols == HttpProtocols.Http2)
             {
+                if (withTls && !IsUnix(url))
+                {
+                    options.ApplicationServices.GetRequiredService<InternalTls>().Use(options);
+                }
+
                 options.UseInternalAuth();
                 InternalProtocols.Use(options);
             }

@@ -15,6 +15,7 @@ namespace Tertulia.Gateway.Tests.Links;
 public sealed class LinkLossTests : IAsyncLifetime
 {
     private static readonly InternalAuth Auth = new(Options.Create(new InternalAuthOptions { Secret = TestNode.Secret }));
+    private static readonly InternalTls Plain = new(Options.Create(new InternalTlsOptions()), TimeProvider.System, NullLogger<InternalTls>.Instance);
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly LinkPace _pace = new(TimeSpan.Zero, TimeProvider.System, CpuGauge.Machine);
@@ -26,7 +27,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     {
         _listener.Start();
         var accepting = AcceptAsync();
-        _link = await NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}", _pace, _waiting, Auth, TimeProvider.System, NullLogger.Instance, CancellationToken.None);
+        _link = await NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}", _pace, _waiting, Auth, Plain, TimeProvider.System, NullLogger.Instance, CancellationToken.None);
         _node = await accepting;
     }
 
@@ -43,7 +44,7 @@ public sealed class LinkLossTests : IAsyncLifetime
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
-        var connecting = NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}", _pace, _waiting, Auth, TimeProvider.System, NullLogger.Instance, CancellationToken.None);
+        var connecting = NodeLink.ConnectAsync($"http://127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}", _pace, _waiting, Auth, Plain, TimeProvider.System, NullLogger.Instance, CancellationToken.None);
         using var socket = await other.AcceptSocketAsync();
         await socket.SendAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
 

@@ -3,6 +3,7 @@
 {{- define "tertulia.http-port" -}}8080{{- end }}
 {{- define "tertulia.tls-port" -}}8443{{- end }}
 {{- define "tertulia.internal-port" -}}8081{{- end }}
+{{- define "tertulia.internal-scheme" -}}{{ .Values.internalTls.enabled | ternary "https" "http" }}{{- end }}
 
 {{/* Seconds as the processes read a time. */}}
 {{- define "tertulia.time" -}}
@@ -70,6 +71,11 @@ Internal__Secret: {{ include "tertulia.secret" (list . .Values.internal.existing
 {{- with .Values.internal.alsoAcceptedKey }}
 Internal__AlsoAccepted: {{ include "tertulia.secret" (list $ $.Values.internal.existingSecret .) }}
 {{- end }}
+{{- if .Values.internalTls.enabled }}
+Internal__Tls__Certificate: /internal-tls/tls.crt
+Internal__Tls__Key: /internal-tls/tls.key
+Internal__Tls__Authority: /internal-tls/ca.crt
+{{- end }}
 {{- end }}
 
 {{- define "tertulia.bus-settings" -}}
@@ -109,7 +115,7 @@ Store__ConnectionString: {name: {{ required "postgresql.mode is external: postgr
 
 {{/* gRPC: every pod behind a headless name is balanced over by the caller itself. */}}
 {{- define "tertulia.listen-settings" -}}
-Listen__Http2: http://*:{{ include "tertulia.internal-port" . }}
+Listen__Http2: {{ include "tertulia.internal-scheme" . }}://*:{{ include "tertulia.internal-port" . }}
 {{- end }}
 
 {{- define "tertulia.service-address" -}}

@@ -109,6 +109,9 @@ spec:
             {{- if .https }}
             - {name: tls, mountPath: /tls, readOnly: true}
             {{- end }}
+            {{- if $root.Values.internalTls.enabled }}
+            - {name: internal-tls, mountPath: /internal-tls, readOnly: true}
+            {{- end }}
             {{- with $component.extraVolumeMounts }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
@@ -121,6 +124,10 @@ spec:
         {{- if .https }}
         - name: tls
           secret: {secretName: {{ .https }}}
+        {{- end }}
+        {{- if $root.Values.internalTls.enabled }}
+        - name: internal-tls
+          secret: {secretName: {{ default (printf "%s-internal" $name) $root.Values.internalTls.existingSecret }}, defaultMode: 0440}
         {{- end }}
         {{- with $component.extraVolumes }}
         {{- toYaml . | nindent 8 }}
@@ -212,6 +219,6 @@ spec:
   selector:
     {{- include "tertulia.selector" (list $root (index . 1)) | nindent 4 }}
   ports:
-    - {name: internal, port: {{ include "tertulia.internal-port" . }}, targetPort: internal, appProtocol: kubernetes.io/h2c}
+    - {name: internal, port: {{ include "tertulia.internal-port" . }}, targetPort: internal, appProtocol: {{ $root.Values.internalTls.enabled | ternary "https" "kubernetes.io/h2c" }}}
     - {name: http, port: {{ include "tertulia.http-port" . }}, targetPort: http, appProtocol: http}
 {{- end }}

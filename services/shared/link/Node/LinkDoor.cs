@@ -29,8 +29,8 @@ internal sealed partial class LinkDoor(
             return; // Without a word. The server ends the connection.
         }
 
-        // Written past the server's pipe, which would wake another thread for each write.
-        await using Stream stream = connection.Features.Get<IConnectionSocketFeature>() is { } socket
+        // Written past the server's pipe, which would wake another thread for each write; with TLS there is no way past it.
+        await using Stream stream = connection.Features.Get<ITlsHandshakeFeature>() is null && connection.Features.Get<IConnectionSocketFeature>() is { } socket
             ? new NetworkStream(socket.Socket, ownsSocket: false)
             : connection.Transport.Output.AsStream(leaveOpen: true);
         var output = new LinkOutput(stream);
