@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 commit=$(git rev-parse --verify "${1:-$(git describe --tags --abbrev=0 2>/dev/null || echo HEAD~1)}^{commit}")
 readonly commit FROM=$PWD/.dev/upgrade/$commit
-readonly PROJECTS="services/message services/presence services/notification services/connection gateway"
+readonly PROJECTS="services/allinone gateway" # The first one brings the other services.
 
 if [[ ! -e $FROM/built ]]; then
   rm -rf "$FROM"; mkdir -p "$FROM"

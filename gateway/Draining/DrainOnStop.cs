@@ -10,7 +10,9 @@ internal sealed partial class DrainOnStop(
     OpenSockets sockets, NodeCalls nodes, IOptions<DrainOptions> options, TimeProvider time, ILogger<DrainOnStop> logger)
     : IHostedLifecycleService
 {
+    private const int ReconnectsPerSecond = 500; // What one gateway's clients may do to the others together.
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ShortestSpread = TimeSpan.FromSeconds(1);
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -45,9 +47,9 @@ internal sealed partial class DrainOnStop(
         var told = -1L;
         while (sockets.Count > 0)
         {
-            // Half of the grace to spread the reconnections over, the other half for the slow ones. Who was told already is not told again.
+            // At most half of the grace to spread the reconnections over: the other half is for the slow ones. Who was told already is not told again.
             var opened = sockets.Opened;
-            if (opened != told && await nodes.MoveClientsAsync(grace / 2, cancellationToken))
+            if (opened != told && await nodes.MoveClientsAsync(Spread(sockets.Count, grace / 2), cancellationToken))
             {
                 told = opened;
             }
@@ -61,6 +63,12 @@ internal sealed partial class DrainOnStop(
                 continue;
             }
         }
+    }
+
+    private static TimeSpan Spread(int count, TimeSpan longest)
+    {
+        var spread = TimeSpan.FromSeconds((double)count / ReconnectsPerSecond);
+        return TimeSpan.FromTicks(Math.Min(Math.Max(spread.Ticks, ShortestSpread.Ticks), longest.Ticks));
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Draining {Sockets} sockets within {Grace}")]

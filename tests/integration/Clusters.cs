@@ -12,6 +12,7 @@ namespace Tertulia.Integration.Tests;
 /// <summary>A cluster of real processes for a group of test classes. A test that stops a process starts it again.</summary>
 public abstract class ClusterFixture(ClusterLayout layout) : IAsyncLifetime
 {
+    private static readonly TimeSpan WholeWithin = TimeSpan.FromMinutes(1);
     private ClusterProcesses? _cluster;
 
     public ClusterProcesses Cluster => _cluster ?? throw new InvalidOperationException("The cluster did not start");
@@ -48,13 +49,13 @@ public abstract class ClusterFixture(ClusterLayout layout) : IAsyncLifetime
         ServerProcess[] services = [.. cluster.Messages, .. cluster.Presences, .. cluster.Notifications, .. cluster.Connections, .. cluster.Gateways];
         foreach (var process in services.Where(process => !process.HasExited))
         {
-            await Eventually.EqualsAsync(HttpStatusCode.OK, async () => (await http.GetAsync(new Uri(process.Url, "/health/ready"))).StatusCode);
+            await Eventually.EqualsAsync(HttpStatusCode.OK, async () => (await http.GetAsync(new Uri(process.Url, "/health/ready"))).StatusCode, WholeWithin);
         }
 
         var running = cluster.Connections.Count(node => !node.HasExited);
         foreach (var gateway in cluster.Gateways)
         {
-            await Eventually.EqualsAsync(running, () => HealthyNodesAsync(http, gateway.Url));
+            await Eventually.EqualsAsync(running, () => HealthyNodesAsync(http, gateway.Url), WholeWithin);
         }
     }
 
@@ -73,6 +74,7 @@ public sealed class FaultCluster() : ClusterFixture(new ClusterLayout
     Connections = 2,
     Messages = 2,
     Presences = 2,
+    StopWithin = TimeSpan.FromSeconds(15), // Enough for a busy machine: at its end clients would be cut.
     Environment = new Dictionary<string, string>
     {
         ["Auth__Secret"] = Tokens.Secret,

@@ -15,7 +15,7 @@ internal sealed class RollingRestart(ClusterProcesses cluster, RoomLoad load, IT
     /// <summary>Clients of a load that says 100 messages a second.</summary>
     public const int Clients = 200;
 
-    private static readonly TimeSpan Within = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Within = TimeSpan.FromMinutes(1);
     private const int MessagesMeanwhile = 50;
 
     /// <summary>Each pauses up to four seconds and now and then says several things at once: more than 100 messages a second.</summary>

@@ -42,6 +42,7 @@ public sealed class UpgradeTests(ITestOutputHelper output)
             Messages = 2,
             Presences = 2,
             Notifications = 2,
+            StopWithin = TimeSpan.FromSeconds(15),
             Environment = new Dictionary<string, string> { ["Limits__EventsPerMinute"] = "0" },
         };
         await using var cluster = await ClusterProcesses.StartAsync(layout, deadline.Token);
