@@ -21,6 +21,9 @@ internal enum Verb
 
     /// <summary>Everything that users do, for a long time.</summary>
     Soak,
+
+    /// <summary>All clients of a node come back at once.</summary>
+    Storm,
 }
 
 /// <summary>How much of the soak.</summary>
@@ -38,11 +41,14 @@ internal sealed record SoakSize(int Users, int DeedsPerSecond, TimeSpan Length)
 /// <param name="Curves">Of growth.</param>
 /// <param name="Budget">Nothing new is begun after this time.</param>
 /// <param name="IsResumed">Whether what is missing is added to the file of that name.</param>
+/// <param name="StormClients">Clients of the node that is killed.</param>
 internal sealed record BenchOptions(
     Verb Verb, IReadOnlyList<Scenario> Scenarios, IReadOnlyList<Curve> Curves, IReadOnlyList<string> Contenders, Pace Pace, GrowthPace GrowthPace, int Repeats,
     string ResultsFolder, string Name, string PlotFolder, string CapacityPage, ClusterLayout Cluster, IReadOnlyDictionary<string, string> Settings,
-    TimeSpan Budget, bool IsProfiled, bool IsResumed, SoakSize Soak)
+    TimeSpan Budget, bool IsProfiled, bool IsResumed, SoakSize Soak, int StormClients)
 {
+    private const int UsualStorm = 10_000;
+
     /// <summary>For <c>--help</c> and after a mistake.</summary>
     public static string Usage { get; } = $"""
         ./dev bench [scenario…] [options]      the table
@@ -53,6 +59,8 @@ internal sealed record BenchOptions(
 
         ./dev bench soak [options]             everything that users do, for long: memory flat, no error in the logs, nobody closed
           --minutes N   how long; default 30; --clients and --rate (deeds a second) as below
+
+        ./dev bench storm [options]            a node dies, and all of its clients (--clients; default {UsualStorm}) come back at once
 
           --against A,B what is measured: {string.Join(',', Lineup.All.Keys)}; default all
           --quick       short windows, of growth also fewer points: for a look, not for figures
@@ -71,7 +79,7 @@ internal sealed record BenchOptions(
     /// <exception cref="ArgumentException">It cannot be understood.</exception>
     public static BenchOptions Parse(string[] arguments)
     {
-        var verb = arguments.FirstOrDefault() switch { "growth" => Verb.Growth, "plot" => Verb.Plot, "soak" => Verb.Soak, _ => Verb.Table };
+        var verb = arguments.FirstOrDefault() switch { "growth" => Verb.Growth, "plot" => Verb.Plot, "soak" => Verb.Soak, "storm" => Verb.Storm, _ => Verb.Table };
         arguments = verb == Verb.Table ? arguments : arguments[1..];
         List<string> names = [];
         Dictionary<string, string> values = [];
@@ -128,7 +136,7 @@ internal sealed record BenchOptions(
                 TextBytes = Number("--bytes") ?? scenario.Shape.TextBytes,
             },
         }) : [];
-        var curves = verb is Verb.Table or Verb.Soak ? [] : SelectCurves(names).Select(curve => isQuick ? curve.Thinned() : curve);
+        var curves = verb is Verb.Table or Verb.Soak or Verb.Storm ? [] : SelectCurves(names).Select(curve => isQuick ? curve.Thinned() : curve);
         var layout = new ClusterLayout();
         layout = layout with
         {
@@ -157,7 +165,7 @@ internal sealed record BenchOptions(
             isQuick ? GrowthPace.Quick : GrowthPace.Normal,
             Number("--repeats") ?? (isQuick ? 1 : 3),
             results,
-            values.GetValueOrDefault("--name") ?? verb switch { Verb.Table => DateTime.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture), Verb.Soak => "soak", _ => "growth" },
+            values.GetValueOrDefault("--name") ?? verb switch { Verb.Table => DateTime.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture), Verb.Soak => "soak", Verb.Storm => "storm", _ => "growth" },
             Path.Combine(documents, "growth"),
             Path.Combine(documents, "capacity.md"),
             layout,
@@ -167,7 +175,8 @@ internal sealed record BenchOptions(
             isResumed,
             new SoakSize(
                 Number("--clients") ?? SoakSize.Usual.Users, Number("--rate") ?? SoakSize.Usual.DeedsPerSecond,
-                Number("--minutes") is { } minutes ? TimeSpan.FromMinutes(minutes) : SoakSize.Usual.Length));
+                Number("--minutes") is { } minutes ? TimeSpan.FromMinutes(minutes) : SoakSize.Usual.Length),
+            Number("--clients") ?? UsualStorm);
     }
 
     private static IEnumerable<Scenario> Select(List<string> names) => names.Count == 0

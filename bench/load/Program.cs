@@ -36,6 +36,7 @@ return (int)(options.Verb switch
 {
     Verb.Growth => await new GrowthCommand(options, command).RunAsync(stopping.Token),
     Verb.Plot => GrowthCommand.Plot(options),
+    Verb.Storm => await new StormCommand(options, command).RunAsync(stopping.Token),
     Verb.Soak => await new SoakCommand(options, command).RunAsync(stopping.Token),
     _ => await new TableCommand(options, command).RunAsync(stopping.Token),
 });

@@ -1,0 +1,93 @@
+using System.Globalization;
+using System.Text;
+using Tertulia.Load.Contenders;
+using Tertulia.Load.Measuring;
+using Tertulia.Load.Storming;
+using Tertulia.Testing;
+
+namespace Tertulia.Load.Commands;
+
+/// <summary><c>./dev bench storm</c>: all clients are on one node, which is killed; they come back to the other one.</summary>
+internal sealed class StormCommand(BenchOptions options, string command)
+{
+    /// <summary>All clients are served again within this time.</summary>
+    private static readonly TimeSpan Goal = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
+
+    public async Task<Outcome> RunAsync(CancellationToken cancellationToken)
+    {
+        var attempt = new Attempt(options, cancellationToken);
+        var session = await Attempt.DescribeAsync(command);
+        var text = new StringBuilder($"# Reconnect storm\n\n- Command: `{session.Command}`; revision {session.Revision}\n- Machine: {Machine.Look().Summary}\n");
+        text.Append(CultureInfo.InvariantCulture, $"""
+            - {options.StormClients} clients in rooms of ten, all on one of two nodes, which is killed (`kill -9`). Each comes back after a random part
+              of its back-off (1 s, then 2, 4, …), resumes, and gives an attempt up that is not greeted within {StormCrowd.Deadline.TotalSeconds} s. Broker,
+              database, the generator and all processes share the machine.
+
+            """);
+        var isDone = await attempt.RunAsync(
+            "cluster", options.Cluster with { Connections = 2 }, options.Settings, (contender, _) => StormAsync(contender, text, cancellationToken).GetAwaiter().GetResult());
+        Directory.CreateDirectory(options.ResultsFolder);
+        var path = Path.Combine(options.ResultsFolder, options.Name + ".md");
+        await File.WriteAllTextAsync(path, text.ToString(), CancellationToken.None);
+        Console.WriteLine($"\n{text}\nWritten to {path}");
+        return isDone ? Outcome.Done : Outcome.Failed;
+    }
+
+    private async Task<string?> StormAsync(Contender contender, StringBuilder text, CancellationToken cancellationToken)
+    {
+        var (dies, survives) = (Node(contender, 1), Node(contender, 2));
+        await survives.TerminateAsync(Patience, cancellationToken);
+        using var crowd = new StormCrowd(options.StormClients, contender.Ports);
+        crowd.Open(Patience);
+        await survives.RestartAsync(cancellationToken);
+        crowd.Idle(Rest); // The gateways have noticed, and everything is calm.
+
+        crowd.Clear();
+        var (cpuBefore, memoryBefore) = (contender.CpuSeconds(), contender.ResidentBytes());
+        await dies.KillAsync();
+        crowd.Recover(options.StormClients, Patience);
+        var cpu = contender.CpuSeconds();
+        var (lost, away, attempt, most, late) = (crowd.Lost, crowd.Away.Max / 1e9, crowd.Attempt.Max / 1e9, crowd.MostAttempts, crowd.Late);
+        var memory = contender.ResidentBytes();
+        crowd.Idle(Rest);
+        var after = contender.ResidentBytes();
+
+        text.Append(CultureInfo.InvariantCulture, $"""
+
+            | | |
+            |---|--:|
+            | connections lost | {lost} |
+            | served again: half of them within | {crowd.Away.Milliseconds(0.5) / 1000:0.0} s |
+            | 99 % within | {crowd.Away.Milliseconds(0.99) / 1000:0.0} s |
+            | **all within** | **{away:0.0} s** |
+            | longest wait of an attempt for its greeting | {attempt:0.0} s |
+            | attempts that were not greeted in time | {late} |
+            | most attempts of one client | {most} |
+
+            | process | CPU, from the kill until all were served, s | MiB before | then | {Rest.TotalSeconds} s later |
+            |---|--:|--:|--:|--:|
+
+            """);
+        foreach (var process in contender.Processes.Where(process => process != dies).OrderBy(process => process.Name, StringComparer.Ordinal))
+        {
+            var name = process.Name;
+            text.Append(CultureInfo.InvariantCulture, $"| {name} | {cpu[name] - cpuBefore[name]:0.0} | {MiB(memoryBefore[name])} | {MiB(memory[name])} | {MiB(after[name])} |\n");
+        }
+
+        string[] complaints =
+        [
+            .. away > Goal.TotalSeconds ? (string[])[$"the last client was served after {away:0.0} s"] : [],
+            .. late > 0 ? (string[])[$"{late} attempts were not greeted within {StormCrowd.Deadline.TotalSeconds} s"] : [],
+            .. crowd.Complaints.Select(said => $"{said.Value} times {said.Key}"),
+        ];
+        return complaints.Length == 0 ? null : string.Join("\n  ", complaints);
+    }
+
+    private static ServerProcess Node(Contender contender, int number) =>
+        contender.Processes.Single(process => process.Name == string.Create(CultureInfo.InvariantCulture, $"connection-{number}"));
+
+    private static string MiB(long bytes) => (bytes / 1048576.0).ToString("0", CultureInfo.InvariantCulture);
+}
