@@ -133,7 +133,7 @@ public sealed class ConfirmWindowTests
     }
 
     private static Publication NewCall(int messages) =>
-        new([.. Enumerable.Repeat(new OutgoingMessage("", "", Mandatory: true, new NodeBatch()), messages)]);
+        new(new Destination("test"), [.. Enumerable.Repeat(new OutgoingMessage("", "", Mandatory: true, new NodeBatch()), messages)]);
 
     private Publication[] Add(params int[] messagesPerCall)
     {
