@@ -69,6 +69,10 @@ public class Traces
     [GlobalCleanup]
     public void Leave() => _listener?.Dispose();
 
+    /// <summary>The command alone: what the next one is compared with.</summary>
+    [Benchmark]
+    public Command Bare() => new() { RoomId = Lobby.RoomId };
+
     /// <summary>The spans of a command on its node, from the frame to the answer.</summary>
     [Benchmark]
     public Command Submit()

@@ -84,7 +84,8 @@ internal static class Telemetry
     static Telemetry()
     {
         Meter.CreateObservableUpDownCounter<long>(
-            "tertulia.commands.pending", unit: "{command}", description: "Commands of clients whose outcome is not known yet", observeValue: () => _pending?.Count ?? 0);
+            "tertulia.commands.pending", unit: "{command}", description: "Commands of clients whose outcome is not known yet",
+            observeValue: () => _pending?.Count ?? 0);
         Meter.CreateObservableGauge<double>(
             "tertulia.commands.oldest.age", unit: "s", description: "Age of the oldest command whose outcome is not known yet",
             observeValue: () => _pending?.OldestAge().TotalSeconds ?? 0);

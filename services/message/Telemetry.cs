@@ -29,7 +29,7 @@ internal sealed class Telemetry : IDisposable
         _flushSize = _meter.CreateHistogram<int>("tertulia.batch.size", "{command}", "Commands that one flush decided together", tags: null, Buckets.Counts);
         _appendDuration = _meter.CreateHistogram<double>("tertulia.log.append.duration", "s", "Time of one append", tags: null, Buckets.Seconds);
         Conflicts = _meter.CreateCounter<long>("tertulia.log.conflicts", "{conflict}", "Appends that found a seq or a key taken");
-        Duplicates = _meter.CreateCounter<long>("tertulia.log.duplicates", "{command}", "Commands whose entry was in the log already, and was not written again");
+        Duplicates = _meter.CreateCounter<long>("tertulia.log.duplicates", "{command}", "Commands whose entry was in the log already");
         PartitionsTaken = _meter.CreateCounter<long>("tertulia.partitions.taken", "{partition}", "Partitions whose writer this replica became");
     }
 

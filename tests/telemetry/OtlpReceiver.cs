@@ -75,14 +75,16 @@ internal sealed class OtlpReceiver : IAsyncDisposable
                 Keep(TracesRequest.Parser.ParseFrom(bytes));
                 break;
             case "metrics":
-                foreach (var metric in MetricsRequest.Parser.ParseFrom(bytes).ResourceMetrics.SelectMany(resource => resource.ScopeMetrics).SelectMany(scope => scope.Metrics))
+                foreach (var metric in MetricsRequest.Parser.ParseFrom(bytes).ResourceMetrics
+                    .SelectMany(resource => resource.ScopeMetrics).SelectMany(scope => scope.Metrics))
                 {
                     _metrics.Enqueue(metric);
                 }
 
                 break;
             case "logs":
-                foreach (var log in LogsRequest.Parser.ParseFrom(bytes).ResourceLogs.SelectMany(resource => resource.ScopeLogs).SelectMany(scope => scope.LogRecords))
+                foreach (var log in LogsRequest.Parser.ParseFrom(bytes).ResourceLogs
+                    .SelectMany(resource => resource.ScopeLogs).SelectMany(scope => scope.LogRecords))
                 {
                     _logs.Enqueue(log);
                 }

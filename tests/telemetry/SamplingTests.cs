@@ -96,11 +96,13 @@ public sealed class SamplingTests
     }
 
     private static TraceSampler SamplerOf(string? sampler, string? argument) => TraceSampler.Of(
-        new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { ["OTEL_TRACES_SAMPLER"] = sampler, ["OTEL_TRACES_SAMPLER_ARG"] = argument }).Build(),
+        new ConfigurationBuilder().AddInMemoryCollection(
+            new Dictionary<string, string?> { ["OTEL_TRACES_SAMPLER"] = sampler, ["OTEL_TRACES_SAMPLER_ARG"] = argument }).Build(),
         isEdge: false);
 
     private static bool IsSampled(TraceSampler sampler, ActivityContext parent, params ActivityContext[] links) => sampler.ShouldSample(
-        new SamplingParameters(parent, parent == default ? ActivityTraceId.CreateRandom() : parent.TraceId, "a span", ActivityKind.Internal, tags: null, links.Select(link => new ActivityLink(link))))
+        new SamplingParameters(
+            parent, parent == default ? ActivityTraceId.CreateRandom() : parent.TraceId, "a span", ActivityKind.Internal, tags: null, links.Select(link => new ActivityLink(link))))
         .Decision == SamplingDecision.RecordAndSample;
 
     private static ActivityContext Remote(bool isSampled) => Context(isSampled, isRemote: true);
@@ -108,5 +110,6 @@ public sealed class SamplingTests
     private static ActivityContext Local(bool isSampled) => Context(isSampled, isRemote: false);
 
     private static ActivityContext Context(bool isSampled, bool isRemote) => new(
-        ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), isSampled ? ActivityTraceFlags.Recorded : ActivityTraceFlags.None, traceState: null, isRemote);
+        ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(),
+        isSampled ? ActivityTraceFlags.Recorded : ActivityTraceFlags.None, traceState: null, isRemote);
 }

@@ -7,7 +7,7 @@ namespace Tertulia.Telemetry.Tests;
 internal sealed class SpanTree
 {
     private static readonly string[] Shown =
-        ["messaging.operation.type", "messaging.destination.template", "tertulia.verb", "tertulia.outcome", "tertulia.fan_out.receivers"];
+        ["messaging.operation.type", "tertulia.verb", "tertulia.outcome", "tertulia.fan_out.receivers"];
 
     private readonly IReadOnlyList<ReceivedSpan> _spans;
 

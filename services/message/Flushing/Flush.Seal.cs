@@ -23,7 +23,10 @@ internal sealed partial class Flush
             Duplicates += reply.Stored is { Duplicate: true } ? 1 : 0;
         }
 
-        var outgoing = new Outgoing(Number) { Trace = Trace?.Context ?? default, Replies = [.. Replies], Poison = [.. Poison.Select(poison => (Batches[poison.Key], poison.Value))] };
+        var outgoing = new Outgoing(Number)
+        {
+            Trace = Trace?.Context ?? default, Replies = [.. Replies], Poison = [.. Poison.Select(poison => (Batches[poison.Key], poison.Value))],
+        };
         foreach (var room in _touched)
         {
             if (room.Pending is { } events)

@@ -6,8 +6,8 @@ using Tertulia.Hosting;
 namespace Tertulia.Messages.Flushing;
 
 /// <summary>The spans of a flush: <c>process</c>, in it <c>decide</c> and <c>append</c>, and the <c>publish</c> of what it has for the nodes.</summary>
-/// <remarks>A flush that has no sampled command has no span. One of a single command belongs to that command's trace; any other begins a trace of its own, which is
-/// linked to the sampled commands, because a span has one parent (ADR 28).</remarks>
+/// <remarks>A flush that has no sampled command has no span. One of a single command belongs to that command's trace; any other begins a trace of its own,
+/// which is linked to the sampled commands, because a span has one parent (ADR 28).</remarks>
 internal static class FlushTrace
 {
     /// <summary>Starts the span of a flush whose commands are collected. <see cref="Tracing.End"/> ends it.</summary>

@@ -5,7 +5,8 @@ using Tertulia.Hosting;
 namespace Tertulia.Bus;
 
 /// <summary>Spans of what goes through the broker, named by the semantic conventions for messaging (docs/tracing.md).</summary>
-/// <remarks>The client library has spans of its own, which nobody listens to: they follow an older convention, and know of messages, not of what is in them.</remarks>
+/// <remarks>The client library has spans of its own, which nobody listens to: they follow an older convention, and know of messages, not
+/// of what is in them.</remarks>
 public static class BusTrace
 {
     /// <summary>What stands for the id of a replica or a node in the names of spans.</summary>

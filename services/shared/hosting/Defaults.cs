@@ -32,8 +32,8 @@ public static class Defaults
             options.Interceptors.Add<RpcMeter>();
             options.Interceptors.Add<RpcExceptionInterceptor>();
         });
-        builder.AddObservability(identity);
         builder.AddLogs();
+        builder.AddObservability(identity); // Adds to where logs go.
         builder.WebHost.AddListeners();
         return builder;
     }
@@ -43,7 +43,8 @@ public static class Defaults
         builder.Services.AddSingleton<IValidateOptions<LogOptions>, LogOptionsValidator>();
         builder.Services.AddOptions<LogOptions>().BindConfiguration(LogOptions.Section).ValidateOnStart();
         builder.Logging.ClearProviders();
-        if (string.Equals(builder.Configuration[$"{LogOptions.Section}:{nameof(LogOptions.Format)}"], nameof(LogFormat.Json), StringComparison.OrdinalIgnoreCase))
+        var format = builder.Configuration[$"{LogOptions.Section}:{nameof(LogOptions.Format)}"];
+        if (string.Equals(format, nameof(LogFormat.Json), StringComparison.OrdinalIgnoreCase))
         {
             builder.Logging.AddJsonConsole(console =>
             {

@@ -5,7 +5,8 @@ using OpenTelemetry.Trace;
 
 namespace Tertulia.Hosting;
 
-/// <summary>Records a batch when one of the messages that it is linked to is recorded, and what belongs to a span that is. Of all else <c>OTEL_TRACES_SAMPLER</c> decides.</summary>
+/// <summary>Records a batch when one of the messages that it is linked to is recorded, and what belongs to a span that is. Of all else
+/// <c>OTEL_TRACES_SAMPLER</c> decides.</summary>
 /// <param name="inner">The sampler that was configured.</param>
 /// <param name="isEdge">The callers of this process are strangers.</param>
 internal sealed class TraceSampler(Sampler inner, bool isEdge) : Sampler
@@ -22,7 +23,8 @@ internal sealed class TraceSampler(Sampler inner, bool isEdge) : Sampler
     /// <exception cref="StartupException">There is no such sampler.</exception>
     public static TraceSampler Of(IConfiguration configuration, bool isEdge)
     {
-        var share = double.TryParse(configuration[Argument], NumberStyles.Float, CultureInfo.InvariantCulture, out var given) && given is >= 0 and <= 1 ? given : 1;
+        var isGiven = double.TryParse(configuration[Argument], NumberStyles.Float, CultureInfo.InvariantCulture, out var given);
+        var share = isGiven && given is >= 0 and <= 1 ? given : 1;
         return new TraceSampler(
             configuration[Kind] switch
             {
@@ -33,7 +35,8 @@ internal sealed class TraceSampler(Sampler inner, bool isEdge) : Sampler
                 "parentbased_always_on" => new ParentBasedSampler(new AlwaysOnSampler()),
                 "parentbased_always_off" => new ParentBasedSampler(new AlwaysOffSampler()),
                 "parentbased_traceidratio" => new ParentBasedSampler(new TraceIdRatioBasedSampler(share)),
-                var other => throw new StartupException($"{Kind} is {other}: it must be one of always_on, always_off, traceidratio, or one of these with parentbased_ before it."),
+                var other => throw new StartupException(
+                    $"{Kind} is {other}: it must be one of always_on, always_off, traceidratio, or one of these with parentbased_ before it."),
             },
             isEdge);
     }
@@ -51,11 +54,13 @@ internal sealed class TraceSampler(Sampler inner, bool isEdge) : Sampler
 
         if (!parent.IsRemote)
         {
-            return new SamplingResult(Tracing.IsSampled(parent)); // Also of a ratio without parents, by which a batch's parts would be decided otherwise than the batch.
+            // Also of a ratio without parents, by which a batch's parts would be decided otherwise than the batch.
+            return new SamplingResult(Tracing.IsSampled(parent));
         }
 
         return isEdge && Tracing.IsSampled(parent) && !ClientTraces.TryTake()
-            ? inner.ShouldSample(new SamplingParameters(default, samplingParameters.TraceId, samplingParameters.Name, samplingParameters.Kind, samplingParameters.Tags))
+            ? inner.ShouldSample(new SamplingParameters(
+                default, samplingParameters.TraceId, samplingParameters.Name, samplingParameters.Kind, samplingParameters.Tags))
             : inner.ShouldSample(samplingParameters);
     }
 

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace Tertulia.Hosting;
 
-/// <summary>What is sampled besides what <c>OTEL_TRACES_SAMPLER</c> says. Of no meaning without <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>.</summary>
+/// <summary>What is sampled beside what <c>OTEL_TRACES_SAMPLER</c> says.</summary>
 public sealed class TracingOptions
 {
     internal const string Section = "Tracing";

@@ -34,5 +34,6 @@ public sealed class MessageLimitTests
 
     private static ShutdownEventArgs Closed(ushort code, string text) => new(ShutdownInitiator.Peer, code, text, classId: 60, methodId: 40);
 
-    private static Publication Of(int bytes) => new(new Destination("test"), new OutgoingMessage("", "", Mandatory: false, new StringValue { Value = new string('x', bytes - 4) }));
+    private static Publication Of(int bytes) =>
+        new(new Destination("test"), new OutgoingMessage("", "", Mandatory: false, new StringValue { Value = new string('x', bytes - 4) }));
 }

@@ -29,7 +29,8 @@ internal sealed class Destination(string template)
     private readonly KeyValuePair<string, object?>[] _consume = TagsOf("consume", template);
 
     static Destination() => Meter.CreateObservableUpDownCounter<int>(
-        "tertulia.bus.connections", unit: "{connection}", description: "Connections to the broker that are open, of two", observeValue: () => _broker?.Connections ?? 0);
+        "tertulia.bus.connections", unit: "{connection}", description: "Connections to the broker that are open, of two",
+        observeValue: () => _broker?.Connections ?? 0);
 
     /// <summary>Whose connections are counted when somebody asks for the metrics.</summary>
     public static void Observe(RabbitMqBroker broker) => _broker = broker;

@@ -49,7 +49,8 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
     public bool TrySendToNode(string nodeId, NodeBatch batch) => _transient.TryPublish(_topology.Node, nodeId, batch);
 
     public Task PublishPresenceAsync(PresenceReport report, CancellationToken cancellationToken) =>
-        PublishAsync(_toPresence, new Publication(_topology.ToPresence, new OutgoingMessage(_topology.Presence, "", Mandatory: false, report)), cancellationToken);
+        PublishAsync(
+            _toPresence, new Publication(_topology.ToPresence, new OutgoingMessage(_topology.Presence, "", Mandatory: false, report)), cancellationToken);
 
     public bool TryPublishHeartbeat(string service, ReplicaHeartbeat heartbeat) =>
         _transient.TryPublish(_topology.Replicas(service), "", heartbeat);
