@@ -22,6 +22,10 @@ internal sealed class Telemetry
         _again = meter.CreateCounter<long>("tertulia.gateway.retried", "{request}", "Requests sent to another node because the first could not be reached");
         _cut = meter.CreateCounter<long>("tertulia.gateway.slow_clients_cut", "{socket}", "Clients cut because they did not read and too much waited for all of them");
         _certificate = meter.CreateGauge<long>("tertulia.gateway.certificate.expiry", "s", "Unix time at which the certificate of the TLS door ends");
+        foreach (var rare in (Counter<long>[])[_refused, _again, _cut])
+        {
+            rare.Add(0); // The first one is a change, too: without a zero before it no rate sees it.
+        }
     }
 
     public void SocketOpened() => _sockets.Add(1);

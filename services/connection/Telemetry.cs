@@ -92,7 +92,17 @@ internal static class Telemetry
     }
 
     /// <summary>Whose commands are counted when somebody asks for the metrics.</summary>
-    public static void Observe(PendingAcks? pending) => Volatile.Write(ref _pending, pending);
+    public static void Observe(PendingAcks? pending)
+    {
+        Volatile.Write(ref _pending, pending);
+        foreach (var rare in (Counter<long>[])[OutboxDropped, GapsDetected, GapsUnreadable, DuplicatesSuppressed, CommandsExpired])
+        {
+            rare.Add(0); // The first one is a change, too: without a zero before it no rate sees it.
+        }
+
+        GapsRepaired.Add(0, Arrived);
+        GapsRepaired.Add(0, Read);
+    }
 
     public static readonly KeyValuePair<string, object?> Arrived = new("how", "arrived");
     public static readonly KeyValuePair<string, object?> Read = new("how", "read");

@@ -25,12 +25,15 @@ internal sealed class Telemetry : IDisposable
         _meter = meters.Create(Name);
         _entries = _meter.CreateCounter<long>("tertulia.log.entries", "{entry}", "Entries appended to room logs");
         _deadLetters = _meter.CreateCounter<long>("tertulia.dead_letters", "{batch}", "Batches that can never be handled and are in the queue submit_error");
-        _deadLetters.Add(0); // The first one is a change, too.
         _flushSize = _meter.CreateHistogram<int>("tertulia.batch.size", "{command}", "Commands that one flush decided together", tags: null, Buckets.Counts);
         _appendDuration = _meter.CreateHistogram<double>("tertulia.log.append.duration", "s", "Time of one append", tags: null, Buckets.Seconds);
         Conflicts = _meter.CreateCounter<long>("tertulia.log.conflicts", "{conflict}", "Appends that found a seq or a key taken");
         Duplicates = _meter.CreateCounter<long>("tertulia.log.duplicates", "{command}", "Commands whose entry was in the log already");
         PartitionsTaken = _meter.CreateCounter<long>("tertulia.partitions.taken", "{partition}", "Partitions whose writer this replica became");
+        foreach (var rare in (Counter<long>[])[_deadLetters, Conflicts, Duplicates, PartitionsTaken])
+        {
+            rare.Add(0); // The first one is a change, too: without a zero before it no rate sees it.
+        }
     }
 
     /// <summary>Appends that found a seq or a key taken.</summary>

@@ -23,6 +23,13 @@ internal sealed class Telemetry
         _webhooks = meter.CreateCounter<long>("tertulia.webhooks", "{request}", "Events posted to webhooks, by whether they were taken");
         _endpoints = meter.CreateGauge<int>("tertulia.webhook.endpoints", "{webhook}", "Webhooks, by state");
         _errorQueue = meter.CreateGauge<int>("tertulia.error_queue", "{job}", "Jobs that wait for somebody in the error queue, by kind");
+        foreach (var outcome in (string[])["sent", "gone", "later", "refused", "expired"])
+        {
+            _pushes.Add(0, new KeyValuePair<string, object?>("outcome", outcome)); // The first one is a change, too: without a zero before it no rate sees it.
+        }
+
+        _webhooks.Add(0, new KeyValuePair<string, object?>("outcome", "taken"));
+        _webhooks.Add(0, new KeyValuePair<string, object?>("outcome", "failed"));
     }
 
     /// <summary>How many webhooks are in each state.</summary>

@@ -382,25 +382,6 @@ public sealed partial class WiringTests
         Assert.Equal("0s", (string)sockets!["timeouts"]!["request"]!);
     }
 
-    [Fact]
-    public async Task Alerts_and_dashboards_use_only_metrics_that_there_are()
-    {
-        var known = MetricName().Matches(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs/metrics.md"))).Select(match =>
-            match.Groups[1].Value.Replace('.', '_')).ToHashSet(StringComparer.Ordinal);
-        var rendered = await Helm.RenderAsync("observability");
-        var expressions = Assert.Single(rendered.OfKind("PrometheusRule")).Json["spec"]!["groups"]![0]!["rules"]!.AsArray().Select(rule =>
-            rule!["expr"]!.ToString())
-            .Concat(Directory.EnumerateFiles(Path.Combine(Helm.Chart, "dashboards"), "*.json").SelectMany(file => Expression().Matches(File.ReadAllText(file))
-                .Select(match => match.Groups[1].Value))).ToArray();
-        var used = expressions.SelectMany(expression => UsedMetric().Matches(expression)).Select(match => match.Value).Distinct(StringComparer.Ordinal)
-            .ToArray();
-
-        Assert.NotEmpty(used);
-        Assert.All(used, name => Assert.Contains(Suffix().Replace(name, ""), known));
-        Assert.All(rendered.OfKind("PrometheusRule").Single().Json["spec"]!["groups"]![0]!["rules"]!.AsArray(), rule => Assert.Contains("#",
-            rule!["annotations"]!["runbook_url"]!.ToString(), StringComparison.Ordinal));
-    }
-
     private static Dictionary<string, string> VariablesOf(Rendered rendered, string service) =>
         (rendered.The("Deployment", service).Containers.First()["env"] as JsonArray ?? []).ToDictionary(variable => (string)variable!["name"]!, variable =>
             (string?)variable!["value"] ?? "", StringComparer.Ordinal);
@@ -418,16 +399,4 @@ public sealed partial class WiringTests
 
     [GeneratedRegex(@"(?://|@|dns:///)([a-z0-9-]+:\d+)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Address();
-
-    [GeneratedRegex("^\\| `(tertulia[^`]+)`", RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex MetricName();
-
-    [GeneratedRegex("tertulia_[a-z_]+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex UsedMetric();
-
-    [GeneratedRegex("(?:_(?:seconds|milliseconds|bytes(?=_)))?(?:_(?:total|bucket|sum|count))?$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Suffix();
-
-    [GeneratedRegex("\"expr\":\\s*\"((?:[^\"\\\\]|\\\\.)*)\"", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Expression();
 }

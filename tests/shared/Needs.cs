@@ -13,6 +13,9 @@ public static class Needs
     /// <summary>A database server of the tests' own.</summary>
     public const string Postgres = "postgresql";
 
+    /// <summary>Prometheus and <c>promtool</c>, for the alerts and dashboards of the chart.</summary>
+    public const string Prometheus = "prometheus";
+
     /// <summary>A browser.</summary>
     public const string Chromium = "chromium";
 
