@@ -15,6 +15,9 @@ internal static class CapacityPage
     private const double CoresPerProcess = 1;
     private const int FewestProcesses = 2;
 
+    // What comes back at once when one dies; descriptors and memory would allow more.
+    private const int SocketsPerGateway = 50_000;
+
     /// <summary>What the page works through.</summary>
     public static IReadOnlyList<Demand> Examples { get; } =
     [
@@ -22,6 +25,10 @@ internal static class CapacityPage
         new("a community: 20,000 online in rooms of 50, a message every two minutes each", 20_000, 20_000 / 120.0, 50, 200),
         new("a crowd: 100,000 online in rooms of 100, a message every five minutes each", 100_000, 100_000 / 300.0, 100, 200),
     ];
+
+    /// <summary>Far beyond what was measured: the formula carried on.</summary>
+    public static IReadOnlyList<Demand> Predictions { get; } =
+        [.. new[] { 1e6, 1e7, 1e8 }.Select(online => new Demand(Text($"{online / 1e6:0} million"), online, online / 600, 20, 200))];
 
     /// <summary>Puts what is computed between the marks of the page.</summary>
     /// <exception cref="InvalidDataException">The page has no marks.</exception>
@@ -66,6 +73,11 @@ internal static class CapacityPage
         foreach (var demand in Examples)
         {
             AppendExample(text, demand, models);
+        }
+
+        if (models.FirstOrDefault(model => model.Kinds.Any(kind => kind.Kind == "connection")) is { } cluster)
+        {
+            AppendPredictions(text, cluster);
         }
 
         return text.ToString();
@@ -117,10 +129,40 @@ internal static class CapacityPage
         }
     }
 
+    private static void AppendPredictions(StringBuilder text, SizeModel model)
+    {
+        Line(text, $"");
+        Line(text, $"### 1, 10 and 100 million connections");
+        Line(text, $"");
+        Line(text, $"Rooms of {Predictions[0].Members:0} connected members, a message every ten minutes from each, {Predictions[0].TextBytes:0} bytes; {Lineup.Titles[model.Contender]}.");
+        Line(text, $"Cores, then processes that are half busy on 2 cores each (gateways: at most {SocketsPerGateway:N0} clients each), then memory of all.");
+        Line(text, $"Memory is without what each process beyond the measured ones needs at rest.");
+        Line(text, $"");
+        Line(text, $"| | {string.Join(" | ", Predictions.Select(demand => demand.Name))} |");
+        Line(text, $"|---|{string.Concat(Predictions.Select(_ => "--:|"))}");
+        Line(text, $"| messages/s | {string.Join(" | ", Predictions.Select(demand => Text($"{demand.MessagesPerSecond:N0}")))} |");
+        Line(text, $"| deliveries/s | {string.Join(" | ", Predictions.Select(demand => Text($"{demand.MessagesPerSecond * demand.Members:N0}")))} |");
+        foreach (var kind in model.Kinds)
+        {
+            Line(text, $"| {kind.Kind} | {string.Join(" | ", Predictions.Select(demand => Cell(demand, kind, Nodes(demand, model))))} |");
+        }
+
+        var sums = Predictions.Select(demand => Text(
+            $"**{model.Kinds.Sum(kind => kind.Cores(demand, Nodes(demand, model))):N0} cores, {model.Kinds.Sum(kind => kind.Mebibytes(demand)) / 1024:N0} GiB**"));
+        Line(text, $"| **all** | {string.Join(" | ", sums)} |");
+    }
+
+    private static string Cell(Demand demand, KindModel kind, int nodes)
+    {
+        var cores = kind.Cores(demand, nodes);
+        var bySockets = kind.Kind == "gateway" ? demand.Connections / SocketsPerGateway : 0;
+        return Text($"{cores:N1} cores, {Math.Max(FewestProcesses, Math.Ceiling(Math.Max(cores / CoresPerProcess, bySockets))):N0}, {kind.Mebibytes(demand) / 1024:N1} GiB");
+    }
+
     /// <summary>More nodes make each message cost more: counted up until they are enough.</summary>
     private static int Nodes(Demand demand, SizeModel model)
     {
-        const int Most = 100;
+        const int Most = 10_000;
         var nodes = model.Kinds.FirstOrDefault(kind => kind.Kind == "connection");
         var count = nodes is null ? 1 : FewestProcesses;
         while (nodes is not null && count < Most && nodes.Cores(demand, Math.Min(count, demand.Members)) > count * CoresPerProcess)
