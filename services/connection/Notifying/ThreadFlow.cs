@@ -4,17 +4,15 @@ using Tertulia.Connections.Events;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
 using Tertulia.Contracts;
-using Tertulia.Hosting;
 
 namespace Tertulia.Connections.Notifying;
 
 /// <summary>What users do with threads. The message service says which thread it is and whether the user may read it, the notification service keeps marks and
 /// choices.</summary>
-internal sealed partial class ThreadFlow(
-    MessageService.MessageServiceClient messages, NotificationService.NotificationServiceClient notifications, PatientReads reads, ILogger<ThreadFlow> logger)
+internal sealed class ThreadFlow(
+    MessageService.MessageServiceClient messages, NotificationService.NotificationServiceClient notifications, PatientReads reads, SessionReads pages)
 {
     private const int DefaultLimit = 50;
-    private const int MaxReads = 16; // Of one session at a time, pages of history included.
 
     /// <summary>Starts to mark a thread as read; the answer comes through the outbox, when there was a <c>ref</c>.</summary>
     public void StartRead(Session session, Caller caller, string roomId, ReadCommand command) =>
@@ -63,48 +61,13 @@ internal sealed partial class ThreadFlow(
         return new ThreadUnreadEvent(marked, reference);
     }
 
-    private void Start(Session session, string? reference, string? roomId, Func<Task<ServerEvent>> work, bool answers)
-    {
-        if (session.Reads.Count >= MaxReads)
+    private void Start(Session session, string? reference, string? roomId, Func<Task<ServerEvent>> work, bool answers) =>
+        pages.StartPage(session, reference, roomId, async () =>
         {
-            session.Send(new ErrorEvent(ErrorCode.Overloaded, "too many reads at once", reference, RoomId: roomId));
-            return;
-        }
-
-        session.Reads.Start(() => RunAsync(session, reference, roomId, work, answers));
-    }
-
-    private async Task RunAsync(Session session, string? reference, string? roomId, Func<Task<ServerEvent>> work, bool answers)
-    {
-        Refusal refusal;
-        try
-        {
-            using var making = await session.MakeAnswerAsync(session.Ended);
             var answer = await work();
             if (answers)
             {
                 await session.AnswerAsync(answer, session.Ended);
             }
-
-            return;
-        }
-        catch (RpcException exception)
-        {
-            refusal = RpcErrors.ToRefusal(exception); // Not sent when the session has ended.
-        }
-        catch (OperationCanceledException) when (session.Ended.IsCancellationRequested)
-        {
-            return; // The client is gone.
-        }
-        catch (Exception exception)
-        {
-            LogFailed(exception);
-            refusal = new Refusal { Code = ErrorCode.Internal };
-        }
-
-        session.Send(ErrorEvent.Of(refusal, reference, roomId));
-    }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "Answering what a client asks of threads failed")]
-    private partial void LogFailed(Exception exception);
+        });
 }

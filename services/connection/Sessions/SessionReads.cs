@@ -17,7 +17,7 @@ internal sealed partial class SessionReads(ILogger<SessionReads> logger)
     /// <param name="work">Reads and answers. What it throws is the answer.</param>
     public void Start(Session session, string? reference, string? roomId, Func<Task> work)
     {
-        if (HasRoom(session, reference, roomId))
+        if (HasPlace(session, reference, roomId))
         {
             session.Reads.Start(() => RunAsync(session, reference, roomId, work));
         }
@@ -35,7 +35,7 @@ internal sealed partial class SessionReads(ILogger<SessionReads> logger)
     /// <inheritdoc cref="Start" path="/param"/>
     public void StartInOrder(Session session, string? reference, Func<Task> work)
     {
-        if (HasRoom(session, reference, roomId: null))
+        if (HasPlace(session, reference, roomId: null))
         {
             var earlier = session.Asking;
             session.Asking = session.Reads.Run(() => RunAsync(session, reference, roomId: null, async () =>
@@ -46,7 +46,7 @@ internal sealed partial class SessionReads(ILogger<SessionReads> logger)
         }
     }
 
-    private static bool HasRoom(Session session, string? reference, string? roomId)
+    private static bool HasPlace(Session session, string? reference, string? roomId)
     {
         if (session.Reads.Count < MaxReads)
         {

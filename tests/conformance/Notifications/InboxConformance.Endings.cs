@@ -1,0 +1,126 @@
+using Grpc.Core;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+using Tertulia.Bus;
+using Tertulia.Conformance.Stores;
+using Tertulia.Contracts;
+using Tertulia.Feed;
+using Tertulia.Hosting;
+using Tertulia.Notifications.Digests;
+using Tertulia.Notifications.Explaining;
+using Tertulia.Notifications.Following;
+using Tertulia.Notifications.Inbox;
+using Tertulia.Notifications.Preferences;
+using Tertulia.Notifications.Privacy;
+using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Threads;
+
+namespace Tertulia.Conformance.Notifications;
+
+/// <content>What nobody is to be told any more.</content>
+public abstract partial class InboxConformance
+{
+    [Fact]
+    public async Task A_deleted_message_takes_its_notifications_with_it()
+    {
+        await FollowAsync([_lobby.Said("ana", "a", "@bruno"), _lobby.Said("ana", "b", "@bruno")]);
+        await FollowAsync([Delete(_lobby.Said("ana", "d1"), "id-ana-a"), _lobby.Said("ana", "c", "@bruno"), Delete(_lobby.Said("ana", "d2"), "id-ana-c")]);
+
+        Assert.Equal(["mention id-ana-b"], await KindsAsync("bruno"));
+        Assert.Equal(1U, (await ReadAsync("bruno")).Unread);
+    }
+
+    [Fact]
+    public async Task Who_is_banned_has_no_more_of_what_the_room_said_and_who_left_an_open_room_has()
+    {
+        await FollowAsync([_lobby.Said("ana", "a", "@bruno @carla"), _lobby.Said("ana", "b", "@bruno")]);
+
+        await FollowAsync([
+            _lobby.Said("ana", "c", "@bruno otra vez"),
+            Gone("bruno", MemberAction.Ban, banned: true),
+            Gone("carla", MemberAction.Leave),
+        ]);
+
+        Assert.Empty(await InboxAsync("bruno"));
+        Assert.Equal(0u, (await ReadAsync("bruno")).Unread);
+        Assert.Single(await InboxAsync("carla"));
+    }
+
+    [Fact]
+    public async Task Who_is_out_of_a_private_room_and_everybody_of_a_deleted_one_has_nothing_of_it()
+    {
+        await FollowAsync([
+            _lobby.Wrote("ana", new RoomEvent { RoomUpdated = new RoomUpdated { Settings = new RoomSettings { Kind = "private" } } }),
+            _lobby.Said("ana", "a", "@bruno @carla"),
+        ]);
+        await FollowAsync([
+            Gone("bruno", MemberAction.Kick),
+            _lobby.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = "bruno", Action = MemberAction.Invite, InvitedBy = "ana" } }),
+        ]);
+        Assert.Equal(["invitation "], await KindsAsync("bruno"));
+        Assert.Single(await InboxAsync("carla"));
+
+        await FollowAsync([_lobby.Wrote("ana", new RoomEvent { RoomDeleted = new RoomDeleted() })]);
+
+        Assert.Empty(await InboxAsync("bruno"));
+        Assert.Empty(await InboxAsync("carla"));
+    }
+
+    [Fact]
+    public async Task Of_a_user_who_is_deleted_neither_the_user_nor_others_keep_anything()
+    {
+        await SetAsync("ana", new NotificationPreferences { Level = "mentions", Keywords = { "urgente" } });
+        await FollowAsync([_lobby.Said("ana", "a", "@bruno secreto"), _lobby.Said("carla", "c", "@bruno @ana hola")]);
+        var eraser = new UserEraser(_store, _inbox, _news);
+
+        await eraser.EraseAsync("ana", Deadline);
+        await eraser.EraseAsync("ana", Deadline);
+
+        Assert.Equal(["2 mention id-carla-c CARLA · lobby: @bruno @ana hola"], await InboxAsync("bruno"));
+        Assert.Equal(1u, (await ReadAsync("bruno")).Unread);
+        Assert.Empty(await InboxAsync("ana"));
+        Assert.Equal(0u, (await ReadAsync("ana")).Unread);
+        Assert.Equal(new NotificationPreferences(), await _grpc.GetPreferences(new GetPreferencesRequest { UserId = "ana" }, Call()));
+    }
+
+    [Fact]
+    public void What_waits_for_a_webhook_is_told_without_what_the_user_wrote()
+    {
+        var said = _lobby.Said("ana", "a", "secreto");
+        var body = Tertulia.Notifications.Webhooks.WebhookEvents.Of("e1", "lobby", said.Event)!.Body;
+
+        Assert.Null(UserEraser.Without(body, "bruno"));
+        var without = UserEraser.Without(body, "ana")!;
+        Assert.DoesNotContain("secreto", without, StringComparison.Ordinal);
+        Assert.DoesNotContain("ANA", without, StringComparison.Ordinal);
+        Assert.Contains("id-ana-a", without, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_a_room_keeps_no_longer_is_not_told_either()
+    {
+        await FollowAsync([_lobby.Said("ana", "a", "@bruno viejo")]);
+        await FollowAsync([_lobby.Said("ana", "b", "@bruno nuevo")]);
+        await FollowAsync([_lobby.Wrote("", new RoomEvent { Trimmed = new RoomTrimmed { FirstSeq = _lobby.LastSeq } })]);
+
+        Assert.Equal(["2 mention id-ana-b ANA · lobby: @bruno nuevo"], await InboxAsync("bruno"));
+        Assert.Equal(1u, (await ReadAsync("bruno")).Unread);
+    }
+
+    [Fact]
+    public async Task What_a_message_said_before_it_was_edited_is_not_kept()
+    {
+        await FollowAsync([_lobby.Said("ana", "a", "@bruno secreto")]);
+        await FollowAsync([Edit(_lobby.Said("ana", "e1"), "id-ana-a", "@bruno perdón")]);
+        await FollowAsync([_lobby.Said("ana", "b", "@bruno otro secreto"), Edit(_lobby.Said("ana", "e2"), "id-ana-b", "nada")]);
+
+        Assert.Equal(
+            ["1 mention id-ana-a ANA · lobby: @bruno perdón", "2 mention id-ana-b ANA · lobby: nada"], await InboxAsync("bruno"));
+    }
+
+    private RoomEntry Gone(string userId, MemberAction action, bool banned = false) =>
+        _lobby.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = userId, Action = action, Banned = banned } });
+}
