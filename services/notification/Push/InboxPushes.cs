@@ -18,12 +18,17 @@ internal sealed class InboxPushes(JobStore jobs, IOptions<PushOptions> options) 
     /// <inheritdoc />
     public async Task OnMadeAsync(IRound round, IReadOnlyList<Made> made, DateTimeOffset now)
     {
-        foreach (var one in made)
+        Made[] pushed = [.. made.Where(one => one.Item.Kind != NotificationKinds.Reaction && PreferenceRules.QuietUntil(one.Preferences, now) is null)];
+        if (pushed.Length == 0)
         {
-            if (one.Item.Kind != NotificationKinds.Reaction && PreferenceRules.QuietUntil(one.Preferences, now) is null)
-            {
-                await PendingPushes.AddAsync(round, one.UserId, ContentOf(one.Item), options.Value.CollapseWindow, now);
-            }
+            return;
+        }
+
+        // Asked once for all: a mention of a whole room concerns thousands.
+        var withDevices = await round.Devices.WithAnyAsync([.. pushed.Select(one => one.UserId).Distinct(StringComparer.Ordinal)]);
+        foreach (var one in pushed.Where(one => withDevices.Contains(one.UserId)))
+        {
+            await PendingPushes.AddAsync(round, one.UserId, ContentOf(one.Item), options.Value.CollapseWindow, now);
         }
     }
 

@@ -1,4 +1,5 @@
 using Tertulia.Contracts;
+using Tertulia.Feed;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Push;
@@ -57,6 +58,24 @@ public sealed class InboxPushesTests : IAsyncLifetime
         Assert.Equal(1U, (await _service.Get<InboxStore>().ReadAsync(new GetInboxRequest { UserId = "ana" }, CancellationToken.None)).Unread);
     }
 
+    [Fact]
+    public async Task Of_a_mention_of_a_whole_room_it_is_asked_once_who_has_devices()
+    {
+        Made[] made = [.. Enumerable.Range(0, 100).Select(number => $"user-{number}").Append("ana").Select(userId => new Made(
+            userId, "m:m1", new Notification { NotificationId = $"n-{userId}", Useq = 1, Kind = "mention_room", Title = "t", RoomId = "lobby", MessageId = "m1" }, 1, null))];
+        var pushes = _service.Get<IEnumerable<IInboxListener>>().OfType<InboxPushes>().Single();
+        var questions = 0;
+
+        await _service.Get<NotificationStore>().WriteAsync(async round =>
+        {
+            await pushes.OnMadeAsync(new CountedRound(round, () => questions++), made, DateTimeOffset.UtcNow);
+            return true;
+        }, CancellationToken.None);
+
+        Assert.Equal(["ana room:lobby"], await WaitingAsync());
+        Assert.InRange(questions, 1, 2); // For all, and for who has some.
+    }
+
     private static Wanted Wanted(string userId, string messageId, string kind, string roomId) => new(
         userId, $"m:{messageId}", new Notification { Kind = kind, Title = "t", Body = "b", RoomId = roomId, MessageId = messageId, Seq = 1, CreatedAtMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() });
 
@@ -66,4 +85,39 @@ public sealed class InboxPushesTests : IAsyncLifetime
     private Task<List<string>> WaitingAsync() => _service.Sql.ReadSqlAsync(
         command => command.With("select user_id, tag from notification_pushes order by user_id, tag").ListAsync(row => $"{row.GetString(0)} {row.GetString(1)}"),
         CancellationToken.None);
+
+    /// <summary>A round that counts how often devices are asked for.</summary>
+    private sealed class CountedRound(IRound round, Action asked) : IRound
+    {
+        public IJobRows Jobs => round.Jobs;
+
+        public IInboxRows Inbox => round.Inbox;
+
+        public IPreferenceRows Preferences => round.Preferences;
+
+        public IWithheldRows Withheld => round.Withheld;
+
+        public IFactRows Facts => round.Facts;
+
+        public IThreadRows Threads => round.Threads;
+
+        public IPushRows Pushes => round.Pushes;
+
+        public IDeviceRows Devices
+        {
+            get
+            {
+                asked();
+                return round.Devices;
+            }
+        }
+
+        public IWebhookRows Webhooks => round.Webhooks;
+
+        public ITrailRows Trails => round.Trails;
+
+        public IOwnedRows Owned => round.Owned;
+
+        public Task<bool> MoveMarkAsync(string follower, FeedBatch batch) => round.MoveMarkAsync(follower, batch);
+    }
 }
