@@ -75,9 +75,12 @@ internal sealed partial class TlsCertificate
         }
     }
 
+    /// <summary>What the files say now.</summary>
+    public CertificateFiles.Material Current() => _files.Value.Current();
+
     private SslServerAuthenticationOptions Handshake()
     {
-        var read = _files.Value.Current();
+        var read = Current();
         return new SslServerAuthenticationOptions
         {
             ServerCertificateContext = SslStreamCertificateContext.Create(read.Certificate, read.Between, offline: true),
