@@ -2,7 +2,6 @@ using Tertulia.Contracts;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Storage;
-using Tertulia.Sql;
 
 namespace Tertulia.Notifications.Digests;
 

@@ -162,7 +162,7 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
     /// <param name="rows">Rows that changed, by user.</param>
     /// <param name="isRemoved">They are gone.</param>
     /// <param name="upToUseq">Told in the place of the ids; 0: the ids are told.</param>
-    private async Task<List<Ended>> EndAsync(IRound round, IReadOnlyList<EndedItem> rows, bool isRemoved, long upToUseq)
+    private async Task<List<Ended>> EndAsync(IRound round, List<EndedItem> rows, bool isRemoved, long upToUseq)
     {
         if (rows.Count == 0)
         {

@@ -117,7 +117,7 @@ internal sealed class UserEraser(NotificationStore store, InboxStore inbox, Inbo
         bool Is(string name) => data[name] is JsonValue value && value.GetValueKind() == JsonValueKind.String && value.GetValue<string>() == userId;
     }
 
-    private Task WriteAsync(Func<IRound, Task> work, CancellationToken cancellationToken) => store.WriteAsync(
+    private Task<bool> WriteAsync(Func<IRound, Task> work, CancellationToken cancellationToken) => store.WriteAsync(
         async round =>
         {
             await work(round);

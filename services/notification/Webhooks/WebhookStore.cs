@@ -185,9 +185,9 @@ internal sealed class WebhookStore(NotificationStore store, IOptions<WebhookOpti
     private static Task WakeAsync(IRound round, string id, string lane, DateTimeOffset now) => round.Jobs.PutAsync(
         $"webhook:{id}:{lane}", WebhookHandler.KindName, JsonSerializer.Serialize(new WebhookJob(id, lane)), now, now);
 
-    private static async Task AddAsync(IRound round, Webhook webhook, IReadOnlyCollection<WebhookEvent> wanted, DateTimeOffset now)
+    private static async Task AddAsync(IRound round, Webhook webhook, WebhookEvent[] wanted, DateTimeOffset now)
     {
-        if (wanted.Count > 0)
+        if (wanted.Length > 0)
         {
             await round.Webhooks.AddEventsAsync(webhook.Id, wanted, now);
         }
@@ -225,7 +225,7 @@ internal sealed class WebhookStore(NotificationStore store, IOptions<WebhookOpti
         return true;
     }
 
-    private Task WriteAsync(Func<IRound, Task> work, CancellationToken cancellationToken) => store.WriteAsync(
+    private Task<bool> WriteAsync(Func<IRound, Task> work, CancellationToken cancellationToken) => store.WriteAsync(
         async round =>
         {
             await work(round);

@@ -111,7 +111,7 @@ internal sealed class NotificationCollections(MongoConnection connection)
         return MongoWrites.Index(fields);
     }
 
-    private static Task CreateAsync(IMongoCollection<BsonDocument> collection, params CreateIndexModel<BsonDocument>[] indexes) =>
+    private static Task<IEnumerable<string>> CreateAsync(IMongoCollection<BsonDocument> collection, params CreateIndexModel<BsonDocument>[] indexes) =>
         collection.Indexes.CreateManyAsync(indexes, CancellationToken.None);
 }
 
