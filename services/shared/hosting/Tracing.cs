@@ -24,7 +24,7 @@ public static class Tracing
     }
 
     /// <summary>Whether somebody records it.</summary>
-    public static bool IsSampled(ActivityContext context) => (context.TraceFlags & ActivityTraceFlags.Recorded) != 0;
+    public static bool IsSampled(ActivityContext context) => (context.TraceFlags & ActivityTraceFlags.Recorded) != ActivityTraceFlags.None;
 
     /// <summary>What others are to be told of a span: empty when it is not recorded.</summary>
     public static string Carried(Activity? activity) => activity is { Recorded: true, Id: { } id } ? id : "";
