@@ -50,7 +50,7 @@ internal sealed class RollingRestart(ClusterProcesses cluster, RoomLoad load, IT
         var moved = closes.Count(codes => codes.Length > 0);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{process.Name}: gone and made up for within {left.TotalSeconds:0.0} s, there again after {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s, {moved} clients moved, {closes.Max(codes => codes.Length)} times at most"));
-        Assert.Equal(0, exitCode);
+        Assert.True(exitCode == 0, $"{process.Name} ended with {exitCode}. {process.LogTail(60)}");
         Assert.All(closes, codes => Assert.InRange(codes.Length, 0, HoldsClients(process) ? mostMoves : 0));
         Assert.All(closes.SelectMany(codes => codes), code => Assert.Contains(code, (int[])[1000, 4001]));
         Assert.Equal(HoldsClients(process), moved > 0);
