@@ -187,18 +187,18 @@ public sealed partial class AlertTests(ITestOutputHelper output) : IAsyncLifetim
     {
         var large = LoadLarge(ana);
         await MissAsync();
-        _cluster.Connections[1].Continue();
+        await _cluster.Connections[1].ContinueAsync();
         await Eventually.EqualsAsync(true, async () => (await _prometheus.ValuesAsync("sum(tertulia_gaps_repaired_total) > 0")).Length > 0, every: ScrapeEvery);
         await MissAsync();
         await large.CancelAsync();
         await _store.Process.KillAsync();
-        _cluster.Connections[1].Continue();
+        await _cluster.Connections[1].ContinueAsync();
 
         await FireAsync(isServed: false, "TertuliaStoreDown", "TertuliaCommandsUnanswered", "TertuliaMessagesFail", "TertuliaGapsNotRepaired", "TertuliaFollowerBehind");
 
         async Task MissAsync()
         {
-            _cluster.Connections[1].Freeze();
+            await _cluster.Connections[1].FreezeAsync();
             var before = Delivered();
             await Eventually.HoldsAsync(() => Delivered() > before + 60, "what overflows the queue of a node is sent", () => $"{Delivered() - before}");
         }
