@@ -17,7 +17,7 @@ internal static partial class MetricNames
         "rabbitmq_resident_memory_limit_bytes",
     };
 
-    /// <summary>Of the runtime, the process, the HTTP server: AlertTests finds each of them at real processes.</summary>
+    /// <summary>Of the runtime, the process, the HTTP server, as a process exports them.</summary>
     public static IReadOnlySet<string> OfTheRuntime { get; } = new HashSet<string>(StringComparer.Ordinal)
     {
         "dotnet_exceptions_total", "dotnet_gc_heap_total_allocated_bytes_total", "dotnet_gc_last_collection_heap_size_bytes", "dotnet_gc_pause_time_seconds_total",
