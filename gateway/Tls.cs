@@ -50,7 +50,7 @@ internal sealed partial class TlsCertificate
         {
             Read = read =>
             {
-                telemetry.CertificateRead(read.NotAfter);
+                telemetry.CertificateRead(new DateTimeOffset(read.NotAfter));
                 LogRead(read.NotAfter);
             },
             Refused = LogNotRead, // Certificate and key are being replaced one after the other: the old one is good until the next look.

@@ -61,7 +61,7 @@ internal sealed class StormClient(StormCrowd crowd, int number) : IConnectionHan
         if (!IsServed && payload.IndexOf("\"type\":\"connected\""u8) is >= 0 and < 64)
         {
             var epoch = After(payload, "\"epoch\":\""u8);
-            Utf8Parser.TryParse(After(payload, "\"seq\":"u8), out long seq, out _);
+            var seq = Utf8Parser.TryParse(After(payload, "\"seq\":"u8), out long last, out _) ? last : 0;
             _position = string.Create(CultureInfo.InvariantCulture, $"&last_seq={seq}&epoch={Encoding.ASCII.GetString(epoch[..Math.Max(0, epoch.IndexOf((byte)'"'))])}");
             (IsServed, IsTrying) = (true, false);
             crowd.OnServed(this);

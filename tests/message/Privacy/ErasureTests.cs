@@ -137,7 +137,7 @@ public sealed class ErasureTests : IAsyncLifetime
             () =>
             {
                 _time.Advance(TimeSpan.FromSeconds(1));
-                return _presence.Forgotten.Count > 0;
+                return !_presence.Forgotten.IsEmpty;
             },
             "presence is asked");
         var job = _replica.Services.GetServices<IHostedService>().OfType<ErasureJob>().Single();
