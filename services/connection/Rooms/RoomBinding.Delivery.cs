@@ -83,7 +83,7 @@ internal sealed partial class RoomBinding
     /// <summary>The room's writer says how far the room is, after everything it sent before.</summary>
     /// <param name="epoch">Epoch of the store that gave the seq.</param>
     /// <param name="seq">The room's last one.</param>
-    /// <param name="members">Members of the room.</param>
+    /// <param name="members">Members of the room at that seq.</param>
     /// <param name="ownerEpoch">Of the owner who says so: what an older one says of the epoch is not believed.</param>
     /// <returns>True when the caller has to start a repair.</returns>
     public bool OnPosition(string epoch, long seq, uint members, long ownerEpoch)
@@ -106,7 +106,11 @@ internal sealed partial class RoomBinding
             }
 
             _epochOwner = Math.Max(_epochOwner, ownerEpoch);
-            MemberCount = members;
+            if (seq >= LastSeq)
+            {
+                MemberCount = members; // Otherwise entries that came since have told a newer one.
+            }
+
             _order.Expect(seq);
             return NeedsRepair();
         }

@@ -80,6 +80,30 @@ public sealed class RoomCountsTests : IAsyncLifetime
         await ana.HasNothingMoreAsync();
     }
 
+    /// <summary>The answer to a join says how many there were after it; of a batch with many joins it comes after their entries.</summary>
+    [Fact]
+    public async Task An_answer_that_is_older_than_what_came_does_not_take_members_away()
+    {
+        var ana = await _node.JoinedAsync("ana", "lobby", seq: 5);
+        var carla = await _node.ConnectAsync("carla");
+        await carla.JoinAsync("lobby");
+        var join = await _node.CommandAsync(Command.BodyOneofCase.Join);
+        await _node.TellEventsAsync("lobby", Added(6, "carla", members: 2));
+        await _node.TellEventsAsync("lobby", Added(7, "dora", members: 3));
+
+        await _node.AdmitAsync(join, seq: 6);
+        await _node.SettledAsync();
+        await CountAsync(201);
+
+        var count = await ana.NextAsync();
+        while (count.Type != "online_count") // Behind those of the members.
+        {
+            count = await ana.NextAsync();
+        }
+
+        Assert.Equal(3, count.Number("members"));
+    }
+
     [Fact]
     public async Task Presence_is_told_of_auditoriums_before_anybody_is_in_them_and_who_enters_is_shown_a_count()
     {
@@ -127,6 +151,13 @@ public sealed class RoomCountsTests : IAsyncLifetime
         var join = await _node.CommandAsync(Command.BodyOneofCase.Join);
         await _node.ReplyAsync(join, reply => reply.Joined = new Joined { Epoch = TestNode.Epoch, Seq = 5, OwnerEpoch = 1, Members = 1, Role = "member", Kind = kind });
     }
+
+    private static RoomEvent Added(long seq, string userId, uint members) => new()
+    {
+        Seq = seq,
+        UserId = userId,
+        Member = new MemberChanged { UserId = userId, Action = MemberAction.Enter, Role = "member", Members = members },
+    };
 
     private async Task CountAsync(uint online)
     {
