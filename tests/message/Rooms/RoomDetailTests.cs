@@ -2,6 +2,7 @@ using Grpc.Core;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Messages.Rooms;
+using Tertulia.Testing;
 
 namespace Tertulia.Messages.Tests.Rooms;
 
@@ -155,7 +156,11 @@ public sealed class RoomDetailTests : IAsyncLifetime
     {
         var command = Commands.Send(roomId, userId, content);
         await DoAsync(command);
+        var said = Now();
+        await Eventually.HoldsAsync(() => Now() > said, "it is later: rooms with the same time stand by name");
         return command;
+
+        static long Now() => TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
     }
 
     private Task<RoomDetailsPage> ListAsync(string userId, ListRoomDetailsRequest? request = null)
