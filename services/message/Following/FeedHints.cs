@@ -5,12 +5,12 @@ using Tertulia.Messages.Partitions;
 
 namespace Tertulia.Messages.Following;
 
-/// <summary>Wakes those who follow the feed: at most one hint in 50 ms, and none while nobody reads the feed here.</summary>
+/// <summary>Wakes those who follow the feed: at most one hint in 100 ms, and none while nobody reads the feed here.</summary>
 /// <remarks>Without locks, because every append calls it. A hint may be lost: followers look once a second anyway.</remarks>
 internal sealed class FeedHints : IDisposable
 {
     /// <summary>Least time between two hints.</summary>
-    public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
+    public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
     /// <summary>A follower that has not read for so long does not exist.</summary>
     public static readonly TimeSpan FollowerTimeout = TimeSpan.FromSeconds(10);

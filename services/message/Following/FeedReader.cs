@@ -15,13 +15,14 @@ internal sealed class FeedReader(IMessageStore store, ReadGate gate, FeedHints h
     public async Task<ReadFeedReply> ReadAsync(ReadFeedRequest request, CancellationToken cancellationToken)
     {
         hints.OnFollower();
+        var heads = await gate.RunAsync(() => store.ReadFeedHeadsAsync(CancellationToken.None), cancellationToken);
         var reply = new ReadFeedReply();
         var left = ReplyBytes;
         foreach (var followed in request.Partitions)
         {
             var limit = new ReadLimit((int)request.Limit, Math.Max(LeastPageBytes, left));
             var page = left > 0
-                ? await gate.RunAsync(() => ReadAsync(followed, limit), cancellationToken)
+                ? await gate.RunAsync(() => ReadAsync(heads, followed, limit), cancellationToken)
                 : new FollowedPage { Partition = followed.Partition, Epoch = followed.Epoch, Next = followed.From, HasMore = true };
             left -= page.CalculateSize();
             reply.Pages.Add(page);
@@ -30,13 +31,13 @@ internal sealed class FeedReader(IMessageStore store, ReadGate gate, FeedHints h
         return reply;
     }
 
-    private async Task<FollowedPage> ReadAsync(FollowedPartition followed, ReadLimit limit)
+    private async Task<FollowedPage> ReadAsync(FeedHeads heads, FollowedPartition followed, ReadLimit limit)
     {
         var (partition, from) = ((int)followed.Partition, followed.From ?? new FeedCursor());
-        var page = await store.ReadFeedAsync(partition, new FeedPosition(from.OwnerEpoch, from.Flush, from.Entry), limit, CancellationToken.None);
+        var page = await store.ReadFeedAsync(heads, partition, new FeedPosition(from.OwnerEpoch, from.Flush, from.Entry), limit, CancellationToken.None);
         if (followed.Epoch.Length > 0 && followed.Epoch != page.Epoch)
         {
-            page = await store.ReadFeedAsync(partition, FeedPosition.Start, limit, CancellationToken.None);
+            page = await store.ReadFeedAsync(heads, partition, FeedPosition.Start, limit, CancellationToken.None);
         }
 
         return new FollowedPage

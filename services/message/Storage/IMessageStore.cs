@@ -98,13 +98,17 @@ internal interface IMessageStore : IStore
     /// <param name="limit">Rooms at most.</param>
     Task<RoomsPage> ListRoomsAsync(string userId, string afterRoomId, int limit, CancellationToken cancellationToken);
 
+    /// <summary>Where the feed ends: who follows many partitions asks once for all of them.</summary>
+    Task<FeedHeads> ReadFeedHeadsAsync(CancellationToken cancellationToken);
+
     /// <summary>What was appended in a partition, in the order of the appends.</summary>
     /// <remarks>A flush is visible whole or not at all, and none becomes visible before one that is read already: who goes on from
     /// <see cref="FeedPage.Next"/> misses nothing. After a new epoch, what the store lost is missing here, too.</remarks>
+    /// <param name="heads">What <see cref="ReadFeedHeadsAsync"/> gave a moment ago. All up to there is read, what came since may be.</param>
     /// <param name="partition">The partition.</param>
     /// <param name="from">The first entry that is wanted: <see cref="FeedPosition.Start"/>, or where a page ended.</param>
     /// <param name="limit">Of entries.</param>
-    Task<FeedPage> ReadFeedAsync(int partition, FeedPosition from, ReadLimit limit, CancellationToken cancellationToken);
+    Task<FeedPage> ReadFeedAsync(FeedHeads heads, int partition, FeedPosition from, ReadLimit limit, CancellationToken cancellationToken);
 }
 
 /// <summary>What became of a room's append.</summary>

@@ -80,6 +80,16 @@ internal readonly record struct FeedPosition(long OwnerEpoch, long Flush, int En
     public static FeedPosition Start { get; }
 }
 
+/// <summary>A partition's last flush that can be read.</summary>
+/// <param name="OwnerEpoch">The owner's who appended it, or a later one's.</param>
+/// <param name="Flush">0: there is none.</param>
+internal readonly record struct FeedHead(long OwnerEpoch, long Flush);
+
+/// <summary>Where the feed ends in each partition, at one moment.</summary>
+/// <param name="Epoch">Under which the seqs are valid.</param>
+/// <param name="ByPartition">Only partitions that had an owner.</param>
+internal sealed record FeedHeads(string Epoch, IReadOnlyDictionary<int, FeedHead> ByPartition);
+
 /// <summary>An entry of the feed.</summary>
 internal readonly record struct FeedEntry(string RoomId, RoomEvent Event);
 

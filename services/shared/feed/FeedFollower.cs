@@ -18,7 +18,7 @@ namespace Tertulia.Feed;
 /// <param name="ready">Completes when the handler's store can be used.</param>
 /// <param name="source">Where the feed is read.</param>
 /// <param name="handler">What is done with it.</param>
-/// <param name="pace">How long it waits for more.</param>
+/// <param name="pace">How often it reads.</param>
 /// <param name="replicas">Those who share the partitions.</param>
 /// <param name="bus">Where hints come from.</param>
 /// <param name="replicaId">Of this process.</param>
@@ -81,7 +81,7 @@ public sealed partial class FeedFollower(
                 {
                     Wake();
                 }
-                else if (pace.After(entries) - Stopwatch.GetElapsedTime(began) is var wait && wait > TimeSpan.Zero)
+                else if (entries > 0 && pace.Interval - Stopwatch.GetElapsedTime(began) is var wait && wait > TimeSpan.Zero)
                 {
                     await Task.Delay(wait, cancellationToken); // By the machine's clock, not a test's: it is about its load.
                 }

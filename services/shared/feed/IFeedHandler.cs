@@ -57,17 +57,14 @@ public sealed record FeedBatch(int Partition, FeedMark From, FeedMark To, IReadO
     public bool MayWait => Entries.Count > 0 && From.Epoch == To.Epoch;
 }
 
-/// <summary>How long a follower that keeps up waits for more before it reads again: the more comes, the longer, so that an entry costs less when it costs most.</summary>
-/// <param name="PerEntry">For each entry that was read.</param>
-/// <param name="Longest">At most.</param>
-public readonly record struct FeedPace(TimeSpan PerEntry, TimeSpan Longest)
+/// <summary>How often a follower that keeps up reads: the first entry after a quiet time at once, and together what comes in the interval behind it. A round costs
+/// about the same whether it reads one entry or fifty.</summary>
+/// <param name="Interval">From the beginning of a round that read something to the next one, at least.</param>
+public readonly record struct FeedPace(TimeSpan Interval)
 {
-    /// <summary>For what somebody waits for: up to 50 entries a second as they come, 0.2 seconds later when there are many.</summary>
-    public static FeedPace Prompt { get; } = new(TimeSpan.FromMilliseconds(4), TimeSpan.FromMilliseconds(200));
+    /// <summary>For what somebody waits for: 0.2 seconds.</summary>
+    public static FeedPace Prompt { get; } = new(TimeSpan.FromMilliseconds(200));
 
-    /// <summary>For what must be right within a second.</summary>
-    public static FeedPace Relaxed { get; } = new(TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(500));
-
-    /// <summary>After so many entries.</summary>
-    public TimeSpan After(int entries) => entries * PerEntry is var wait && wait < Longest ? wait : Longest;
+    /// <summary>For what must be right within a second: 0.5 seconds.</summary>
+    public static FeedPace Relaxed { get; } = new(TimeSpan.FromMilliseconds(500));
 }

@@ -129,8 +129,10 @@ internal sealed class WatchedStore(IMessageStore store) : IMessageStore
     public Task<RoomsPage> ListRoomsAsync(string userId, string afterRoomId, int limit, CancellationToken cancellationToken) =>
         store.ListRoomsAsync(userId, afterRoomId, limit, cancellationToken);
 
-    public Task<FeedPage> ReadFeedAsync(int partition, FeedPosition from, ReadLimit limit, CancellationToken cancellationToken) =>
-        store.ReadFeedAsync(partition, from, limit, cancellationToken);
+    public Task<FeedHeads> ReadFeedHeadsAsync(CancellationToken cancellationToken) => store.ReadFeedHeadsAsync(cancellationToken);
+
+    public Task<FeedPage> ReadFeedAsync(FeedHeads heads, int partition, FeedPosition from, ReadLimit limit, CancellationToken cancellationToken) =>
+        store.ReadFeedAsync(heads, partition, from, limit, cancellationToken);
 
     public ValueTask DisposeAsync() => store.DisposeAsync();
 

@@ -7,7 +7,8 @@ namespace Tertulia.Messages.Tests.Storage;
 /// <summary>What was appended lately is followed from memory, and never with a hole.</summary>
 public sealed class FeedTailTests
 {
-    private readonly FeedTail _tail = new(maxBytes: 1_000);
+    private readonly FeedTail _tail = new(countsByPartition: false, maxBytes: 1_000);
+    private readonly Dictionary<int, FeedHead> _heads = [];
     private long _seq;
 
     [Fact]
@@ -82,6 +83,49 @@ public sealed class FeedTailTests
     }
 
     [Fact]
+    public void A_number_that_is_left_out_was_another_process_where_partitions_count_their_own()
+    {
+        var tail = new FeedTail(countsByPartition: true);
+        Append(flush: 1, entries: 1, to: tail);
+        Append(flush: 2, entries: 1, to: tail);
+        Append(flush: 7, entries: 1, partition: 1, to: tail);
+        Assert.Equal([1L, 2], Seqs(tail.Read("epoch", 0, new FeedHead(1, 2), new FeedPosition(1, 1, 0), ReadLimit.Of(10))!));
+        Assert.Equal([3L], Seqs(tail.Read("epoch", 1, new FeedHead(1, 7), new FeedPosition(1, 7, 0), ReadLimit.Of(10))!));
+
+        Append(flush: 4, entries: 1, to: tail);
+        Assert.Null(tail.Read("epoch", 0, new FeedHead(1, 4), new FeedPosition(1, 2, 0), ReadLimit.Of(10)));
+        Assert.Null(tail.Read("epoch", 0, new FeedHead(1, 4), new FeedPosition(1, 3, 0), ReadLimit.Of(10)));
+        Assert.Equal([4L], Seqs(tail.Read("epoch", 0, new FeedHead(1, 4), new FeedPosition(1, 4, 0), ReadLimit.Of(10))!));
+    }
+
+    [Fact]
+    public void Nothing_is_read_that_the_database_does_not_have_any_more_or_not_yet()
+    {
+        Append(flush: 1, entries: 1);
+        Append(flush: 2, entries: 1);
+        Append(flush: 4, entries: 1);
+        var page = _tail.Read("epoch", 0, new FeedHead(1, 2), new FeedPosition(1, 1, 0), ReadLimit.Of(10))!;
+        Assert.Equal([1L, 2], Seqs(page));
+        Assert.Equal((new FeedPosition(1, 3, 0), false), (page.Next, page.HasMore));
+        Assert.Null(_tail.Read("epoch", 0, new FeedHead(1, 5), new FeedPosition(1, 1, 0), ReadLimit.Of(10)));
+        Assert.Null(_tail.Read("epoch", 0, new FeedHead(2, 4), new FeedPosition(1, 1, 0), ReadLimit.Of(10))); // Another owner's, with the same number.
+    }
+
+    [Fact]
+    public void What_is_let_go_is_the_oldest_also_after_another_process()
+    {
+        var tail = new FeedTail(countsByPartition: true, maxBytes: 1_000);
+        Append(flush: 1, entries: 1, to: tail);
+        for (var flush = 3; flush < 200; flush++)
+        {
+            Append(flush, entries: 1, to: tail);
+        }
+
+        Assert.Null(tail.Read("epoch", 0, new FeedHead(1, 199), new FeedPosition(1, 3, 0), ReadLimit.Of(10)));
+        Assert.Equal([197L, 198L], Seqs(tail.Read("epoch", 0, new FeedHead(1, 199), new FeedPosition(1, 198, 0), ReadLimit.Of(10))!));
+    }
+
+    [Fact]
     public void What_is_added_to_an_event_when_it_is_published_is_not_followed()
     {
         var append = Append(flush: 1, entries: 1);
@@ -89,15 +133,17 @@ public sealed class FeedTailTests
         Assert.Equal("", Read(new FeedPosition(1, 1, 0), count: 1)!.Entries[0].Event.OriginNodeId);
     }
 
-    private RoomAppend Append(long flush, int entries, int partition = 0)
+    private RoomAppend Append(long flush, int entries, int partition = 0, FeedTail? to = null)
     {
         var events = Enumerable.Range(0, entries).Select(_ => new RoomEvent { Seq = ++_seq, UserId = "ana", Message = new MessageCreated { Content = "Hola" } });
         var append = new RoomAppend(partition, "lobby", OwnerEpoch: 1, [.. events.Select(one => new LogEntry("ana", $"m{one.Seq}", one))]);
-        _tail.Add(flush, partition, [append]);
+        (to ?? _tail).Add(flush, partition, [append]);
+        _heads[partition] = new FeedHead(1, flush);
         return append;
     }
 
-    private FeedPage? Read(FeedPosition from, int count, int bytes = int.MaxValue, int partition = 0) => _tail.Read("epoch", partition, from, new ReadLimit(count, bytes), out _);
+    private FeedPage? Read(FeedPosition from, int count, int bytes = int.MaxValue, int partition = 0) =>
+        _tail.Read("epoch", partition, _heads.GetValueOrDefault(partition), from, new ReadLimit(count, bytes));
 
     private static long[] Seqs(FeedPage page) => [.. page.Entries.Select(entry => entry.Event.Seq)];
 }

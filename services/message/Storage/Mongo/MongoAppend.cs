@@ -59,23 +59,21 @@ internal sealed class MongoAppend(MessageCollections collections)
         return outcomes;
     }
 
-    /// <summary>The last flush of a partition before which all are complete.</summary>
-    public async Task<(long Owner, long Flush)> HeadAsync(int partition)
+    /// <summary>Of each partition the last flush before which all are complete.</summary>
+    public async Task<Dictionary<int, FeedHead>> HeadsAsync()
     {
-        var found = await collections.Partitions.Find(new BsonDocument("_id", partition)).FirstOrDefaultAsync(CancellationToken.None);
-        if (found is null)
+        var partitions = await collections.Partitions.Find(FilterDefinition<BsonDocument>.Empty).ToListAsync(CancellationToken.None);
+        return partitions.ToDictionary(found => found["_id"].AsInt32, found =>
         {
-            return (NoOwner, 0);
-        }
+            var head = (found[OwnerField].AsInt64, found[FlushField].AsInt64);
+            foreach (var note in NotesOf(found))
+            {
+                var before = (note.Value[OwnerField].AsInt64, note.Value[AfterField].AsInt64);
+                head = before.CompareTo(head) < 0 ? before : head;
+            }
 
-        var head = (found[OwnerField].AsInt64, found[FlushField].AsInt64);
-        foreach (var note in NotesOf(found))
-        {
-            var before = (note.Value[OwnerField].AsInt64, note.Value[AfterField].AsInt64);
-            head = before.CompareTo(head) < 0 ? before : head;
-        }
-
-        return head;
+            return new FeedHead(head.Item1, head.Item2);
+        });
     }
 
     private async Task AppendAsync(int partition, long owner, IReadOnlyList<RoomAppend> appends, int[] places, AppendOutcome[] outcomes)

@@ -14,7 +14,7 @@ internal static class MongoFeed
     /// <param name="from">The first entry that is wanted.</param>
     /// <param name="head">The last flush that may be read.</param>
     /// <param name="limit">Of entries.</param>
-    public static async Task<FeedPage> ReadAsync(MessageCollections collections, int partition, FeedPosition from, (long Owner, long Flush) head, ReadLimit limit)
+    public static async Task<FeedPage> ReadAsync(MessageCollections collections, int partition, FeedPosition from, FeedHead head, ReadLimit limit)
     {
         var entries = new Bounded<FeedEntry>(limit);
         var (next, flush, ofFlush) = (from, (from.OwnerEpoch, from.Flush), 0);
@@ -50,20 +50,15 @@ internal static class MongoFeed
     }
 
     // What is left of the flush's owner, then what others appended after it, then what the present one did.
-    private static IEnumerable<BsonDocument> FiltersOf(int partition, FeedPosition from, (long Owner, long Flush) head)
+    private static IEnumerable<BsonDocument> FiltersOf(int partition, FeedPosition from, FeedHead head)
     {
-        if (from.OwnerEpoch > head.Owner)
-        {
-            yield break;
-        }
-
-        var isOne = from.OwnerEpoch == head.Owner;
+        var isOne = from.OwnerEpoch == head.OwnerEpoch;
         var flushes = new BsonDocument("$gte", from.Flush);
         yield return Of(from.OwnerEpoch, isOne ? flushes.Add("$lte", head.Flush) : flushes);
         if (!isOne)
         {
-            yield return Of(new BsonDocument { { "$gt", from.OwnerEpoch }, { "$lt", head.Owner } }, new BsonDocument("$gte", 0L));
-            yield return Of(head.Owner, new BsonDocument("$lte", head.Flush));
+            yield return Of(new BsonDocument { { "$gt", from.OwnerEpoch }, { "$lt", head.OwnerEpoch } }, new BsonDocument("$gte", 0L));
+            yield return Of(head.OwnerEpoch, new BsonDocument("$lte", head.Flush));
         }
 
         BsonDocument Of(BsonValue owner, BsonDocument flush) => new() { { LogField.Partition, partition }, { LogField.Owner, owner }, { LogField.Flush, flush } };

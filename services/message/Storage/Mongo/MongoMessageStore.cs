@@ -184,12 +184,20 @@ internal sealed class MongoMessageStore(MessageCollections collections) : IMessa
         return new RoomsPage(epoch, hasMore ? rooms[..limit] : rooms, hasMore);
     }, cancellationToken);
 
-    public Task<FeedPage> ReadFeedAsync(int partition, FeedPosition from, ReadLimit limit, CancellationToken cancellationToken) => TryAsync(async () =>
+    public Task<FeedHeads> ReadFeedHeadsAsync(CancellationToken cancellationToken) => TryAsync(async () =>
     {
         var epoch = EpochAsync();
-        var page = await MongoFeed.ReadAsync(collections, partition, from, await _append.HeadAsync(partition), limit);
-        return page with { Epoch = await epoch };
+        var heads = await _append.HeadsAsync();
+        return new FeedHeads(await epoch, heads);
     }, cancellationToken);
+
+    public Task<FeedPage> ReadFeedAsync(FeedHeads heads, int partition, FeedPosition from, ReadLimit limit, CancellationToken cancellationToken)
+    {
+        var head = heads.ByPartition.GetValueOrDefault(partition);
+        return from.OwnerEpoch > head.OwnerEpoch || (from.OwnerEpoch == head.OwnerEpoch && from.Flush > head.Flush)
+            ? Task.FromResult(new FeedPage(heads.Epoch, [], from, HasMore: false))
+            : TryAsync(async () => await MongoFeed.ReadAsync(collections, partition, from, head, limit) with { Epoch = heads.Epoch }, cancellationToken);
+    }
 
     public ValueTask DisposeAsync() => collections.Connection.DisposeAsync();
 

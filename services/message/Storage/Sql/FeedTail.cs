@@ -3,13 +3,15 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Storage.Sql;
 
-/// <summary>The last flushes that this process has appended to a SQLite file, so that followers who keep up read nothing from it.</summary>
+/// <summary>The last flushes that this process has appended, so that followers who keep up read nothing from the database.</summary>
 /// <remarks>
-/// It has all flushes of a partition from some number on: numbers are of the whole file, so an append sees that another process has written meanwhile, and
-/// begins anew. Who reads from there is answered from memory; who begins further back reads the database.
+/// It has all flushes of a partition from some number on. In a SQLite file numbers are of the whole file, so an append sees that another process has written
+/// meanwhile, and begins anew (<see cref="Clear"/>); elsewhere each partition counts its own, and a number that is left out was another process's. Who reads
+/// from what is here is answered from memory; who begins further back reads the database.
 /// </remarks>
+/// <param name="countsByPartition">Each partition's flushes have numbers of their own, without gaps.</param>
 /// <param name="maxBytes">Of entries that are kept, of all partitions together.</param>
-internal sealed class FeedTail(long maxBytes = FeedTail.DefaultBytes)
+internal sealed class FeedTail(bool countsByPartition, long maxBytes = FeedTail.DefaultBytes)
 {
     private const long DefaultBytes = 4 * 1024 * 1024;
 
@@ -19,27 +21,26 @@ internal sealed class FeedTail(long maxBytes = FeedTail.DefaultBytes)
     private long _first = long.MaxValue;
     private long _bytes;
 
-    /// <summary>Keeps what a flush appended to a partition. On the writer's thread, in the order of the flushes, before anybody else changes the events.</summary>
+    /// <summary>Keeps what a flush appended to a partition: in the order of the partition's flushes, before anybody else changes the events.</summary>
     public void Add(long flush, int partition, List<RoomAppend> appends)
     {
         var kept = new Kept(partition, flush, appends[0].OwnerEpoch, Write(appends), [.. appends.Select(append => (append.RoomId, append.Entries.Count))]);
         lock (_lock)
         {
             _first = Math.Min(_first, flush);
-            if (!_partitions.TryGetValue(partition, out var of))
+            if (!_partitions.TryGetValue(partition, out var of) || (countsByPartition && flush != of.Last + 1))
             {
-                _partitions[partition] = of = new Partition();
+                _partitions[partition] = of = new Partition { KnownFrom = countsByPartition ? flush : _first };
             }
 
-            of.Flushes.Enqueue(kept);
+            of.Flushes.AddLast(kept);
             of.Last = flush;
             _flushes.Enqueue(kept);
             _bytes += kept.Bytes.Length;
             while (_bytes > maxBytes && _flushes.TryDequeue(out var oldest))
             {
                 _bytes -= oldest.Bytes.Length;
-                _partitions[oldest.Partition].Flushes.Dequeue();
-                _partitions[oldest.Partition].KnownFrom = oldest.Flush + 1;
+                _partitions[oldest.Partition].LetGo(oldest);
             }
         }
     }
@@ -58,23 +59,19 @@ internal sealed class FeedTail(long maxBytes = FeedTail.DefaultBytes)
     /// <summary>A page as <see cref="IMessageStore.ReadFeedAsync"/> gives it.</summary>
     /// <param name="epoch">Of the store.</param>
     /// <param name="partition">Its partition.</param>
+    /// <param name="head">The partition's last flush as the database has it: nothing behind it is read, and nothing at all when it is not here.</param>
     /// <param name="from">Where it begins.</param>
     /// <param name="limit">Of entries.</param>
-    /// <param name="last">The partition's last flush as it is known here: when the database has a later one, the page is void.</param>
     /// <returns>Null when it has to be read from the database.</returns>
-    public FeedPage? Read(string epoch, int partition, FeedPosition from, ReadLimit limit, out long last)
+    public FeedPage? Read(string epoch, int partition, FeedHead head, FeedPosition from, ReadLimit limit)
     {
-        last = 0;
-        Kept[] flushes;
+        List<Kept> flushes;
         lock (_lock)
         {
-            if (!_partitions.TryGetValue(partition, out var of) || from.Flush < Math.Max(_first, of.KnownFrom))
+            if (!_partitions.TryGetValue(partition, out var of) || from.Flush < of.KnownFrom || !of.TryFind(from.Flush, head, limit.Count, out flushes))
             {
                 return null;
             }
-
-            flushes = [.. of.Flushes.Where(flush => flush.Flush >= from.Flush)];
-            last = of.Last;
         }
 
         var page = new FeedPage(epoch, [], from, HasMore: false);
@@ -112,13 +109,55 @@ internal sealed class FeedTail(long maxBytes = FeedTail.DefaultBytes)
 
     private sealed class Partition
     {
-        public Queue<Kept> Flushes { get; } = [];
+        public LinkedList<Kept> Flushes { get; } = [];
 
         /// <summary>The newest one.</summary>
         public long Last { get; set; }
 
-        /// <summary>The first flush of which it is known that nothing of the partition after it was let go.</summary>
+        /// <summary>The first flush of which it is known that nothing of the partition after it is missing here.</summary>
         public long KnownFrom { get; set; }
+
+        /// <summary>The flush is the oldest one of all, here or in what was here before.</summary>
+        public void LetGo(Kept oldest)
+        {
+            if (Flushes.First is { } first && ReferenceEquals(first.Value, oldest))
+            {
+                Flushes.RemoveFirst();
+                KnownFrom = oldest.Flush + 1;
+            }
+        }
+
+        /// <summary>The flushes from a number on up to the head, until they have more than so many entries. Who keeps up begins near the end, so it is
+        /// sought from there.</summary>
+        /// <returns>False when the head is not here.</returns>
+        public bool TryFind(long from, FeedHead head, int maxEntries, out List<Kept> found)
+        {
+            found = [];
+            var node = Flushes.Last;
+            while (node is not null && node.Value.Flush > head.Flush)
+            {
+                node = node.Previous;
+            }
+
+            if (node is null || node.Value.Flush != head.Flush || node.Value.OwnerEpoch != head.OwnerEpoch)
+            {
+                return false;
+            }
+
+            while (node.Previous is { } previous && previous.Value.Flush >= from)
+            {
+                node = previous;
+            }
+
+            var behindFirst = 0; // Of the first flush, any part may have been read already.
+            for (var next = node.Value.Flush >= from ? node : null; next is not null && next.Value.Flush <= head.Flush && behindFirst <= maxEntries; next = next.Next)
+            {
+                behindFirst += found.Count > 0 ? next.Value.Count : 0;
+                found.Add(next.Value);
+            }
+
+            return true;
+        }
     }
 
     /// <summary>What a flush appended to a partition.</summary>

@@ -20,8 +20,8 @@ internal interface IMessageDialect : ISqlDialect
     /// <summary>The database counts as it is now: <see cref="HasGoneBackAsync"/> compares with it, and with what is appended from now on.</summary>
     Task RememberAsync();
 
-    /// <summary>What was appended lately; null where that is not kept.</summary>
-    FeedTail? Tail { get; }
+    /// <summary>What was appended lately.</summary>
+    FeedTail Tail { get; }
 
     /// <inheritdoc cref="IMessageStore.AppendAsync"/>
     Task<AppendOutcome[]> AppendAsync(IReadOnlyList<RoomAppend> appends);

@@ -11,7 +11,8 @@ namespace Tertulia.Messages.Storage.Sql;
 /// appended, and those are, in a transaction that holds the partitions, so that the answer stays true.
 /// </remarks>
 /// <param name="source">The pool, which is another one after the server did not answer.</param>
-internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
+/// <param name="tail">Gets what was appended.</param>
+internal sealed class PostgresAppend(Func<NpgsqlDataSource> source, FeedTail tail)
 {
     // The row of the partition is locked until the transaction ends: a new owner waits for it, and flushes of one partition become visible in their order.
     private const string WriteFeed = """
@@ -24,6 +25,7 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
         select f.partition, o.owner_epoch, o.flush, f.rooms
         from unnest($1, $3) as f(partition, rooms)
         left join fence o on o.partition = f.partition
+        returning partition, flush
         """;
 
     // An entry counts on from the entry before its room's first one; null, and refused, when there is no such entry.
@@ -139,7 +141,7 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
         await using var connection = await source().OpenConnectionAsync(CancellationToken.None);
         try
         {
-            await WriteAsync(connection, appends);
+            Keep(appends, await WriteAsync(connection, appends));
             return new AppendOutcome[appends.Count]; // All of them the default: Appended.
         }
         // Two writers that append several rooms in different orders may also find each other in a deadlock.
@@ -150,7 +152,15 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
         }
     }
 
-    private static async Task<AppendOutcome[]> AppendWhatCanBeAsync(NpgsqlConnection connection, IReadOnlyList<RoomAppend> appends)
+    private void Keep(IReadOnlyList<RoomAppend> appends, Dictionary<int, long> flushes)
+    {
+        foreach (var partition in appends.GroupBy(append => append.Partition))
+        {
+            tail.Add(flushes[partition.Key], partition.Key, [.. partition]);
+        }
+    }
+
+    private async Task<AppendOutcome[]> AppendWhatCanBeAsync(NpgsqlConnection connection, IReadOnlyList<RoomAppend> appends)
     {
         await using var transaction = await connection.BeginTransactionAsync(CancellationToken.None);
         var outcomes = await FenceAsync(connection, appends);
@@ -171,12 +181,9 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
             }
         }
 
-        if (free.Count > 0)
-        {
-            await WriteAsync(connection, free);
-        }
-
+        var flushes = free.Count > 0 ? await WriteAsync(connection, free) : [];
         await transaction.CommitAsync(CancellationToken.None);
+        Keep(free, flushes);
         return outcomes;
     }
 
@@ -237,7 +244,8 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
         return false;
     }
 
-    private static async Task WriteAsync(NpgsqlConnection connection, IReadOnlyList<RoomAppend> appends)
+    /// <returns>The number of the flush in each partition.</returns>
+    private static async Task<Dictionary<int, long>> WriteAsync(NpgsqlConnection connection, IReadOnlyList<RoomAppend> appends)
     {
         var rows = new AppendRows(appends);
         await using var batch = new NpgsqlBatch(connection);
@@ -289,7 +297,19 @@ internal sealed class PostgresAppend(Func<NpgsqlDataSource> source)
             rows.AddRecords(Add(batch, InsertAudit));
         }
 
-        await batch.ExecuteNonQueryAsync(CancellationToken.None);
+        var flushes = new Dictionary<int, long>();
+        await using var reader = await batch.ExecuteReaderAsync(CancellationToken.None);
+        while (await reader.ReadAsync(CancellationToken.None))
+        {
+            flushes[reader.GetInt32(0)] = reader.GetInt64(1);
+        }
+
+        while (await reader.NextResultAsync(CancellationToken.None))
+        {
+            // Statements that give no rows: an error of theirs comes here.
+        }
+
+        return flushes;
     }
 
     private static NpgsqlParameterCollection Add(NpgsqlBatch batch, string sql)

@@ -8,11 +8,11 @@ internal sealed class PostgresMessageDialect : PostgresDialect, IMessageDialect
     private readonly PostgresAppend _append;
 
     public PostgresMessageDialect(StoreOptions options)
-        : base(options) => _append = new PostgresAppend(() => Source);
+        : base(options) => _append = new PostgresAppend(() => Source, Tail);
 
     public string OnlyPartition => "partition = @partition";
 
-    public FeedTail? Tail => null;
+    public FeedTail Tail { get; } = new(countsByPartition: true);
 
     public string StoreMessageIds => $"""
         update room_log l set message_id = i.message_id

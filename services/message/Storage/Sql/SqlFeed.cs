@@ -45,12 +45,23 @@ internal sealed class SqlFeed(IMessageDialect dialect)
         return wanted.Count == 0 ? page : await ReadEntriesAsync(page, wanted, entries, limit);
     }
 
-    /// <summary>Number of the partition's last flush.</summary>
-    public async Task<long> ReadLastAsync(int partition)
+    /// <inheritdoc cref="IMessageStore.ReadFeedHeadsAsync"/>
+    public async Task<FeedHeads> ReadHeadsAsync()
     {
         await using var connection = await dialect.OpenAsync();
-        await using var command = connection.CreateCommand("select flush from partition_owners where partition = @partition", ("partition", partition));
-        return await command.ExecuteScalarAsync(CancellationToken.None) is long flush ? flush : 0;
+        await using var command = connection.CreateCommand(SqlText.FeedHeads);
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        var (epoch, heads) = ("", new Dictionary<int, FeedHead>());
+        while (await reader.ReadAsync(CancellationToken.None))
+        {
+            epoch = reader.GetString(0);
+            if (!reader.IsDBNull(1))
+            {
+                heads.Add(reader.GetInt32(1), new FeedHead(reader.GetInt64(2), reader.GetInt64(3)));
+            }
+        }
+
+        return new FeedHeads(epoch, heads);
     }
 
     private static void AddRanges(in Flush flush, int skip, List<Range> wanted, ref int entries)

@@ -214,17 +214,28 @@ internal sealed class SqlMessageStore(IMessageDialect dialect) : IMessageStore
         return page;
     }, cancellationToken);
 
-    public Task<FeedPage> ReadFeedAsync(int partition, FeedPosition from, ReadLimit limit, CancellationToken cancellationToken) => TryAsync(async () =>
+    public Task<FeedHeads> ReadFeedHeadsAsync(CancellationToken cancellationToken) => TryAsync(async () =>
     {
-        if (dialect.Tail is { } tail && tail.Read(Epoch, partition, from, limit, out var last) is { } kept && await _feed.ReadLastAsync(partition) == last)
+        var heads = await _feed.ReadHeadsAsync();
+        Seen(heads.Epoch);
+        return heads;
+    }, cancellationToken);
+
+    public Task<FeedPage> ReadFeedAsync(FeedHeads heads, int partition, FeedPosition from, ReadLimit limit, CancellationToken cancellationToken)
+    {
+        var head = heads.ByPartition.GetValueOrDefault(partition);
+        if (from.Flush > head.Flush)
         {
-            return kept;
+            return Task.FromResult(new FeedPage(heads.Epoch, [], from, HasMore: false)); // A partition's flushes have rising numbers, whoever owns it.
         }
 
-        var page = await _feed.ReadAsync(partition, from, limit);
-        Seen(page.Epoch);
-        return page;
-    }, cancellationToken);
+        return dialect.Tail.Read(heads.Epoch, partition, head, from, limit) is { } page ? Task.FromResult(page) : TryAsync(async () =>
+        {
+            var page = await _feed.ReadAsync(partition, from, limit);
+            Seen(page.Epoch);
+            return page;
+        }, cancellationToken);
+    }
 
     public ValueTask DisposeAsync() => dialect.DisposeAsync();
 

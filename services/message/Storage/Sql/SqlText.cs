@@ -139,6 +139,8 @@ internal static class SqlText
         """;
 
     // Nothing new gives one row whose flush is null.
+    public const string FeedHeads = $"select e.value, o.partition, o.owner_epoch, o.flush from ({Epoch}) e left join partition_owners o on 1 = 1";
+
     public static string FeedFlushes(string onlyPartition) => $"""
         select e.value, p.total, p.owner_epoch, p.flush, p.body
         from ({Epoch}) e

@@ -16,7 +16,7 @@ internal sealed class SqliteMessageDialect : SqliteDialect, IMessageDialect
     public string OnlyPartition =>
         "partition = @partition and flush between @flush and (select flush from partition_owners where partition = @partition)";
 
-    public FeedTail Tail { get; } = new();
+    public FeedTail Tail { get; } = new(countsByPartition: false);
 
     public string StoreMessageIds => $"""
         insert or ignore into message_ids (message_id, room_id, seq)
