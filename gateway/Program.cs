@@ -3,7 +3,7 @@ using Tertulia.Hosting;
 
 return await Startup.RunAsync(() =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = Startup.CreateBuilder(args);
     builder.AddDefaults("gateway");
     builder.AddGateway();
 

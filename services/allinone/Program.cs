@@ -8,7 +8,7 @@ using Tertulia.Presence;
 
 return await Startup.RunAsync(() =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = Startup.CreateBuilder(args);
     builder.AddEmbeddedParts();
     builder.AddDefaults("allinone");
     builder.Services.AddLiveBus().AddMessageService().AddPresenceService().AddNotificationService().AddConnectionService();

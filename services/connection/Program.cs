@@ -4,7 +4,7 @@ using Tertulia.Hosting;
 
 return await Startup.RunAsync(() =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = Startup.CreateBuilder(args);
     builder.AddDefaults("connection");
     builder.Services.AddLiveBus().AddConnectionService();
 

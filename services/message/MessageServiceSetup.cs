@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Tertulia.Bus;
 using Tertulia.Contracts;
+using Tertulia.Feed;
 using Tertulia.Hosting;
 using Tertulia.Messages.Flushing;
 using Tertulia.Messages.Following;
@@ -120,6 +121,7 @@ public static class MessageServiceSetup
     {
         services.AddSingleton<FeedHints>();
         services.AddSingleton<FeedReader>();
+        services.AddSingleton<IFeedSource>(provider => provider.GetRequiredService<FeedReader>());
         services.AddGrpc().AddServiceOptions<FeedGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
     }
 

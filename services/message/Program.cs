@@ -4,7 +4,7 @@ using Tertulia.Messages;
 
 return await Startup.RunAsync(() =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = Startup.CreateBuilder(args);
     builder.AddDefaults("message");
     builder.Services.AddLiveBus().AddMessageService();
 

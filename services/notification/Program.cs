@@ -4,7 +4,7 @@ using Tertulia.Notifications;
 
 return await Startup.RunAsync(() =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = Startup.CreateBuilder(args);
     builder.AddDefaults("notification");
     builder.Services.AddLiveBus().AddNotificationService();
 

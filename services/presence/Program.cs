@@ -4,7 +4,7 @@ using Tertulia.Presence;
 
 return await Startup.RunAsync(() =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = Startup.CreateBuilder(args);
     builder.AddDefaults("presence");
     builder.Services.AddLiveBus().AddPresenceService();
 

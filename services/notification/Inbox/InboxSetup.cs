@@ -37,7 +37,7 @@ internal static class InboxSetup
             NotificationServiceSetup.Service,
             provider.GetRequiredService<IOptions<LiveBusOptions>>().Value.Partitions,
             () => provider.GetRequiredService<StoreStart<NotificationStore>>().Initialized,
-            new GrpcFeedSource(provider.GetRequiredService<FeedService.FeedServiceClient>()),
+            provider.GetRequiredService<IFeedSource>(),
             provider.GetRequiredService<NotificationFollower>(),
             FeedPace.Prompt,
             provider.GetRequiredKeyedService<Replicas>(NotificationServiceSetup.Service),

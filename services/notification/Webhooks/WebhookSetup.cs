@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Tertulia.Bus;
 using Tertulia.Contracts;
@@ -31,6 +32,7 @@ internal static class WebhookSetup
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<PresenceFollower>>()));
         services.AddServiceClient<FeedService.FeedServiceClient>("message");
+        services.TryAddSingleton<IFeedSource, GrpcFeedSource>(); // Beside the message service it is that one's own.
         services.AddKeyedSingleton(NotificationServiceSetup.Service, (provider, _) => new Replicas(
             provider.GetRequiredService<ILiveBus>(), NotificationServiceSetup.Service, provider.GetRequiredService<ProcessIdentity>().Id,
             provider.GetRequiredService<TimeProvider>()));
@@ -39,7 +41,7 @@ internal static class WebhookSetup
             WebhookFollower.Name,
             provider.GetRequiredService<IOptions<LiveBusOptions>>().Value.Partitions,
             () => ReadyAsync(provider),
-            new GrpcFeedSource(provider.GetRequiredService<FeedService.FeedServiceClient>()),
+            provider.GetRequiredService<IFeedSource>(),
             provider.GetRequiredService<WebhookFollower>(),
             FeedPace.Relaxed,
             provider.GetRequiredKeyedService<Replicas>(NotificationServiceSetup.Service),

@@ -36,13 +36,19 @@ public static class GrpcClients
         },
     };
 
-    /// <summary>Registers the client of a service. Every call carries this process's proof that it belongs to the cluster.</summary>
+    /// <summary>Registers the client of a service, once however many parts want it: a second registration would add to the first one, and each call would count
+    /// twice. Every call carries this process's proof that it belongs to the cluster.</summary>
     /// <typeparam name="TClient">Generated from the proto file.</typeparam>
     /// <param name="services">Of the process.</param>
     /// <param name="service">Name in <c>Services:{name}</c>.</param>
     public static IServiceCollection AddServiceClient<TClient>(this IServiceCollection services, string service)
         where TClient : ClientBase
     {
+        if (services.Any(known => known.ServiceType == typeof(TClient)))
+        {
+            return services;
+        }
+
         if (!services.Any(known => known.ServiceType == typeof(ResolverFactory)))
         {
             services.AddSingleton<ResolverFactory>(provider => new StaticResolverFactory(uri => Targets(AddressOf(provider, uri.AbsolutePath.TrimStart('/')))));

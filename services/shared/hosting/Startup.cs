@@ -23,6 +23,11 @@ public static class Startup
 {
     private const string NotConverted = "Failed to convert configuration value"; // The binder has no exception type of its own.
 
+    /// <summary>What every process is built from.</summary>
+    /// <remarks>Files of the configuration are read once, at the start. Watching them for changes means watching the whole working folder, in which the data may
+    /// lie: each write of the database would wake the process.</remarks>
+    public static WebApplicationBuilder CreateBuilder(string[] args) => WebApplication.CreateBuilder(["--hostBuilder:reloadConfigOnChange=false", .. args]);
+
     /// <param name="build">Everything up to the running.</param>
     /// <returns>Exit code: 0 after a stop, 1 when it could not start.</returns>
     public static async Task<int> RunAsync(Func<WebApplication> build)
