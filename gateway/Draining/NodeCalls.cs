@@ -31,8 +31,7 @@ internal sealed partial class NodeCalls(ProcessIdentity identity, InternalAuth a
         try
         {
             using var channel = GrpcChannel.ForAddress(
-                node.Model.Config.Address,
-                new GrpcChannelOptions { HttpHandler = auth.Around(tls.Handler()), DisposeHttpClient = true, ThrowOperationCanceledOnCancellation = true });
+                node.Model.Config.Address, new GrpcChannelOptions { HttpHandler = auth.Around(tls.Handler()), DisposeHttpClient = true });
             var client = new ConnectionService.ConnectionServiceClient(channel);
             var reply = await client.MoveGatewayClientsAsync(
                 request, deadline: time.GetUtcNow().UtcDateTime + Deadline, cancellationToken: cancellationToken);
@@ -41,6 +40,7 @@ internal sealed partial class NodeCalls(ProcessIdentity identity, InternalAuth a
         }
         catch (RpcException exception)
         {
+            cancellationToken.ThrowIfCancellationRequested(); // Its own deadline is no reason to end the drain: the node is asked again.
             LogNotMoved(node.DestinationId, exception.StatusCode);
             return node.Health.Active == DestinationHealth.Unhealthy; // A node that is down has no clients to move.
         }

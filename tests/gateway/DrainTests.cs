@@ -42,6 +42,22 @@ public sealed class DrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_node_that_does_not_answer_in_time_is_asked_again_and_the_gateway_stops_in_order()
+    {
+        _a.LateMoves = 1;
+        await using var gateway = await TestGateway.StartAsync([_a], "Drain:Grace=00:00:20");
+        using var ana = await gateway.OpenAsync();
+
+        var stopping = gateway.StopAsync();
+        await _a.Moves.NextAsync();
+        await _a.Moves.NextAsync();
+
+        Assert.Equal("closed 4001", await ana.ReceiveTextAsync());
+        await ana.CloseOutputAsync(TestNode.Draining, null, CancellationToken.None);
+        await Eventually.CompletesAsync(stopping, "the gateway has stopped after its last client left"); // What it threw would end the process with SIGABRT.
+    }
+
+    [Fact]
     public async Task Without_clients_it_stops_at_once_and_asks_nobody()
     {
         await using var gateway = await TestGateway.StartAsync([_a], "Drain:Grace=00:01:00");

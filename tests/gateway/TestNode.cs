@@ -60,6 +60,9 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
 
     public Recorder<MoveGatewayClientsRequest> Moves { get; } = new();
 
+    /// <summary>How many of the next moves it does not answer within the time of the caller.</summary>
+    public int LateMoves { get; set; }
+
     /// <summary>Streams whose client has not read anything for a while, so that nothing more fits.</summary>
     public int Stalled => Volatile.Read(ref _stalled);
 
@@ -83,6 +86,12 @@ internal sealed class TestNode : ConnectionService.ConnectionServiceBase, IAsync
     public override async Task<MoveGatewayClientsReply> MoveGatewayClients(MoveGatewayClientsRequest request, ServerCallContext context)
     {
         Moves.Add(request);
+        if (LateMoves > 0)
+        {
+            LateMoves--;
+            await Task.Delay(Timeout.InfiniteTimeSpan, context.CancellationToken);
+        }
+
         var moved = _sockets.Values.ToArray();
         foreach (var socket in moved)
         {

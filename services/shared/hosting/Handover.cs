@@ -58,7 +58,8 @@ public static class Handover
     {
         private readonly ConnectionContext _connection;
         private readonly IConnectionHeartbeatFeature? _clock;
-        private (Action<object> Action, object State)? _tick;
+        private Action<object>? _tick; // Read by the server's clock, on its own thread.
+        private object? _ticked;
         private Func<UpgradedSocket, Task>? _carry;
         private Action? _end;
 
@@ -81,14 +82,16 @@ public static class Handover
 
         public void OnHeartbeat(Action<object> action, object state)
         {
-            _tick = (action, state);
+            Volatile.Write(ref _ticked, state);
+            Volatile.Write(ref _tick, action);
             _clock?.OnHeartbeat(static handover => ((ConnectionHandover)handover).Tick(), this);
         }
 
         /// <summary>HTTP is over.</summary>
         public Task CarryAsync()
         {
-            _tick = null;
+            Volatile.Write(ref _tick, null);
+            Volatile.Write(ref _ticked, null);
             return _carry is null ? Task.CompletedTask : CarryAsync(_carry);
         }
 
@@ -109,9 +112,9 @@ public static class Handover
 
         private void Tick()
         {
-            if (_tick is var (action, state))
+            if (Volatile.Read(ref _tick) is { } tick && Volatile.Read(ref _ticked) is { } state)
             {
-                action(state);
+                tick(state);
             }
         }
     }
