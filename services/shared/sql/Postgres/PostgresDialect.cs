@@ -19,10 +19,15 @@ public class PostgresDialect : ISqlDialect
     // One number per product and purpose in the database's space of advisory locks: "tertulia" in ASCII.
     private const long MigrationLock = 0x74_65_72_74_75_6c_69_61;
 
-    // Every statement finds its rows by an index. A plan that was made while a table was small would read all of it until statistics are
-    // gathered again; and a sequential scan that is only discouraged counts as dear enough to be compiled. A plan depends on nothing that a statement is
-    // given, so it is made once: planning each append again took as long as running it.
-    private const string Planning = "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_generic_plan";
+    // Every statement finds its rows by an index, one by one (ADR 32). A plan that was made while a table was small would read all of it until statistics
+    // are gathered again, by a sequential scan or by walking through a whole index to join it; and what is only discouraged counts as dear enough to be
+    // compiled. A plan depends on nothing that a statement is given, so it is made once: planning each append again took as long as running it.
+    private const string Planning =
+        "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c jit=off -c plan_cache_mode=force_generic_plan";
+
+    // A migration may go through whole tables.
+    private const string ReadsAll =
+        "set local enable_seqscan = on; set local enable_hashjoin = on; set local enable_mergejoin = on; set local enable_material = on";
 
     private static readonly TimeSpan AnswerGrace = TimeSpan.FromSeconds(2); // From the server's time-out to its answer.
 
@@ -83,7 +88,8 @@ public class PostgresDialect : ISqlDialect
     {
         var transaction = await connection.BeginTransactionAsync(CancellationToken.None);
         await using var command = connection.CreateCommand(
-            "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local enable_seqscan = on; select pg_advisory_xact_lock(@lock)", ("lock", MigrationLock));
+            $"set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; {ReadsAll}; select pg_advisory_xact_lock(@lock)",
+            ("lock", MigrationLock));
         command.Transaction = transaction;
         await command.ExecuteNonQueryAsync(CancellationToken.None);
         return transaction;
