@@ -15,6 +15,9 @@ namespace Tertulia.Gateway;
 /// <summary>The public door: forwards to the nodes, knows nothing of chat.</summary>
 public static class GatewaySetup
 {
+    /// <summary>Connections that wait to be accepted: clients of a node that died come back together. The kernel's <c>net.core.somaxconn</c> holds, too.</summary>
+    private const int Backlog = 4096;
+
     /// <summary>Routes, cluster, limits and drain.</summary>
     public static WebApplicationBuilder AddGateway(this WebApplicationBuilder builder)
     {
@@ -58,7 +61,11 @@ public static class GatewaySetup
         services.AddOptions<ForwardedHeadersOptions>().Configure<IOptions<GatewayOptions>>(Believe);
         // What a client gets is written by the pool's thread that has read it from the node's link: nothing here waits, so that no other one need be woken. No such
         // thread polls sockets: the runtime's own do, and they run nothing of ours.
-        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
+        builder.WebHost.UseSockets(sockets =>
+        {
+            sockets.UnsafePreferInlineScheduling = true;
+            sockets.Backlog = Backlog;
+        });
         // The server is made before the options are checked, so it takes them unchecked; the start goes no further with bad ones.
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
         {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Tertulia.Load.Contenders;
 using Tertulia.Load.Measuring;
+using Tertulia.Load.Profiling;
 using Tertulia.Load.Storming;
 using Tertulia.Testing;
 
@@ -27,16 +28,17 @@ internal sealed class StormCommand(BenchOptions options, string command)
               database, the generator and all processes share the machine.
 
             """);
-        var isDone = await attempt.RunAsync(
-            "cluster", options.Cluster with { Connections = 2 }, options.Settings, (contender, _) => StormAsync(contender, text, cancellationToken).GetAwaiter().GetResult());
         Directory.CreateDirectory(options.ResultsFolder);
+        var isDone = await attempt.RunAsync(
+            "cluster", options.Cluster with { Connections = 2 }, options.Settings,
+            (contender, folder) => StormAsync(contender, text, folder, cancellationToken).GetAwaiter().GetResult());
         var path = Path.Combine(options.ResultsFolder, options.Name + ".md");
         await File.WriteAllTextAsync(path, text.ToString(), CancellationToken.None);
         Console.WriteLine($"\n{text}\nWritten to {path}");
         return isDone ? Outcome.Done : Outcome.Failed;
     }
 
-    private async Task<string?> StormAsync(Contender contender, StringBuilder text, CancellationToken cancellationToken)
+    private async Task<string?> StormAsync(Contender contender, StringBuilder text, string folder, CancellationToken cancellationToken)
     {
         var (dies, survives) = (Node(contender, 1), Node(contender, 2));
         await survives.TerminateAsync(Patience, cancellationToken);
@@ -46,12 +48,22 @@ internal sealed class StormCommand(BenchOptions options, string command)
         crowd.Idle(Rest); // The gateways have noticed, and everything is calm.
 
         crowd.Clear();
+        var others = contender.Processes.Where(process => process != dies).OrderBy(process => process.Name, StringComparer.Ordinal).ToArray();
+        using var sampling = options.IsProfiled ? new Sampling(others, folder) : null;
         var (cpuBefore, memoryBefore) = (contender.CpuSeconds(), contender.ResidentBytes());
+        var (generatorBefore, overflowsBefore) = (Environment.CpuUsage.TotalTime, Machine.ListenOverflows());
         await dies.KillAsync();
         crowd.Recover(options.StormClients, Patience);
         var cpu = contender.CpuSeconds();
+        var (generator, overflows) = (Environment.CpuUsage.TotalTime - generatorBefore, Machine.ListenOverflows() - overflowsBefore);
         var (lost, away, attempt, most, late) = (crowd.Lost, crowd.Away.Max / 1e9, crowd.Attempt.Max / 1e9, crowd.MostAttempts, crowd.Late);
         var memory = contender.ResidentBytes();
+        if (sampling is not null)
+        {
+            var used = others.ToDictionary(process => process.Name, process => cpu[process.Name] - cpuBefore[process.Name]);
+            await WriteProfileAsync(sampling, away, used, cancellationToken);
+        }
+
         crowd.Idle(Rest);
         var after = contender.ResidentBytes();
 
@@ -66,16 +78,18 @@ internal sealed class StormCommand(BenchOptions options, string command)
             | longest wait of an attempt for its greeting | {attempt:0.0} s |
             | attempts that were not greeted in time | {late} |
             | most attempts of one client | {most} |
+            | overflows of a queue of connections (kernel) | {overflows} |
 
             | process | CPU, from the kill until all were served, s | MiB before | then | {Rest.TotalSeconds} s later |
             |---|--:|--:|--:|--:|
 
             """);
-        foreach (var process in contender.Processes.Where(process => process != dies).OrderBy(process => process.Name, StringComparer.Ordinal))
+        foreach (var name in others.Select(process => process.Name))
         {
-            var name = process.Name;
             text.Append(CultureInfo.InvariantCulture, $"| {name} | {cpu[name] - cpuBefore[name]:0.0} | {MiB(memoryBefore[name])} | {MiB(memory[name])} | {MiB(after[name])} |\n");
         }
+
+        text.Append(CultureInfo.InvariantCulture, $"| generator | {generator.TotalSeconds:0.0} | | | |\n");
 
         string[] complaints =
         [
@@ -84,6 +98,14 @@ internal sealed class StormCommand(BenchOptions options, string command)
             .. crowd.Complaints.Select(said => $"{said.Value} times {said.Key}"),
         ];
         return complaints.Length == 0 ? null : string.Join("\n  ", complaints);
+    }
+
+    // The window's messages are the clients that came back.
+    private async Task WriteProfileAsync(Sampling sampling, double seconds, Dictionary<string, double> cpu, CancellationToken cancellationToken)
+    {
+        var profile = sampling.Stop(new Window(0, seconds, options.StormClients, options.StormClients, null, null, cpu, 0, 0, 0, 0, 0, [], 0, null));
+        var text = profile.ToMarkdown("Reconnect storm: a message is a client that came back");
+        await File.WriteAllTextAsync(Path.Combine(options.ResultsFolder, options.Name + ".profile.md"), text, cancellationToken);
     }
 
     private static ServerProcess Node(Contender contender, int number) =>

@@ -27,6 +27,15 @@ internal sealed record Machine(int Cores, string Processor, double MemoryGiB, st
     [JsonIgnore]
     public string Summary => $"{Cores} cores ({Processor}), {MemoryGiB} GiB, {Kernel}; {string.Join(", ", Versions.Select(version => $"{version.Key} {version.Value}"))}";
 
+    /// <summary>Connections since the machine's start for which a listener's queue had no place (<c>TcpExtListenOverflows</c>).</summary>
+    public static long ListenOverflows()
+    {
+        var rows = File.ReadLines("/proc/net/netstat").Where(line => line.StartsWith("TcpExt:", StringComparison.Ordinal)).Select(line => line.Split(' '));
+        return rows.ToArray() is [var names, var values] && Array.IndexOf(names, "ListenOverflows") is var index and > 0
+            ? long.Parse(values[index], System.Globalization.CultureInfo.InvariantCulture)
+            : 0;
+    }
+
     private static string Field(string path, string name) =>
         File.ReadLines(path).FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? "unknown";
 

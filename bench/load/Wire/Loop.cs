@@ -23,7 +23,7 @@ internal sealed class Loop : IDisposable
     /// <summary>When the loop last looked at the clock after waiting.</summary>
     public long WokeAt { get; private set; } = Now;
 
-    /// <summary>Connects; blocks for the loopback handshake only.</summary>
+    /// <summary>Begins to connect; does not wait.</summary>
     /// <param name="source">Last two bytes of the source address 127.0.x.y.</param>
     /// <param name="port">Port on 127.0.0.1.</param>
     /// <param name="handler">Who listens.</param>

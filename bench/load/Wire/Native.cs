@@ -11,6 +11,8 @@ internal static unsafe partial class Native
     private const int Internet = 2;
     private const int Stream = 1;
     private const int CloseOnExec = 0x80000;
+    private const int NonBlocking = 0x800;
+    private const int InProgress = 115;
     private const int DoNotWait = 0x40;
     private const int NoSignal = 0x4000;
     private const int LevelIp = 0;
@@ -22,10 +24,11 @@ internal static unsafe partial class Native
     /// <exception cref="Win32Exception">It is an error.</exception>
     public static int Checked(int result) => result >= 0 ? result : throw new Win32Exception(Marshal.GetLastPInvokeError());
 
-    /// <summary>Connects from one loopback address to a port of another; both are the last two bytes of 127.0.x.y.</summary>
+    /// <summary>Begins to connect from one loopback address to a port of another; both are the last two bytes of 127.0.x.y. What is sent meanwhile would
+    /// block, and a connection that cannot be made fails when it is read.</summary>
     public static int Connect(ushort source, ushort destination, ushort port)
     {
-        var descriptor = Checked(OpenSocket(Internet, Stream | CloseOnExec, 0));
+        var descriptor = Checked(OpenSocket(Internet, Stream | CloseOnExec | NonBlocking, 0));
         try
         {
             var on = 1;
@@ -35,7 +38,11 @@ internal static unsafe partial class Native
             var address = SocketAddress.Loopback(source, 0);
             Checked(Bind(descriptor, &address, sizeof(SocketAddress)));
             address = SocketAddress.Loopback(destination, port);
-            Checked(ConnectSocket(descriptor, &address, sizeof(SocketAddress)));
+            if (ConnectSocket(descriptor, &address, sizeof(SocketAddress)) < 0 && Marshal.GetLastPInvokeError() is var error and not InProgress)
+            {
+                throw new Win32Exception(error);
+            }
+
             return descriptor;
         }
         catch
