@@ -26,8 +26,8 @@ public sealed partial class WorkflowTests
         Jobs.SelectMany(job => (job.Job["steps"] as JsonArray ?? []).Select(step => ($"{job.Workflow}/{job.Name}", step!.AsObject())));
 
     [Fact]
-    public void There_is_one_for_the_tests_the_chart_security_and_releases() =>
-        Assert.Equal(["chart.yml", "release.yml", "security.yml", "test.yml"], Workflows.Keys.Order(StringComparer.Ordinal));
+    public void There_is_one_for_the_tests_the_chart_security_releases_and_upgrades() =>
+        Assert.Equal(["chart.yml", "release.yml", "security.yml", "test.yml", "upgrade.yml"], Workflows.Keys.Order(StringComparer.Ordinal));
 
     [Fact]
     public void Actions_are_pinned_by_commit_with_the_tag_beside_it_and_the_same_one_everywhere()
@@ -92,7 +92,8 @@ public sealed partial class WorkflowTests
         Assert.NotEmpty(programs);
         Assert.All(programs, run => Assert.True(IsProgram(Path.Combine(Repository.Root, run.Program)), $"{run.Job} runs {run.Program}"));
         Assert.Equal(
-            Directory.EnumerateFiles(Path.Combine(Folder, "scripts")).Select(file => $".github/scripts/{Path.GetFileName(file)}").Append("./dev").Order(StringComparer.Ordinal),
+            Directory.EnumerateFiles(Path.Combine(Folder, "scripts")).Select(file => $".github/scripts/{Path.GetFileName(file)}")
+                .Append("./dev").Append("tests/upgrade.sh").Order(StringComparer.Ordinal),
             programs.Select(run => run.Program).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
     }
 
