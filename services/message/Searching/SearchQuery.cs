@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tertulia.Contracts;
 
 namespace Tertulia.Messages.Searching;
 

@@ -52,6 +52,17 @@ internal sealed class WithheldItems(NotificationStore store) : IInboxListener
     public Task OnDeletedAsync(IRound round, string messageId) => round.Withheld.RemoveOfMessageAsync(messageId);
 
     /// <inheritdoc />
+    public async Task OnRevisedAsync(IRound round, Revision revision, IReadOnlyList<EndedItem> revised, IReadOnlyCollection<string> gone)
+    {
+        var kept = await round.Withheld.ListKeptOutAsync(revision.EventId, revision.MessageId);
+        string[] users = [.. gone, .. kept.Where(one => revision.KindNow(one.UserId, one.Kind, one.Otherwise).Length == 0).Select(one => one.UserId)];
+        if (users.Length > 0)
+        {
+            await round.Withheld.RemoveOfEventAsync(revision.EventId, revision.MessageId, users);
+        }
+    }
+
+    /// <inheritdoc />
     public Task OnShutOutAsync(IRound round, string roomId, string userId, long beforeSeq) => round.Withheld.RemoveOfRoomAsync(roomId, userId, beforeSeq);
 
     /// <inheritdoc />

@@ -23,22 +23,10 @@ internal sealed class EntryDecider(
     private const string Here = "here";
 
     /// <summary>Whether the text mentions those who are connected.</summary>
-    public static bool MentionsHere(string content) => content.Contains("@here", StringComparison.OrdinalIgnoreCase) && Words.Mentions(content).Any(name => Words.Fold(name) == Here);
+    public static bool MentionsHere(string content) => content.Contains("@here", StringComparison.OrdinalIgnoreCase) && IsNamed(Words.Mentions(content), Here);
 
     /// <summary>What makes a notification of a message the same when it is decided again.</summary>
     public static string EventOf(string messageId) => $"m:{messageId}";
-
-    /// <summary>How much of a message a notification shows.</summary>
-    public static string BodyOf(string content) => Cut(content);
-
-    /// <summary>What is decided of a message shows what it says now.</summary>
-    public static void Revise(List<Wanted> wanted, MessageEdited edited)
-    {
-        foreach (var one in wanted.Where(one => one.EventId == EventOf(edited.MessageId)))
-        {
-            one.Item.Body = Cut(edited.Content);
-        }
-    }
 
     /// <summary>Whether an entry may concern somebody whatever the room and the users' words: all but a message that answers nobody and mentions nobody.</summary>
     public static bool IsMoreThanText(RoomEvent entry) =>
@@ -82,20 +70,36 @@ internal sealed class EntryDecider(
         return Make(users, EventOf(message.MessageId), roomId, entry, message.MessageId, message.Content, readers);
     }
 
-    /// <summary>Whom an edit mentions who was not mentioned before: who was told of the message is not told again.</summary>
-    public async Task<List<Wanted>> OnEditAsync(string roomId, RoomEvent entry)
+    /// <summary>Whom an edit mentions, and what it makes of what was told of the message. Who was told is not told again; who was not, and is mentioned now, is.</summary>
+    public async Task<(Revision Revision, List<Wanted> Wanted)> OnEditAsync(string roomId, RoomEvent entry)
     {
-        if (!IsRecent(entry))
+        var edited = entry.Edited;
+        var users = new Reasons(entry.UserId);
+        var names = NamesIn(edited.Content);
+        var named = names.Count > 0 ? await facts.NamedAsync(roomId, names) : [];
+        await AddMentionedAsync(users, roomId, entry.UserId, names, named);
+        var (isRoom, isHere) = (IsNamed(names, Room), IsNamed(names, Here));
+        var mentioned = users.All.ToDictionary(user => user.UserId, user => user.Kind, StringComparer.Ordinal);
+        var watched = Words.Of(edited.Content).SelectMany(word => keywords[word]).ToHashSet(StringComparer.Ordinal);
+        List<Wanted> wanted = [];
+        if (IsRecent(entry))
         {
-            return [];
+            await threads.AddMentionsOfEditAsync(roomId, edited, [.. named.Where(userId => userId != entry.UserId)]);
+            wanted = Make(users, EventOf(edited.MessageId), roomId, entry, edited.MessageId, edited.Content);
         }
 
-        var users = new Reasons(entry.UserId);
-        var names = NamesIn(entry.Edited.Content);
-        var named = names.Count > 0 ? await facts.NamedAsync(roomId, names) : [];
-        await threads.AddMentionsOfEditAsync(roomId, entry.Edited, [.. named.Where(userId => userId != entry.UserId)]);
-        await AddMentionedAsync(users, roomId, entry.UserId, names, named);
-        return Make(users, EventOf(entry.Edited.MessageId), roomId, entry, entry.Edited.MessageId, entry.Edited.Content);
+        return (new Revision(EventOf(edited.MessageId), edited.MessageId, roomId, Cut(edited.Content), KindNow), wanted);
+
+        // Whom the room's or the present members' mention has told is not asked again whether it was allowed, nor who is there now.
+        string KindNow(string userId, string kind, string otherwise)
+        {
+            var byText = mentioned.GetValueOrDefault(userId) is { } mention ? mention
+                : names.Contains(userId, StringComparer.Ordinal) ? NotificationKinds.Mention // Who has left since.
+                : (kind == NotificationKinds.MentionRoom && isRoom) || (kind == NotificationKinds.MentionHere && isHere) ? kind
+                : watched.Contains(userId) ? NotificationKinds.Keyword
+                : "";
+            return NotificationKinds.Stronger(byText, otherwise.Length > 0 || NotificationKinds.IsOfText(kind) ? otherwise : kind);
+        }
     }
 
     /// <summary>The author of a message is told that somebody reacted; of the same reaction once.</summary>
@@ -127,6 +131,8 @@ internal sealed class EntryDecider(
 
     private bool IsRecent(RoomEvent entry) => now - DateTimeOffset.FromUnixTimeMilliseconds(entry.CreatedAtMs) <= options.MaxAge;
 
+    private static bool IsNamed(IReadOnlyList<string> names, string name) => names.Any(one => FoldedText.Of(one) == name);
+
     private static IReadOnlyList<string> NamesIn(string content) => content.Contains('@', StringComparison.Ordinal) ? Words.Mentions(content) : [];
 
     /// <param name="users">Who is told.</param>
@@ -137,7 +143,7 @@ internal sealed class EntryDecider(
     private async Task AddMentionedAsync(Reasons users, string roomId, string authorId, IReadOnlyList<string> names, IReadOnlyList<string> named)
     {
         users.Add(named, NotificationKinds.Mention);
-        var (isRoom, isHere) = (names.Any(name => Words.Fold(name) == Room), names.Any(name => Words.Fold(name) == Here));
+        var (isRoom, isHere) = (IsNamed(names, Room), IsNamed(names, Here));
         if (isRoom || isHere)
         {
             var members = await facts.MembersAsync(roomId, MaxUsers);
@@ -166,11 +172,11 @@ internal sealed class EntryDecider(
             UserId = entry.UserId,
             Username = entry.Username,
         };
-        foreach (var (userId, kind) in users.All)
+        foreach (var (userId, kind, otherwise) in users.All)
         {
             var own = item.Clone();
             own.Kind = kind;
-            wanted.Add(new Wanted(userId, eventId, own) { IsRead = readers?.Contains(userId) == true });
+            wanted.Add(new Wanted(userId, eventId, own) { IsRead = readers?.Contains(userId) == true, Otherwise = otherwise });
         }
 
         return wanted;
@@ -187,22 +193,21 @@ internal sealed class EntryDecider(
         return text[..end] + "…";
     }
 
-    /// <summary>Why each user is told: the strongest reason.</summary>
+    /// <summary>Why each user is told: the strongest reason, and the strongest one of those that have nothing to do with what the message says.</summary>
     /// <param name="authorId">Is never told of the own doing.</param>
     private sealed class Reasons(string authorId)
     {
-        private readonly Dictionary<string, string> _users = new(StringComparer.Ordinal);
+        private readonly Dictionary<string, (string Kind, string Otherwise)> _users = new(StringComparer.Ordinal);
 
-        public IEnumerable<KeyValuePair<string, string>> All => _users;
+        public IEnumerable<(string UserId, string Kind, string Otherwise)> All => _users.Select(user => (user.Key, user.Value.Kind, user.Value.Otherwise));
 
         public void Add(IEnumerable<string> userIds, string kind)
         {
-            foreach (var userId in userIds)
+            var otherwise = NotificationKinds.IsOfText(kind) ? "" : kind;
+            foreach (var userId in userIds.Where(userId => userId != authorId && userId.Length > 0))
             {
-                if (userId != authorId && userId.Length > 0 && (!_users.TryGetValue(userId, out var known) || Rank(kind) < Rank(known)))
-                {
-                    _users[userId] = kind;
-                }
+                var (known, knownOtherwise) = _users.GetValueOrDefault(userId, ("", ""));
+                _users[userId] = (NotificationKinds.Stronger(known, kind), NotificationKinds.Stronger(knownOtherwise, otherwise));
             }
         }
 
@@ -218,19 +223,6 @@ internal sealed class EntryDecider(
             {
                 _users.Remove(userId);
             }
-        }
-
-        private static int Rank(string kind)
-        {
-            for (var rank = 0; rank < NotificationKinds.All.Count; rank++)
-            {
-                if (NotificationKinds.All[rank] == kind)
-                {
-                    return rank;
-                }
-            }
-
-            return NotificationKinds.All.Count;
         }
     }
 }

@@ -82,7 +82,7 @@ internal sealed class NotificationFollower(
     }
 
     private static HashSet<string> WordsOf(IEnumerable<FollowedEntry> entries) =>
-        entries.Where(entry => entry.Event.BodyCase == RoomEvent.BodyOneofCase.Message).SelectMany(entry => Words.Of(entry.Event.Message.Content)).ToHashSet(StringComparer.Ordinal);
+        entries.Select(entry => ContentOf(entry.Event)).OfType<string>().SelectMany(Words.Of).ToHashSet(StringComparer.Ordinal);
 
     /// <returns>Null when another follower has the partition.</returns>
     private async Task<Outcome?> WriteAsync(IRound round, FeedBatch batch, IReadOnlySet<string>? here)
@@ -112,7 +112,16 @@ internal sealed class NotificationFollower(
         {
             // What is gone, and what this batch has decided of it does not come into being.
             await EndAsync(round, facts, threads, entry, wanted, outcome.Ended);
-            wanted.AddRange(await DecideAsync(facts, threads, decider, entry.RoomId, entry.Event));
+            if (entry.Event.BodyCase == RoomEvent.BodyOneofCase.Edited)
+            {
+                var (revision, mentioned) = await decider.OnEditAsync(entry.RoomId, entry.Event);
+                outcome.Ended.AddRange(await ReviseAsync(round, revision, wanted));
+                wanted.AddRange(mentioned);
+            }
+            else
+            {
+                wanted.AddRange(await DecideAsync(facts, threads, decider, entry.RoomId, entry.Event));
+            }
         }
 
         if (wanted.Count > 0)
@@ -134,10 +143,6 @@ internal sealed class NotificationFollower(
                 ended.AddRange(await inbox.RemoveAsync(round, entry.Deleted.MessageId));
                 await threads.RemoveAsync(roomId, entry.Deleted);
                 break;
-            case RoomEvent.BodyOneofCase.Edited:
-                EntryDecider.Revise(wanted, entry.Edited);
-                await InboxStore.ReviseAsync(round, EntryDecider.EventOf(entry.Edited.MessageId), entry.Edited.MessageId, EntryDecider.BodyOf(entry.Edited.Content));
-                break;
             case RoomEvent.BodyOneofCase.RoomDeleted:
                 wanted.RemoveAll(one => one.Item.RoomId == roomId);
                 ended.AddRange(await inbox.RemoveOfRoomAsync(round, roomId, "", long.MaxValue));
@@ -154,6 +159,22 @@ internal sealed class NotificationFollower(
         }
     }
 
+    /// <summary>A message says something else: what this batch has decided of it, and what was told of it before.</summary>
+    private Task<List<Ended>> ReviseAsync(IRound round, Revision revision, List<Wanted> wanted)
+    {
+        for (var i = wanted.Count - 1; i >= 0; i--)
+        {
+            if (wanted[i].EventId == revision.EventId)
+            {
+                wanted[i].Item.Body = revision.Body;
+                wanted[i].Item.Kind = revision.KindNow(wanted[i].UserId, wanted[i].Item.Kind, wanted[i].Otherwise);
+            }
+        }
+
+        wanted.RemoveAll(one => one.Item.Kind.Length == 0);
+        return inbox.ReviseAsync(round, revision);
+    }
+
     // Who is banned, and who is not in a room that does not let everyone in, cannot read what the room says: neither here. Who is invited is told of that.
     private static bool IsShutOut(MemberChanged member, string kind) =>
         member.Banned || member.Erased || (member is { Role.Length: 0, InvitedBy.Length: 0 } && kind is not ("open" or "auditorium"));
@@ -164,8 +185,6 @@ internal sealed class NotificationFollower(
         {
             case RoomEvent.BodyOneofCase.Message:
                 return await decider.OnMessageAsync(roomId, entry);
-            case RoomEvent.BodyOneofCase.Edited:
-                return await decider.OnEditAsync(roomId, entry);
             case RoomEvent.BodyOneofCase.Reaction:
                 return await decider.OnReactionAsync(roomId, entry);
             case RoomEvent.BodyOneofCase.Room:

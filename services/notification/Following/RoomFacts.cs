@@ -44,7 +44,7 @@ internal sealed class RoomFacts(IFactRows rows, int partition)
 
     /// <summary>A user's place in a room.</summary>
     public Task SetMemberAsync(string roomId, MemberChanged member, bool isMember, long seq) =>
-        rows.SetMemberAsync(roomId, partition, member.UserId, Words.Fold(member.Username), isMember ? member.Role : "", seq);
+        rows.SetMemberAsync(roomId, partition, member.UserId, FoldedText.Of(member.Username), isMember ? member.Role : "", seq);
 
     /// <summary>Members of the room, at most so many.</summary>
     public Task<List<string>> MembersAsync(string roomId, int limit) => rows.MembersAsync(roomId, limit);
@@ -56,5 +56,5 @@ internal sealed class RoomFacts(IFactRows rows, int partition)
     public Task<HashSet<string>> MembersOfAsync(string roomId, IReadOnlyCollection<string> userIds) => rows.MembersOfAsync(roomId, userIds);
 
     /// <summary>Members with one of these names: user ids, or usernames.</summary>
-    public Task<List<string>> NamedAsync(string roomId, IReadOnlyList<string> names) => rows.NamedAsync(roomId, names, [.. names.Select(Words.Fold)]);
+    public Task<List<string>> NamedAsync(string roomId, IReadOnlyList<string> names) => rows.NamedAsync(roomId, names, [.. names.SelectMany(Words.FormsOf).Distinct(StringComparer.Ordinal)]);
 }

@@ -70,8 +70,32 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
         return await EndAsync(round, await round.Inbox.RemoveOfMessageAsync(messageId), isRemoved: true, upToUseq: 0);
     }
 
-    /// <summary>What was told of a message shows what it says now: what it said before is not kept.</summary>
-    public static Task ReviseAsync(IRound round, string eventId, string messageId, string body) => round.Inbox.ReviseAsync(eventId, messageId, body);
+    /// <summary>What was told of a message shows what it says now: what it said before is not kept, and is gone from the inboxes of those whom it does not concern
+    /// any more.</summary>
+    public async Task<List<Ended>> ReviseAsync(IRound round, Revision revision)
+    {
+        var told = await round.Inbox.ListOfEventAsync(revision.EventId, revision.MessageId);
+        var changed = told.Select(item => (item.UserId, item.Kind, Now: revision.KindNow(item.UserId, item.Kind, item.Otherwise))).Where(item => item.Now != item.Kind).ToList();
+        var weaker = changed.Where(item => item.Now.Length > 0 && NotificationKinds.RankOf(item.Now) > NotificationKinds.RankOf(item.Kind)).Select(item => item.UserId).ToArray();
+        var preferences = weaker.Length > 0 ? await round.Preferences.FindAsync(weaker) : [];
+        var now = time.GetUtcNow();
+        string[] gone = [.. changed.Where(item => item.Now.Length == 0 || !IsWanted(item.UserId, item.Now)).Select(item => item.UserId)];
+        await round.Inbox.SetKindsAsync(
+            revision.EventId, revision.MessageId,
+            changed.ExceptBy(gone, item => item.UserId, StringComparer.Ordinal).ToDictionary(item => item.UserId, item => item.Now, StringComparer.Ordinal));
+        var ended = gone.Length > 0 ? await round.Inbox.RemoveOfEventAsync(revision.EventId, revision.MessageId, gone) : [];
+        var revised = told.Count > gone.Length ? await round.Inbox.ReviseAsync(revision.EventId, revision.MessageId, revision.Body) : [];
+        foreach (var listener in _listeners)
+        {
+            await listener.OnRevisedAsync(round, revision, revised, gone);
+        }
+
+        return await EndAsync(round, ended, isRemoved: true, upToUseq: 0, isRetracted: true);
+
+        // By its weaker reason it may be what its user does not want.
+        bool IsWanted(string userId, string kind) => !preferences.TryGetValue(userId, out var own)
+            || PreferenceRules.Decide(own, kind, revision.RoomId, sound: null, now).Reason is not (Withheld.KindOff or Withheld.Level);
+    }
 
     /// <summary>Removes what a user was told of a room, or what everybody was.</summary>
     /// <param name="round">What is decided together.</param>
@@ -162,7 +186,8 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
     /// <param name="rows">Rows that changed, by user.</param>
     /// <param name="isRemoved">They are gone.</param>
     /// <param name="upToUseq">Told in the place of the ids; 0: the ids are told.</param>
-    private async Task<List<Ended>> EndAsync(IRound round, List<EndedItem> rows, bool isRemoved, long upToUseq)
+    /// <param name="isRetracted">As in <see cref="Ended"/>.</param>
+    private async Task<List<Ended>> EndAsync(IRound round, List<EndedItem> rows, bool isRemoved, long upToUseq, bool isRetracted = false)
     {
         if (rows.Count == 0)
         {
@@ -179,7 +204,7 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
                 what.NotificationIds.AddRange(user.Select(row => row.Id));
             }
 
-            ended.Add(new Ended(user.Key, what, [.. user]));
+            ended.Add(new Ended(user.Key, what, [.. user], isRetracted));
         }
 
         var now = time.GetUtcNow();

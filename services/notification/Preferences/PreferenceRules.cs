@@ -69,7 +69,7 @@ internal static class PreferenceRules
     private static bool AreKinds(Google.Protobuf.Collections.MapField<string, KindPreferences> kinds) =>
         kinds.Count <= MaxKinds && kinds.All(kind => IsName(kind.Key) && (kind.Value.Sound.Length == 0 || IsName(kind.Value.Sound)));
 
-    private static bool IsKeyword(string word) => word.Length is >= MinKeywordChars and <= MaxKeywordChars && Following.Words.Of(word) is [var only] && only.Length == word.Length;
+    private static bool IsKeyword(string word) => word.Length is >= MinKeywordChars and <= MaxKeywordChars && Following.Words.IsOne(word);
 }
 
 /// <summary>What becomes of a notification.</summary>

@@ -1,7 +1,6 @@
 using Google.Protobuf;
 using Tertulia.Contracts;
 using Tertulia.Notifications.Digests;
-using Tertulia.Notifications.Following;
 using Tertulia.Notifications.Storage;
 
 namespace Tertulia.Notifications.Preferences;
@@ -24,7 +23,7 @@ internal sealed class PreferenceStore(NotificationStore store, TimeProvider time
     /// <summary>Replaces a user's.</summary>
     public Task SaveAsync(string userId, NotificationPreferences preferences, CancellationToken cancellationToken) => store.WriteAsync(async round =>
     {
-        await round.Preferences.SaveAsync(userId, preferences, [.. preferences.Keywords.Select(Words.Fold).Distinct(StringComparer.Ordinal)]);
+        await round.Preferences.SaveAsync(userId, preferences, [.. preferences.Keywords.Select(FoldedText.Of).Distinct(StringComparer.Ordinal)]);
         await WithheldItems.ScheduleAsync(round, userId, preferences, time.GetUtcNow());
         return true;
     }, cancellationToken);

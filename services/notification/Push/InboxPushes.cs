@@ -42,14 +42,25 @@ internal sealed class InboxPushes(JobStore jobs, IOptions<PushOptions> options) 
     public Task OnShutOutAsync(IRound round, string roomId, string userId, long beforeSeq) => Task.CompletedTask; // So it does.
 
     /// <inheritdoc />
+    public async Task OnRevisedAsync(IRound round, Revision revision, IReadOnlyList<EndedItem> revised, IReadOnlyCollection<string> gone)
+    {
+        foreach (var item in await NewestOfAsync(round, revised))
+        {
+            await PendingPushes.ReviseAsync(round, item.UserId, TagOf(item.RoomId, item.Id), item.Id, revision.Body);
+        }
+    }
+
+    /// <inheritdoc />
     public async Task OnEndedAsync(IRound round, IReadOnlyList<Ended> ended, DateTimeOffset now)
     {
+        var newest = (await NewestOfAsync(round, [.. ended.SelectMany(user => user.Items)])).ToHashSet();
         foreach (var user in ended)
         {
-            foreach (var item in user.Items)
+            var body = user.IsRetracted ? PendingPushes.RetractedBody : PendingPushes.RemovedBody;
+            foreach (var item in user.Items.Where(newest.Contains))
             {
                 await (user.What.Removed
-                    ? PendingPushes.RetractAsync(round, user.UserId, TagOf(item.RoomId, item.Id), item.Id, options.Value.CollapseWindow, now)
+                    ? PendingPushes.RetractAsync(round, user.UserId, TagOf(item.RoomId, item.Id), item.Id, body, options.Value.CollapseWindow, now)
                     : round.Pushes.ReadAsync(user.UserId, item.Id));
             }
         }
@@ -57,6 +68,13 @@ internal sealed class InboxPushes(JobStore jobs, IOptions<PushOptions> options) 
 
     /// <inheritdoc />
     public void OnCommitted() => jobs.Ring();
+
+    // Asked once for all: most have nothing to do with any push.
+    private static async Task<EndedItem[]> NewestOfAsync(IRound round, IReadOnlyList<EndedItem> items)
+    {
+        var newest = items.Count > 0 ? await round.Pushes.NewestOfAsync([.. items.Select(item => (item.UserId, item.Id))]) : [];
+        return [.. items.Where(item => newest.Contains((item.UserId, item.Id)))];
+    }
 
     private static PushContent ContentOf(Notification item) => new(
         item.Kind == NotificationKinds.Digest ? DigestTag : TagOf(item.RoomId, item.NotificationId), item.Kind, item.Title, item.Body, item.Link, item.Sound, item.RoomId,

@@ -7,7 +7,11 @@ namespace Tertulia.Notifications.Push;
 /// each tag, and one job.</summary>
 internal static class PendingPushes
 {
-    private const string RemovedBody = "This message was removed";
+    /// <summary>Shown in the place of a message that is gone.</summary>
+    public const string RemovedBody = "This message was removed";
+
+    /// <summary>Shown in the place of a message that was edited and has nothing to do with the user any more.</summary>
+    public const string RetractedBody = "This message no longer concerns you";
 
     /// <summary>Something was put into a user's inbox that is to be pushed. Nothing happens for a user without devices.</summary>
     /// <param name="round">That puts it there. After it, <see cref="JobStore.Ring"/>.</param>
@@ -24,9 +28,24 @@ internal static class PendingPushes
         }
     }
 
+    /// <summary>What a notification that waits tells of says something else now.</summary>
+    public static async Task ReviseAsync(IRound round, string userId, string tag, string notificationId, string body)
+    {
+        if (await round.Pushes.FindAsync(userId, tag) is { Waiting: > 0 } row && row.NewestId == notificationId)
+        {
+            await round.Pushes.SetContentAsync(userId, tag, notificationId, row.Content with { Body = body });
+        }
+    }
+
     /// <summary>What a notification tells of is gone: when it was shown it is replaced, visibly; when it waits it is not pushed.</summary>
-    /// <inheritdoc cref="AddAsync" path="/param"/>
-    public static async Task RetractAsync(IRound round, string userId, string tag, string notificationId, TimeSpan window, DateTimeOffset now)
+    /// <param name="round">That decides it. After it, <see cref="JobStore.Ring"/>.</param>
+    /// <param name="userId">Whose inbox.</param>
+    /// <param name="tag">Under which it was to be shown.</param>
+    /// <param name="notificationId">Which.</param>
+    /// <param name="body">What is shown in its place.</param>
+    /// <param name="window">As in <see cref="PushOptions.CollapseWindow"/>.</param>
+    /// <param name="now">The time.</param>
+    public static async Task RetractAsync(IRound round, string userId, string tag, string notificationId, string body, TimeSpan window, DateTimeOffset now)
     {
         if (await round.Pushes.FindAsync(userId, tag) is not { } row || row.NewestId != notificationId)
         {
@@ -40,7 +59,7 @@ internal static class PendingPushes
             return;
         }
 
-        await round.Pushes.ReplaceAsync(userId, tag, notificationId, row.Content with { Body = RemovedBody }, isShown);
+        await round.Pushes.ReplaceAsync(userId, tag, notificationId, row.Content with { Body = body }, isShown);
         if (isShown)
         {
             await WakeAsync(round, userId, window, now);

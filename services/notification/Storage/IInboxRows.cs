@@ -35,8 +35,21 @@ internal interface IInboxRows
     /// <returns>The unread notifications of each user.</returns>
     Task<Dictionary<string, uint>> CountDownAsync(IReadOnlyList<EndedItem> ended);
 
-    /// <summary>What was told of a message shows what it says now.</summary>
-    Task ReviseAsync(string eventId, string messageId, string body);
+    /// <summary>What was told of an event of a message.</summary>
+    Task<List<ToldItem>> ListOfEventAsync(string eventId, string messageId);
+
+    /// <summary>Removes what users were told of an event of a message.</summary>
+    Task<List<EndedItem>> RemoveOfEventAsync(string eventId, string messageId, IReadOnlyCollection<string> userIds);
+
+    /// <summary>Users were told of an event of a message for another reason.</summary>
+    /// <param name="eventId">The event.</param>
+    /// <param name="messageId">The message.</param>
+    /// <param name="kinds">By user.</param>
+    Task SetKindsAsync(string eventId, string messageId, IReadOnlyDictionary<string, string> kinds);
+
+    /// <summary>What was told of an event of a message shows what it says now.</summary>
+    /// <returns>All that was.</returns>
+    Task<List<EndedItem>> ReviseAsync(string eventId, string messageId, string body);
 
     /// <summary>Marks unread notifications of a user as read.</summary>
     /// <param name="userId">Whose.</param>
@@ -96,6 +109,12 @@ internal interface IWithheldRows
     /// <summary>Removes what is about a message.</summary>
     Task RemoveOfMessageAsync(string messageId);
 
+    /// <summary>What was kept out of inboxes of an event of a message.</summary>
+    Task<List<ToldItem>> ListKeptOutAsync(string eventId, string messageId);
+
+    /// <summary>Removes what is about an event of a message and users.</summary>
+    Task RemoveOfEventAsync(string eventId, string messageId, IReadOnlyCollection<string> userIds);
+
     /// <inheritdoc cref="IInboxRows.RemoveOfRoomAsync"/>
     Task RemoveOfRoomAsync(string roomId, string userId, long beforeSeq);
 
@@ -143,7 +162,7 @@ internal interface IFactRows
     /// <param name="roomId">The room.</param>
     /// <param name="partition">Its.</param>
     /// <param name="userId">The user.</param>
-    /// <param name="folded">The username in lower case; empty: as it was.</param>
+    /// <param name="folded">The username as <see cref="FoldedText"/> has it; empty: as it was.</param>
     /// <param name="role">Empty: the user is no member.</param>
     /// <param name="seq">Of the entry that says so: an older one changes nothing.</param>
     Task SetMemberAsync(string roomId, int partition, string userId, string folded, string role, long seq);
@@ -157,6 +176,6 @@ internal interface IFactRows
     /// <summary>Those of the users who are members.</summary>
     Task<HashSet<string>> MembersOfAsync(string roomId, IReadOnlyCollection<string> userIds);
 
-    /// <summary>Members with one of these names: user ids, or usernames in lower case.</summary>
+    /// <summary>Members with one of these names: user ids, or usernames as they may be stored (<see cref="Following.Words.FormsOf"/>).</summary>
     Task<List<string>> NamedAsync(string roomId, IReadOnlyCollection<string> userIds, IReadOnlyCollection<string> folded);
 }

@@ -11,6 +11,12 @@ internal interface IPushRows
     /// <summary>What is known of a tag.</summary>
     Task<PendingPush?> FindAsync(string userId, string tag);
 
+    /// <summary>Those of the notifications that are the newest ones of their tags.</summary>
+    Task<HashSet<(string UserId, string NotificationId)>> NewestOfAsync(IReadOnlyCollection<(string UserId, string NotificationId)> items);
+
+    /// <summary>What waits under a tag shows something else, while its newest notification is this one.</summary>
+    Task SetContentAsync(string userId, string tag, string newestId, PushContent content);
+
     /// <summary>Forgets a tag, while its newest notification is this one.</summary>
     Task RemoveAsync(string userId, string tag, string newestId);
 

@@ -123,6 +123,29 @@ public abstract partial class InboxConformance
         Assert.Empty(await InboxAsync("bruno"));
     }
 
+    [Theory]
+    [InlineData("@jos\u00e9")]
+    [InlineData("@jose\u0301")]
+    [InlineData("@JOSE\u0301")]
+    [InlineData("@jose")]
+    [InlineData("un CAFE\u0301")]
+    [InlineData("un caf\u00e9")]
+    public async Task Names_and_keywords_are_found_however_their_accents_are_written(string content)
+    {
+        foreach (var (userId, username) in ((string, string)[])[("u1", "Jos\u00e9"), ("u2", "Jose\u0301")])
+        {
+            await SetAsync(userId, new NotificationPreferences { Keywords = { userId == "u1" ? "caf\u00e9" : "Cafe\u0301" } });
+            var joined = _lobby.Joined(userId);
+            joined.Event.Member.Username = username;
+            await FollowAsync([joined]);
+        }
+
+        await FollowAsync([_lobby.Said("ana", "a", content)]);
+
+        Assert.Single(await InboxAsync("u1"));
+        Assert.Single(await InboxAsync("u2"));
+    }
+
     [Fact]
     public async Task Keywords_are_told_to_members_who_chose_them()
     {

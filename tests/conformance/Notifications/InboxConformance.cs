@@ -184,6 +184,22 @@ public abstract partial class InboxConformance(NotificationDatabase database) : 
         Assert.Equal(10, inbox.Notifications.Select(one => one.Title).Distinct(StringComparer.Ordinal).Count());
     }
 
+    [Fact]
+    public async Task A_key_that_is_used_by_fifty_calls_at_once_notifies_each_user_once()
+    {
+        var request = new NotifyRequest { UserIds = { "ana", "bruno" }, Key = "k", Title = "once" };
+
+        var replies = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => Task.Run(() => _grpc.Notify(request, Call()))));
+
+        Assert.Equal(2, replies.Sum(reply => reply.Notified));
+        foreach (var userId in request.UserIds)
+        {
+            var inbox = await ReadAsync(userId);
+            Assert.Equal((1u, "once"), (inbox.Unread, Assert.Single(inbox.Notifications).Title));
+            Assert.Equal(inbox.LastUseq, inbox.Notifications[0].Useq);
+        }
+    }
+
     private static RoomEntry Reply(RoomEntry said, string root, string answers, string of)
     {
         var message = said.Event.Message;

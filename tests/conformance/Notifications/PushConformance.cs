@@ -116,7 +116,7 @@ public abstract class PushConformance(NotificationDatabase database) : IAsyncLif
     private Task AddAsync(string userId, string tag, long useq) => WriteAsync(round => PendingPushes.AddAsync(
         round, userId, new PushContent(tag, "mention", "Ana", "Hola", "", "", "", $"n{useq}", useq, 1, 0), Window, _time.GetUtcNow()));
 
-    private Task RetractAsync(string tag, string id) => WriteAsync(round => PendingPushes.RetractAsync(round, "ana", tag, id, Window, _time.GetUtcNow()));
+    private Task RetractAsync(string tag, string id) => WriteAsync(round => PendingPushes.RetractAsync(round, "ana", tag, id, PendingPushes.RemovedBody, Window, _time.GetUtcNow()));
 
     private Task WriteAsync(Func<IRound, Task> work) => _store.WriteAsync(async round =>
     {

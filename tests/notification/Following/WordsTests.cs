@@ -12,6 +12,7 @@ public sealed class WordsTests
     [InlineData("`@ana` ```@bruno\n@carla``` @eva `@zoe", "eva zoe")]
     [InlineData("@<user 7:x> @<> @< @", "user 7:x")]
     [InlineData("@Íñigo @山田", "Íñigo 山田")]
+    [InlineData("@jose\u0301, e\u0301@nadie \u2764\uFE0F@ana", "jose\u0301 ana")]
     [InlineData("@room @here", "room here")]
     [InlineData("", "")]
     [InlineData("``````````", "")]
@@ -25,7 +26,16 @@ public sealed class WordsTests
     }
 
     [Theory]
-    [InlineData("Un CAFÉ, por favor.", "un café por favor")]
+    [InlineData("café", true)]
+    [InlineData("cafe\u0301", true)]
+    [InlineData("\u0301", false)]
+    [InlineData("dos palabras", false)]
+    [InlineData("", false)]
+    public void A_keyword_is_one_word_however_its_accents_are_written(string text, bool isOne) => Assert.Equal(isOne, Words.IsOne(text));
+
+    [Theory]
+    [InlineData("Un CAFÉ, por favor.", "un cafe café por favor")]
+    [InlineData("CAFE\u0301 Straße", "cafe cafe\u0301 strasse straße")]
     [InlineData("a_b c-d 1.5 a_b", "a_b c d 1 5")]
     [InlineData("", "")]
     public void Words_are_folded_and_there_once(string text, string words) => Assert.Equal(words, string.Join(' ', Words.Of(text)));

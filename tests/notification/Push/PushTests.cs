@@ -259,6 +259,36 @@ public sealed class PushTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_waits_is_pushed_as_it_says_now_and_what_no_longer_concerns_its_user_is_replaced_visibly()
+    {
+        await SubscribeAsync("ana", "phone");
+        await MentionAsync("m1", "1", "@ana oops");
+        await ReceivedAsync(1);
+        await IdleAsync();
+        await MentionAsync("m2", "2", "@ana secret");
+
+        await EditAsync("m2", "2", "@ana public", (_, kind, _) => kind);
+        await AdvanceUntilAsync(() => _endpoint.Received.Count == 2);
+        await IdleAsync();
+        await EditAsync("m1", "1", "oops", (_, _, _) => "");
+        await AdvanceUntilAsync(() => _endpoint.Received.Count == 3);
+        await IdleAsync();
+
+        Assert.Equal("@ana public", _endpoint.Received[1].Body);
+        Assert.Equal(("room:1", "t", "This message no longer concerns you"), (_endpoint.Received[2].Tag, _endpoint.Received[2].Title, _endpoint.Received[2].Body));
+        Assert.Equal(_endpoint.Received[0].Headers["Topic"], _endpoint.Received[2].Headers["Topic"]);
+        Assert.Equal(3, _endpoint.Received.Count);
+
+        Task MentionAsync(string messageId, string roomId, string body) => WriteAsync(round => _service.Get<InboxStore>().AddAsync(round, [new Wanted("ana", $"m:{messageId}", new Notification
+        {
+            Kind = "mention", Title = "t", Body = body, RoomId = roomId, MessageId = messageId, Seq = 1, CreatedAtMs = _time.GetUtcNow().ToUnixTimeMilliseconds(),
+        })]));
+
+        Task EditAsync(string messageId, string roomId, string body, KindNow kindNow) => WriteAsync(
+            round => _service.Get<InboxStore>().ReviseAsync(round, new Revision($"m:{messageId}", messageId, roomId, body, kindNow)));
+    }
+
+    [Fact]
     public async Task What_was_read_is_neither_pushed_nor_replaced()
     {
         await SubscribeAsync("ana", "phone");
@@ -367,7 +397,7 @@ public sealed class PushTests : IAsyncLifetime
     }
 
     private Task RetractAsync(string userId, string roomId, string notificationId) =>
-        WriteAsync(round => PendingPushes.RetractAsync(round, userId, $"room:{roomId}", notificationId, Window, _time.GetUtcNow()));
+        WriteAsync(round => PendingPushes.RetractAsync(round, userId, $"room:{roomId}", notificationId, PendingPushes.RemovedBody, Window, _time.GetUtcNow()));
 
     private async Task WriteAsync(Func<IRound, Task> work)
     {

@@ -1,5 +1,6 @@
 using MongoDB.Bson;
 using MongoDB.Driver;
+using Tertulia.Contracts;
 using Tertulia.Feed;
 using Tertulia.Mongo;
 

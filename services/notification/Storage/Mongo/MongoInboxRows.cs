@@ -85,8 +85,41 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
     public async Task<Dictionary<string, uint>> CountDownAsync(IReadOnlyList<EndedItem> ended) =>
         (await UnreadAsync(ended.Select(item => item.UserId))).ToDictionary(user => user.Key, user => (uint)user.Value, StringComparer.Ordinal);
 
-    public Task ReviseAsync(string eventId, string messageId, string body) => Inbox.UpdateManyAsync(
-        new BsonDocument { { "m", messageId }, { "e", eventId } }, Documents.Set(new BsonDocument("body", body)), cancellationToken: CancellationToken.None);
+    public async Task<List<ToldItem>> ListOfEventAsync(string eventId, string messageId)
+    {
+        var found = await Inbox.Find(EventOf(eventId, messageId)).Project(new BsonDocument { { "u", 1 }, { "kind", 1 }, { "else", 1 } }).ToListAsync(CancellationToken.None);
+        return found.ConvertAll(item => new ToldItem(item["u"].AsString, item["kind"].AsString, item.TextOf("else")));
+    }
+
+    public async Task<List<EndedItem>> RemoveOfEventAsync(string eventId, string messageId, IReadOnlyCollection<string> userIds)
+    {
+        List<EndedItem> removed = [];
+        foreach (var part in userIds.Chunk(UsersInQuery))
+        {
+            removed.AddRange(await RemoveAsync(EventOf(eventId, messageId).Add("u", Documents.In(part))));
+        }
+
+        return removed;
+    }
+
+    public async Task SetKindsAsync(string eventId, string messageId, IReadOnlyDictionary<string, string> kinds)
+    {
+        foreach (var kind in kinds.GroupBy(user => user.Value, user => user.Key, StringComparer.Ordinal))
+        {
+            foreach (var part in kind.Chunk(UsersInQuery))
+            {
+                await Inbox.UpdateManyAsync(
+                    EventOf(eventId, messageId).Add("u", Documents.In(part)), Documents.Set(new BsonDocument("kind", kind.Key)), cancellationToken: CancellationToken.None);
+            }
+        }
+    }
+
+    public async Task<List<EndedItem>> ReviseAsync(string eventId, string messageId, string body)
+    {
+        var revised = EventOf(eventId, messageId).Add(Gone, new BsonDocument("$exists", false));
+        await Inbox.UpdateManyAsync(revised, Documents.Set(new BsonDocument("body", body)), cancellationToken: CancellationToken.None);
+        return (await Inbox.Find(revised).Project(Ids).ToListAsync(CancellationToken.None)).ConvertAll(item => Ended(item, item["read"].AsBoolean));
+    }
 
     public Task<List<EndedItem>> MarkAsync(string userId, IReadOnlyCollection<string> ids, long upToUseq) => MarkAsync(
         new BsonDocument { { "u", userId }, { "read", false } }
@@ -150,6 +183,8 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
         }).Project(new BsonDocument("r", 1)).ToListAsync(CancellationToken.None);
         return found.GroupBy(item => item["r"].AsString, StringComparer.Ordinal).ToDictionary(room => room.Key, room => (uint)room.Count(), StringComparer.Ordinal);
     }
+
+    private static BsonDocument EventOf(string eventId, string messageId) => new() { { "m", messageId }, { "e", eventId } };
 
     private static BsonDocument PlaceOf(string userId, string roomId) => new() { { "u", userId }, { "r", roomId } };
 
@@ -251,7 +286,7 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
             { "_id", IdOf(wanted.UserId, wanted.EventId) }, { "u", wanted.UserId }, { "e", wanted.EventId }, { "useq", useq },
             { "n", Guid.CreateVersion7(now).ToString() }, { "kind", item.Kind }, { "title", item.Title }, { "body", item.Body }, { "link", item.Link },
             { "sound", taken.Sound }, { "at", item.CreatedAtMs }, { "r", item.RoomId }, { "seq", item.Seq }, { "an", item.Username }, { "read", false }, { New, true },
-        }.AddText("m", item.MessageId).AddText("a", item.UserId)
+        }.AddText("m", item.MessageId).AddText("a", item.UserId).AddText("else", wanted.Otherwise)
             .AddText("rooms", item.Rooms.Count > 0 ? JsonFormatter.Default.Format(new Notification { Rooms = { item.Rooms } }) : "");
     }
 

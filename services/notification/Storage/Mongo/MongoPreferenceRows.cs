@@ -4,6 +4,7 @@ using MongoDB.Driver;
 using Tertulia.Contracts;
 using Tertulia.Mongo;
 using Tertulia.Notifications.Digests;
+using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Preferences;
 
 namespace Tertulia.Notifications.Storage.Mongo;
@@ -47,6 +48,8 @@ internal sealed class MongoPreferenceRows(NotificationCollections collections) :
 /// <summary>What was not told or not pushed, on MongoDB.</summary>
 internal sealed class MongoWithheldRows(NotificationCollections collections, MongoRound round) : IWithheldRows
 {
+    private const int UsersInQuery = 1_000;
+
     private long _summedUpTo = long.MaxValue;
 
     private IMongoCollection<BsonDocument> Withheld => collections.Withheld;
@@ -61,6 +64,21 @@ internal sealed class MongoWithheldRows(NotificationCollections collections, Mon
     ]);
 
     public Task RemoveOfMessageAsync(string messageId) => Withheld.DeleteManyAsync(new BsonDocument("m", messageId), CancellationToken.None);
+
+    public async Task<List<ToldItem>> ListKeptOutAsync(string eventId, string messageId)
+    {
+        var kept = await Withheld.Find(new BsonDocument("m", messageId)).ToListAsync(CancellationToken.None);
+        return [.. kept.Where(one => !one.Contains("n") && one["_id"]["e"].AsString == eventId).Select(one => new ToldItem(one["u"].AsString, one["kind"].AsString, ""))];
+    }
+
+    public async Task RemoveOfEventAsync(string eventId, string messageId, IReadOnlyCollection<string> userIds)
+    {
+        foreach (var part in userIds.Chunk(UsersInQuery))
+        {
+            await Withheld.DeleteManyAsync(
+                new BsonDocument("_id", Documents.In(part.Select(userId => (BsonValue)MongoInboxRows.IdOf(userId, eventId)))), CancellationToken.None);
+        }
+    }
 
     public Task RemoveOfRoomAsync(string roomId, string userId, long beforeSeq) => Withheld.DeleteManyAsync(
         new BsonDocument { { "r", roomId }, { "seq", Documents.Below(beforeSeq) } }.AddText("u", userId), CancellationToken.None);

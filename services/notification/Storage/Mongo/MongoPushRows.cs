@@ -35,6 +35,17 @@ internal sealed class MongoPushRows(NotificationCollections collections) : IPush
             ? new PendingPush(ContentOf(push), push[Waits].AsBsonArray.Count, push.TryGetValue("shown", out var shown) ? shown.AsString : null, push["n"].AsString)
             : null;
 
+    public async Task<HashSet<(string UserId, string NotificationId)>> NewestOfAsync(IReadOnlyCollection<(string UserId, string NotificationId)> items)
+    {
+        var asked = items.ToHashSet();
+        var found = await Pushes.FindInAsync("u", items.Select(item => (BsonValue)item.UserId));
+        return [.. found.Select(push => (push["u"].AsString, push["n"].AsString)).Where(asked.Contains)];
+    }
+
+    public Task SetContentAsync(string userId, string tag, string newestId, PushContent content) => Pushes.UpdateOneAsync(
+        new BsonDocument { { "_id", IdOf(userId, tag) }, { "n", newestId } }, Documents.Set(new BsonDocument("content", JsonSerializer.Serialize(content))),
+        cancellationToken: CancellationToken.None);
+
     public Task RemoveAsync(string userId, string tag, string newestId) =>
         Pushes.DeleteOneAsync(new BsonDocument { { "_id", IdOf(userId, tag) }, { "n", newestId } }, CancellationToken.None);
 

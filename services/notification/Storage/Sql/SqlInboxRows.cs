@@ -41,17 +41,25 @@ internal sealed class SqlInboxRows(ISqlDialect dialect, DbCommand command) : IIn
     public async Task<List<Made>> AddAsync(IReadOnlyList<Taken> taken, DateTimeOffset now)
     {
         var counts = await CountUpAsync(taken);
-        List<Made> made = [];
-        foreach (var (one, sound, preferences) in taken)
+
+        // The users' rows are locked now: what another round was faster with is seen from here on, and no more can come.
+        var known = await FindKnownAsync([.. taken.Select(one => one.Wanted)]);
+        if (known.Count > 0)
+        {
+            await CountBackAsync([.. known.Select(one => one.UserId)]);
+        }
+
+        List<(Made Made, string Otherwise)> made = [];
+        foreach (var (one, sound, preferences) in taken.Where(one => !known.Contains((one.Wanted.UserId, one.Wanted.EventId))))
         {
             var count = counts[one.UserId];
             var item = one.Item.Clone();
             (item.NotificationId, item.Useq, item.Sound) = (Guid.CreateVersion7(now).ToString(), ++count.LastUseq, sound);
-            made.Add(new Made(one.UserId, one.EventId, item, ++count.Unread, preferences));
+            made.Add((new Made(one.UserId, one.EventId, item, ++count.Unread, preferences), one.Otherwise));
         }
 
         await InsertAsync(made);
-        return made;
+        return made.ConvertAll(one => one.Made);
     }
 
     public Task<List<EndedItem>> RemoveOfMessageAsync(string messageId) =>
@@ -77,22 +85,55 @@ internal sealed class SqlInboxRows(ISqlDialect dialect, DbCommand command) : IIn
         """,
         ("before", before.ToUnixTimeMilliseconds()), ("count", limit)).ListAsync(ReadEnded);
 
+    // Always in the order of the user ids, as when they are counted up: an insert keeps it, an update would not.
     public async Task<Dictionary<string, uint>> CountDownAsync(IReadOnlyList<EndedItem> ended)
     {
-        var unread = new Dictionary<string, uint>(StringComparer.Ordinal);
-        foreach (var user in ended.GroupBy(row => row.UserId, StringComparer.Ordinal).OrderBy(user => user.Key, StringComparer.Ordinal))
-        {
-            unread[user.Key] = (uint)await command.With(
-                "update notification_users set unread = unread - @count where user_id = @user returning unread",
-                ("count", user.Count(row => !row.IsRead)), ("user", user.Key)).FirstAsync(row => row.GetInt32(0));
-        }
-
-        return unread;
+        var users = ended.GroupBy(row => row.UserId, StringComparer.Ordinal).ToArray();
+        command.With($"""
+            insert into notification_users (user_id, last_useq, unread)
+            select user_id, 0, cast(ended as integer) from {dialect.RowsTable("rows", "user_id", "ended")} r where true order by user_id
+            on conflict (user_id) do update set unread = notification_users.unread - excluded.unread
+            returning user_id, unread
+            """);
+        dialect.AddRows(command, "rows", [.. users.Select(user => user.Key)], [.. users.Select(user => Text(user.Count(row => !row.IsRead)))]);
+        return (await command.ListAsync(row => (UserId: row.GetString(0), Unread: (uint)row.GetInt32(1)))).ToDictionary(
+            row => row.UserId, row => row.Unread, StringComparer.Ordinal);
     }
 
-    public Task ReviseAsync(string eventId, string messageId, string body) => command.With(
-        "update notification_inbox set body = @body where message_id = @message and event_id = @event",
-        ("body", body), ("message", messageId), ("event", eventId)).RunAsync();
+    public Task<List<ToldItem>> ListOfEventAsync(string eventId, string messageId) => command.With(
+        "select user_id, kind, otherwise from notification_inbox where message_id = @message and event_id = @event", ("message", messageId), ("event", eventId))
+        .ListAsync(row => new ToldItem(row.GetString(0), row.GetString(1), row.GetString(2)));
+
+    public Task<List<EndedItem>> RemoveOfEventAsync(string eventId, string messageId, IReadOnlyCollection<string> userIds)
+    {
+        command.With(
+            $"""
+            delete from notification_inbox where message_id = @message and event_id = @event and user_id in (select user_id from {dialect.RowsTable("users", "user_id")} u)
+            {Removed}
+            """,
+            ("message", messageId), ("event", eventId));
+        dialect.AddRows(command, "users", [.. userIds]);
+        return command.ListAsync(ReadEnded);
+    }
+
+    public async Task SetKindsAsync(string eventId, string messageId, IReadOnlyDictionary<string, string> kinds)
+    {
+        foreach (var kind in kinds.GroupBy(user => user.Value, user => user.Key, StringComparer.Ordinal))
+        {
+            command.With(
+                $"""
+                update notification_inbox set kind = @kind
+                where message_id = @message and event_id = @event and user_id in (select user_id from {dialect.RowsTable("users", "user_id")} u)
+                """,
+                ("kind", kind.Key), ("message", messageId), ("event", eventId));
+            dialect.AddRows(command, "users", [.. kind]);
+            await command.RunAsync();
+        }
+    }
+
+    public Task<List<EndedItem>> ReviseAsync(string eventId, string messageId, string body) => command.With(
+        $"update notification_inbox set body = @body where message_id = @message and event_id = @event {Removed}",
+        ("body", body), ("message", messageId), ("event", eventId)).ListAsync(ReadEnded);
 
     public Task<List<EndedItem>> MarkAsync(string userId, IReadOnlyCollection<string> ids, long upToUseq)
     {
@@ -211,29 +252,47 @@ internal sealed class SqlInboxRows(ISqlDialect dialect, DbCommand command) : IIn
         return counts;
     }
 
+    /// <summary>Gives back a number for each of the users, once for each time that it is named.</summary>
+    private async Task CountBackAsync(IReadOnlyCollection<string> userIds)
+    {
+        var users = userIds.GroupBy(userId => userId, StringComparer.Ordinal).ToArray();
+        command.With($"""
+            update notification_users set last_useq = last_useq - cast(r.news as bigint), unread = unread - cast(r.news as integer)
+            from {dialect.RowsTable("rows", "user_id", "news")} r where notification_users.user_id = r.user_id
+            """);
+        dialect.AddRows(command, "rows", [.. users.Select(user => user.Key)], [.. users.Select(user => Text(user.Count()))]);
+        await command.RunAsync();
+    }
+
     // What a digest sums up is kept as the JSON of a notification that has nothing else.
     private static string RoomsOf(Notification item) => item.Rooms.Count > 0 ? JsonFormatter.Default.Format(new Notification { Rooms = { item.Rooms } }) : "";
 
-    private async Task InsertAsync(List<Made> made)
+    private async Task InsertAsync(List<(Made Made, string Otherwise)> made)
     {
+        if (made.Count == 0)
+        {
+            return;
+        }
+
         var rows = dialect.RowsTable(
             "rows", "user_id", "useq", "notification_id", "event_id", "kind", "title", "body", "link", "sound", "created_at_ms", "room_id", "message_id", "seq",
-            "actor_id", "actor_name", "rooms");
+            "actor_id", "actor_name", "rooms", "otherwise");
         command.With($"""
             insert into notification_inbox
-                (user_id, useq, notification_id, event_id, kind, title, body, link, sound, created_at_ms, room_id, message_id, seq, actor_id, actor_name, is_read, rooms)
+                (user_id, useq, notification_id, event_id, kind, title, body, link, sound, created_at_ms, room_id, message_id, seq, actor_id, actor_name, is_read, rooms, otherwise)
             select user_id, cast(useq as bigint), notification_id, event_id, kind, title, body, link, sound, cast(created_at_ms as bigint), room_id, message_id,
-                cast(seq as bigint), actor_id, actor_name, false, nullif(rooms, '') from {rows} r
+                cast(seq as bigint), actor_id, actor_name, false, nullif(rooms, ''), otherwise from {rows} r
             """);
         dialect.AddRows(
             command, "rows",
             Column(one => one.UserId), Column(one => Text(one.Item.Useq)), Column(one => one.Item.NotificationId), Column(one => one.EventId),
             Column(one => one.Item.Kind), Column(one => one.Item.Title), Column(one => one.Item.Body), Column(one => one.Item.Link), Column(one => one.Item.Sound),
             Column(one => Text(one.Item.CreatedAtMs)), Column(one => one.Item.RoomId), Column(one => one.Item.MessageId), Column(one => Text(one.Item.Seq)),
-            Column(one => one.Item.UserId), Column(one => one.Item.Username), Column(one => RoomsOf(one.Item)));
+            Column(one => one.Item.UserId), Column(one => one.Item.Username), Column(one => RoomsOf(one.Item)),
+            [.. made.Select(one => one.Otherwise)]);
         await command.RunAsync();
 
-        string[] Column(Func<Made, string> value) => [.. made.Select(value)];
+        string[] Column(Func<Made, string> value) => [.. made.Select(one => value(one.Made))];
     }
 
     private sealed class Count

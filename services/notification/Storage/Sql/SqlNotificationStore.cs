@@ -80,7 +80,7 @@ internal sealed class SqlRound(ISqlDialect dialect, DbCommand command) : IRound
 
     public IThreadRows Threads => _threads ??= new SqlThreadRows(dialect, command);
 
-    public IPushRows Pushes => _pushes ??= new SqlPushRows(command);
+    public IPushRows Pushes => _pushes ??= new SqlPushRows(dialect, command);
 
     public IDeviceRows Devices => _devices ??= new SqlDeviceRows(dialect, command);
 

@@ -6,7 +6,7 @@ using Tertulia.Sql;
 namespace Tertulia.Notifications.Storage.Sql;
 
 /// <summary>Pushes on SQLite or PostgreSQL: a row for each tag, which counts what waits.</summary>
-internal sealed class SqlPushRows(DbCommand command) : IPushRows
+internal sealed class SqlPushRows(ISqlDialect dialect, DbCommand command) : IPushRows
 {
     private const string Add = """
         insert into notification_pushes (user_id, tag, notification_id, useq, content, waiting, shown_id)
@@ -22,6 +22,20 @@ internal sealed class SqlPushRows(DbCommand command) : IPushRows
         "select content, waiting, shown_id, notification_id from notification_pushes where user_id = @user and tag = @tag", ("user", userId), ("tag", tag))
         .FirstAsync(row => new PendingPush(
             JsonSerializer.Deserialize<PushContent>(row.GetString(0))!, row.GetInt32(1), row.IsDBNull(2) ? null : row.GetString(2), row.GetString(3)));
+
+    public async Task<HashSet<(string UserId, string NotificationId)>> NewestOfAsync(IReadOnlyCollection<(string UserId, string NotificationId)> items)
+    {
+        command.With($"""
+            select p.user_id, p.notification_id from {dialect.RowsTable("rows", "user_id", "id")} r
+            join notification_pushes p on p.user_id = r.user_id and p.notification_id = r.id
+            """);
+        dialect.AddRows(command, "rows", [.. items.Select(item => item.UserId)], [.. items.Select(item => item.NotificationId)]);
+        return [.. await command.ListAsync(row => (row.GetString(0), row.GetString(1)))];
+    }
+
+    public Task SetContentAsync(string userId, string tag, string newestId, PushContent content) => command.With(
+        "update notification_pushes set content = @content where user_id = @user and tag = @tag and notification_id = @id",
+        ("user", userId), ("tag", tag), ("id", newestId), ("content", JsonSerializer.Serialize(content))).RunAsync();
 
     public Task RemoveAsync(string userId, string tag, string newestId) => command.With(
         "delete from notification_pushes where user_id = @user and tag = @tag and notification_id = @id", ("user", userId), ("tag", tag), ("id", newestId)).RunAsync();

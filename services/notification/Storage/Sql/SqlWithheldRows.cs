@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Globalization;
 using Tertulia.Notifications.Digests;
+using Tertulia.Notifications.Inbox;
 using Tertulia.Sql;
 
 namespace Tertulia.Notifications.Storage.Sql;
@@ -41,6 +42,22 @@ internal sealed class SqlWithheldRows(ISqlDialect dialect, DbCommand command) : 
 
     public Task RemoveOfMessageAsync(string messageId) =>
         command.With("delete from notification_withheld where message_id = @message", ("message", messageId)).RunAsync();
+
+    public Task<List<ToldItem>> ListKeptOutAsync(string eventId, string messageId) => command.With(
+        "select user_id, kind from notification_withheld where message_id = @message and event_id = @event and notification_id = ''",
+        ("message", messageId), ("event", eventId)).ListAsync(row => new ToldItem(row.GetString(0), row.GetString(1), ""));
+
+    public Task RemoveOfEventAsync(string eventId, string messageId, IReadOnlyCollection<string> userIds)
+    {
+        command.With(
+            $"""
+            delete from notification_withheld
+            where message_id = @message and event_id = @event and user_id in (select user_id from {dialect.RowsTable("users", "user_id")} u)
+            """,
+            ("message", messageId), ("event", eventId));
+        dialect.AddRows(command, "users", [.. userIds]);
+        return command.RunAsync();
+    }
 
     public Task RemoveOfRoomAsync(string roomId, string userId, long beforeSeq) => command.With(
         $"delete from notification_withheld where room_id = @room and seq < @seq {(userId.Length > 0 ? "and user_id = @user" : "")}",

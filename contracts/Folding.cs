@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 
-namespace Tertulia.Messages.Searching;
+namespace Tertulia.Contracts;
 
 /// <summary>Letters without their marks: Latin, Greek, Cyrillic, the usual Arabic ones, full-width Latin.</summary>
 /// <remarks>The processes run without the data of ICU, so that the runtime does not decompose. Made from the Unicode Character Database: what is left of the

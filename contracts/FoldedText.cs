@@ -1,16 +1,37 @@
 using System.Globalization;
 using System.Text;
 
-namespace Tertulia.Messages.Searching;
+namespace Tertulia.Contracts;
 
-/// <summary>Text as it is searched: words in lower case without accents, the same for what was written and for what is looked for.</summary>
-/// <remarks>Words are runs of letters and digits. A character of Chinese or Japanese is a word of its own: these languages write no spaces.</remarks>
-internal static class FoldedText
+/// <summary>Text as it is compared: in lower case without accents, whether these were written as characters of their own or not. What is searched, who is mentioned
+/// and which words users are told of are all compared by it.</summary>
+public static class FoldedText
 {
     /// <summary>Characters of a word that count; what comes after them is left out.</summary>
     public const int MaxWordChars = 64;
 
-    /// <summary>The words of a text, in their order.</summary>
+    /// <summary>A text, with all that is between its words.</summary>
+    public static string Of(string text)
+    {
+        if (Ascii.IsValid(text))
+        {
+            return text.ToLowerInvariant();
+        }
+
+        var folded = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (!IsMark(rune))
+            {
+                folded.Append(Fold(rune));
+            }
+        }
+
+        return folded.ToString();
+    }
+
+    /// <summary>The words of a text, in their order: runs of letters and digits. A character of Chinese or Japanese is a word of its own: these languages write no
+    /// spaces.</summary>
     /// <param name="text">As typed.</param>
     /// <param name="maxWords">Words at most.</param>
     public static List<string> Words(string text, int maxWords)
@@ -19,9 +40,9 @@ internal static class FoldedText
         var word = new StringBuilder();
         foreach (var rune in text.EnumerateRunes())
         {
-            if (Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark)
+            if (IsMark(rune))
             {
-                continue; // An accent that was written as a character of its own.
+                continue;
             }
 
             if (!Rune.IsLetterOrDigit(rune))
@@ -58,6 +79,9 @@ internal static class FoldedText
             word.Clear();
         }
     }
+
+    // An accent that was written as a character of its own.
+    private static bool IsMark(Rune rune) => Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark;
 
     // Lower case, without marks; and the letters that differ from their base letters by more than a mark.
     private static string Fold(Rune rune) => Rune.ToLowerInvariant(rune) switch
