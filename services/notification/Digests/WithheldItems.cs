@@ -63,7 +63,7 @@ internal sealed class WithheldItems(NotificationStore store) : IInboxListener
     }
 
     /// <inheritdoc />
-    public Task OnShutOutAsync(IRound round, string roomId, string userId, long beforeSeq) => round.Withheld.RemoveOfRoomAsync(roomId, userId, beforeSeq);
+    public Task OnShutOutAsync(IRound round, RoomItems items) => round.Withheld.RemoveOfRoomAsync(items);
 
     /// <inheritdoc />
     public void OnCommitted()

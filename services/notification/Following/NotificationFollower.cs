@@ -4,31 +4,63 @@ using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Feed;
 using Tertulia.Notifications.Inbox;
+using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Storage;
 using Tertulia.Notifications.Threads;
+using Tertulia.Sql;
 
 namespace Tertulia.Notifications.Following;
 
 /// <summary>Turns what is appended to rooms into notifications: what is decided, what is known of the rooms and how far it came are one round.</summary>
-internal sealed class NotificationFollower(
-    NotificationStore store, InboxStore inbox, InboxNews news, PresenceService.PresenceServiceClient presence, IOptions<InboxOptions> options, TimeProvider time) : IFeedHandler
+/// <remarks>Of what concerns many, most are told in later rounds, a part in each: what comes behind it does not wait. A part is told by who has the partition's mark, in one
+/// round with its end, so that it is told once, and what an entry takes back is not told by a part after it.</remarks>
+internal sealed partial class NotificationFollower(
+    NotificationStore store, InboxStore inbox, InboxNews news, PresenceService.PresenceServiceClient presence, IOptions<InboxOptions> options, TimeProvider time,
+    ILogger<NotificationFollower> logger) : IFeedHandler
 {
+    private const int AtOnce = 500; // Users who are told in a round of what concerns many.
+    private const int Attempts = 3; // Of a part, before it is left out.
     private const int MaxLocated = 1_000;
     private static readonly TimeSpan PresencePatience = TimeSpan.FromSeconds(2);
 
+    private readonly SortedSet<int> _resting = []; // Partitions with parts that are told later.
+    private int _lastRest = -1;
+    private int _failures;
+
     /// <inheritdoc />
-    public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) =>
-        store.ReadMarkAsync(NotificationServiceSetup.Service, partition, cancellationToken);
+    public async Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken)
+    {
+        SetRest(partition, await store.ReadAsync(round => round.Later.NextAsync(partition), cancellationToken) is not null);
+        return await store.ReadMarkAsync(NotificationServiceSetup.Service, partition, cancellationToken);
+    }
+
+    /// <inheritdoc />
+    public bool HasRest(int partition) => _resting.Contains(partition);
 
     /// <inheritdoc />
     public async Task<FeedOutcome[]> HandleAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
+    {
+        var outcomes = await HandleEntriesAsync(batches, cancellationToken);
+        var resting = batches.Zip(outcomes).Where(one => one.Second != FeedOutcome.Lost && HasRest(one.First.Partition)).ToArray();
+        if (resting.Length > 0)
+        {
+            // In turn: a partition with many parts holds up no other.
+            var (batch, outcome) = resting.FirstOrDefault(one => one.First.Partition > _lastRest, resting[0]);
+            _lastRest = batch.Partition;
+            await GoOnAsync(batch.Partition, outcome == FeedOutcome.Stored ? batch.To : batch.From, cancellationToken);
+        }
+
+        return outcomes;
+    }
+
+    private async Task<FeedOutcome[]> HandleEntriesAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
     {
         var outcomes = new FeedOutcome[batches.Count];
         var concerns = await ConcernsAsync(batches, cancellationToken);
         int[] written = [.. Enumerable.Range(0, batches.Count).Where(i => concerns[i])];
         for (var i = 0; i < outcomes.Length; i++)
         {
-            outcomes[i] = FeedOutcome.Nothing;
+            outcomes[i] = batches[i].From == batches[i].To ? FeedOutcome.Stored : FeedOutcome.Nothing;
         }
 
         if (written.Length == 0)
@@ -45,18 +77,20 @@ internal sealed class NotificationFollower(
         var all = await store.WriteAsync(
             async round =>
             {
-                var all = new Outcome([], []);
+                var all = new Outcome([], [], []);
                 foreach (var i in written)
                 {
-                    var outcome = await WriteAsync(round, batches[i], here[i]);
+                    var outcome = await WriteAsync(round, batches[i], here[i], AtOnce - all.Made.Count);
                     outcomes[i] = outcome is null ? FeedOutcome.Lost : FeedOutcome.Stored;
                     all.Made.AddRange(outcome?.Made ?? []);
                     all.Ended.AddRange(outcome?.Ended ?? []);
+                    all.Resting.AddRange(outcome?.Resting ?? []);
                 }
 
                 return all;
             },
             cancellationToken);
+        all.Resting.ForEach(partition => SetRest(partition, hasRest: true));
         inbox.OnCommitted();
         await news.TellAsync(all.Made, all.Ended, cancellationToken);
         return outcomes;
@@ -65,7 +99,7 @@ internal sealed class NotificationFollower(
     /// <summary>Which batches have to be written: most messages mention nobody, and are read and passed by.</summary>
     private async Task<bool[]> ConcernsAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
     {
-        bool[] concerns = [.. batches.Select(batch => !batch.MayWait || batch.Entries.Any(entry => DirectRooms.IsDirect(entry.RoomId) || EntryDecider.IsMoreThanText(entry.Event)))];
+        bool[] concerns = [.. batches.Select(batch => (!batch.MayWait && batch.From != batch.To) || batch.Entries.Any(entry => DirectRooms.IsDirect(entry.RoomId) || EntryDecider.IsMoreThanText(entry.Event)))];
         FollowedEntry[] open = [.. batches.Where((_, i) => !concerns[i]).SelectMany(batch => batch.Entries)];
         if (open.Length == 0)
         {
@@ -85,7 +119,7 @@ internal sealed class NotificationFollower(
         entries.Select(entry => ContentOf(entry.Event)).OfType<string>().SelectMany(Words.Of).ToHashSet(StringComparer.Ordinal);
 
     /// <returns>Null when another follower has the partition.</returns>
-    private async Task<Outcome?> WriteAsync(IRound round, FeedBatch batch, IReadOnlySet<string>? here)
+    private async Task<Outcome?> WriteAsync(IRound round, FeedBatch batch, IReadOnlySet<string>? here, int atOnce)
     {
         if (!await round.MoveMarkAsync(NotificationServiceSetup.Service, batch))
         {
@@ -99,7 +133,7 @@ internal sealed class NotificationFollower(
             await facts.ForgetAsync();
         }
 
-        var outcome = new Outcome([], []);
+        var outcome = new Outcome([], [], []);
         if (batch.Entries.Count == 0)
         {
             return outcome;
@@ -124,13 +158,61 @@ internal sealed class NotificationFollower(
             }
         }
 
-        if (wanted.Count > 0)
+        var (now, later) = LaterPart.Divide(wanted, atOnce, batch.Partition);
+        if (now.Count > 0)
         {
-            outcome.Made.AddRange(await inbox.AddAsync(round, wanted));
+            outcome.Made.AddRange(await inbox.AddAsync(round, now));
+        }
+
+        if (later.Count > 0)
+        {
+            await round.Later.PutAsync(later);
+            outcome.Resting.Add(batch.Partition);
         }
 
         return outcome;
     }
+
+    /// <summary>Tells one part of what waits in a partition. Should it fail every time, it is left out: a bug of one holds up no other.</summary>
+    private async Task GoOnAsync(int partition, FeedMark mark, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var isLeftOut = _failures >= Attempts;
+            var (made, hasRest) = await store.WriteAsync(round => TellPartAsync(round, partition, mark, isLeftOut), cancellationToken);
+            _failures = 0;
+            SetRest(partition, hasRest);
+            inbox.OnCommitted();
+            await news.TellAsync(made, [], cancellationToken);
+        }
+        catch (Exception exception) when (exception is not (StoreUnavailableException or RpcException) && !cancellationToken.IsCancellationRequested)
+        {
+            _failures++;
+            LogFailed(exception, partition, _failures);
+        }
+    }
+
+    private async Task<(List<Made> Made, bool HasRest)> TellPartAsync(IRound round, int partition, FeedMark mark, bool isLeftOut)
+    {
+        var isMine = await round.MoveMarkAsync(NotificationServiceSetup.Service, new FeedBatch(partition, mark, mark, []));
+        if (!isMine || await round.Later.NextAsync(partition) is not { } part)
+        {
+            return ([], HasRest: false);
+        }
+
+        await round.Later.RemoveAsync(part);
+        if (isLeftOut)
+        {
+            return ([], HasRest: true);
+        }
+
+        var (facts, threads) = (new RoomFacts(round.Facts, partition), new ThreadFacts(round.Threads, partition));
+        var members = await facts.MembersOfAsync(part.Item.RoomId, [.. part.Users.Select(user => user.UserId)]);
+        var wanted = part.Wanted(members, await threads.ReadersOfReplyAsync(part.Item.RoomId, part.Item.Seq));
+        return (wanted.Count > 0 ? await inbox.AddAsync(round, wanted) : [], HasRest: true);
+    }
+
+    private void SetRest(int partition, bool hasRest) => _ = hasRest ? _resting.Add(partition) : _resting.Remove(partition);
 
     /// <summary>Removes what nobody is to be told any more, or not this user.</summary>
     private async Task EndAsync(IRound round, RoomFacts facts, ThreadFacts threads, FollowedEntry followed, List<Wanted> wanted, List<Ended> ended)
@@ -140,28 +222,53 @@ internal sealed class NotificationFollower(
         {
             case RoomEvent.BodyOneofCase.Deleted:
                 wanted.RemoveAll(one => one.Item.MessageId == entry.Deleted.MessageId);
+                await round.Later.RemoveOfMessageAsync(entry.Deleted.MessageId);
                 ended.AddRange(await inbox.RemoveAsync(round, entry.Deleted.MessageId));
                 await threads.RemoveAsync(roomId, entry.Deleted);
                 break;
             case RoomEvent.BodyOneofCase.RoomDeleted:
                 wanted.RemoveAll(one => one.Item.RoomId == roomId);
-                ended.AddRange(await inbox.RemoveOfRoomAsync(round, roomId, "", long.MaxValue));
+                await round.Later.RemoveOfRoomAsync(roomId, long.MaxValue);
+                ended.AddRange(await inbox.RemoveOfRoomAsync(round, new RoomItems(roomId)));
                 break;
             case RoomEvent.BodyOneofCase.Trimmed:
                 wanted.RemoveAll(one => one.Item.RoomId == roomId && one.Item.Seq < entry.Trimmed.FirstSeq);
-                ended.AddRange(await inbox.RemoveOfRoomAsync(round, roomId, "", entry.Trimmed.FirstSeq));
+                await round.Later.RemoveOfRoomAsync(roomId, entry.Trimmed.FirstSeq);
+                ended.AddRange(await inbox.RemoveOfRoomAsync(round, new RoomItems(roomId, BeforeSeq: entry.Trimmed.FirstSeq)));
                 await threads.TrimAsync(roomId, entry.Trimmed.FirstSeq);
                 break;
             case RoomEvent.BodyOneofCase.Member when IsShutOut(entry.Member, facts.KindOf(roomId)):
                 wanted.RemoveAll(one => one.UserId == entry.Member.UserId && one.Item.RoomId == roomId);
-                ended.AddRange(await inbox.RemoveOfRoomAsync(round, roomId, entry.Member.UserId, entry.Seq));
+                ended.AddRange(await inbox.RemoveOfRoomAsync(round, new RoomItems(roomId, [entry.Member.UserId], entry.Seq)));
+                break;
+            case RoomEvent.BodyOneofCase.RoomUpdated when LetsAnyoneIn(facts.KindOf(roomId)) && !LetsAnyoneIn(entry.RoomUpdated.Settings is { Kind: { Length: > 0 } kind } ? kind : "open"):
+                await ShutStrangersOutAsync(round, facts, threads, roomId, wanted, ended);
                 break;
         }
     }
 
-    /// <summary>A message says something else: what this batch has decided of it, and what was told of it before.</summary>
-    private Task<List<Ended>> ReviseAsync(IRound round, Revision revision, List<Wanted> wanted)
+    /// <summary>A room lets in its members only from now on: who is none has nothing of it any more, but for an invitation.</summary>
+    private async Task ShutStrangersOutAsync(IRound round, RoomFacts facts, ThreadFacts threads, string roomId, List<Wanted> wanted, List<Ended> ended)
     {
+        var users = await InboxStore.UsersOfRoomAsync(round, roomId);
+        users.UnionWith(wanted.Where(one => one.Item.RoomId == roomId).Select(one => one.UserId));
+        users.ExceptWith(await facts.MembersOfAsync(roomId, users));
+        if (users.Count > 0)
+        {
+            wanted.RemoveAll(one => one.Item.RoomId == roomId && users.Contains(one.UserId) && one.Item.Kind != NotificationKinds.Invitation);
+            await threads.RemoveUsersAsync(roomId, users);
+            ended.AddRange(await inbox.RemoveOfRoomAsync(round, new RoomItems(roomId, users) { WithoutInvitations = true }));
+        }
+    }
+
+    /// <summary>A message says something else: what this batch has decided of it, and what was told of it before.</summary>
+    private async Task<List<Ended>> ReviseAsync(IRound round, Revision revision, List<Wanted> wanted)
+    {
+        foreach (var part in await round.Later.OfEventAsync(revision.EventId, revision.MessageId))
+        {
+            await (part.Revised(revision) is { } revised ? round.Later.PutAsync([revised]) : round.Later.RemoveAsync(part));
+        }
+
         for (var i = wanted.Count - 1; i >= 0; i--)
         {
             if (wanted[i].EventId == revision.EventId)
@@ -172,12 +279,14 @@ internal sealed class NotificationFollower(
         }
 
         wanted.RemoveAll(one => one.Item.Kind.Length == 0);
-        return inbox.ReviseAsync(round, revision);
+        return await inbox.ReviseAsync(round, revision);
     }
 
     // Who is banned, and who is not in a room that does not let everyone in, cannot read what the room says: neither here. Who is invited is told of that.
     private static bool IsShutOut(MemberChanged member, string kind) =>
-        member.Banned || member.Erased || (member is { Role.Length: 0, InvitedBy.Length: 0 } && kind is not ("open" or "auditorium"));
+        member.Banned || member.Erased || (member is { Role.Length: 0, InvitedBy.Length: 0 } && !LetsAnyoneIn(kind));
+
+    private static bool LetsAnyoneIn(string kind) => kind is "open" or "auditorium";
 
     private static async Task<List<Wanted>> DecideAsync(RoomFacts facts, ThreadFacts threads, EntryDecider decider, string roomId, RoomEvent entry)
     {
@@ -204,7 +313,7 @@ internal sealed class NotificationFollower(
                 await facts.SetMemberAsync(roomId, member, isMember, entry.Seq);
                 if (!isMember)
                 {
-                    await threads.RemoveUserAsync(roomId, member.UserId);
+                    await threads.RemoveUsersAsync(roomId, [member.UserId]);
                 }
 
                 return (isAdded || member.Action == MemberAction.Invite) && facts.KindOf(roomId) != "direct" ? decider.OnInvitation(roomId, entry) : [];
@@ -255,5 +364,11 @@ internal sealed class NotificationFollower(
         _ => null,
     };
 
-    private sealed record Outcome(List<Made> Made, List<Ended> Ended);
+    [LoggerMessage(Level = LogLevel.Error, Message = "Partition {Partition}: a part of those whom an entry concerns could not be told, attempt {Attempt}; it is left out in the end")]
+    private partial void LogFailed(Exception exception, int partition, int attempt);
+
+    /// <param name="Made">New notifications.</param>
+    /// <param name="Ended">Those that are gone.</param>
+    /// <param name="Resting">Partitions in which more is told later.</param>
+    private sealed record Outcome(List<Made> Made, List<Ended> Ended, List<int> Resting);
 }

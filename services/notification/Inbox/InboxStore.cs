@@ -97,20 +97,22 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
             || PreferenceRules.Decide(own, kind, revision.RoomId, sound: null, now).Reason is not (Withheld.KindOff or Withheld.Level);
     }
 
-    /// <summary>Removes what a user was told of a room, or what everybody was.</summary>
-    /// <param name="round">What is decided together.</param>
-    /// <param name="roomId">The room.</param>
-    /// <param name="userId">Whose; empty: everybody's.</param>
-    /// <param name="beforeSeq">Only what is about entries before this seq.</param>
-    public async Task<List<Ended>> RemoveOfRoomAsync(IRound round, string roomId, string userId, long beforeSeq)
+    /// <summary>Removes what users were told of a room.</summary>
+    public async Task<List<Ended>> RemoveOfRoomAsync(IRound round, RoomItems items)
     {
         foreach (var listener in _listeners)
         {
-            await listener.OnShutOutAsync(round, roomId, userId, beforeSeq);
+            await listener.OnShutOutAsync(round, items);
         }
 
-        return await EndAsync(round, await round.Inbox.RemoveOfRoomAsync(roomId, userId, beforeSeq), isRemoved: true, upToUseq: 0);
+        return await EndAsync(round, await round.Inbox.RemoveOfRoomAsync(items), isRemoved: true, upToUseq: 0);
     }
+
+    /// <summary>Users who were told of a room, were not told and may be by a digest, or follow its threads.</summary>
+    public static async Task<HashSet<string>> UsersOfRoomAsync(IRound round, string roomId) =>
+    [
+        .. await round.Inbox.UsersOfRoomAsync(roomId), .. await round.Withheld.UsersOfRoomAsync(roomId), .. await round.Threads.UsersOfRoomAsync(roomId),
+    ];
 
     /// <summary>Removes what others were told of a user's doing.</summary>
     /// <param name="round">What is decided together.</param>

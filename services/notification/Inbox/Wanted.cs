@@ -64,6 +64,16 @@ internal sealed record EndedItem(string UserId, string Id, string RoomId, bool I
 /// <param name="Otherwise">As in <see cref="Wanted.Otherwise"/>.</param>
 internal sealed record ToldItem(string UserId, string Kind, string Otherwise);
 
+/// <summary>What is about entries of a room and is not to be told any more.</summary>
+/// <param name="RoomId">The room.</param>
+/// <param name="UserIds">Whose; null: everybody's.</param>
+/// <param name="BeforeSeq">Only what is about entries before this seq.</param>
+internal sealed record RoomItems(string RoomId, IReadOnlyCollection<string>? UserIds = null, long BeforeSeq = long.MaxValue)
+{
+    /// <summary>Invitations stay: they say nothing of what was written in the room.</summary>
+    public bool WithoutInvitations { get; init; }
+}
+
 /// <summary>What else has to be done when inboxes change: pushes, digests.</summary>
 internal interface IInboxListener
 {
@@ -84,11 +94,7 @@ internal interface IInboxListener
     Task OnRevisedAsync(IRound round, Revision revision, IReadOnlyList<EndedItem> revised, IReadOnlyCollection<string> gone);
 
     /// <summary>In the round in which a room is no more, or a user may not read it any more: nothing of it is told.</summary>
-    /// <param name="round">In which it was decided.</param>
-    /// <param name="roomId">The room.</param>
-    /// <param name="userId">Who; empty: everybody.</param>
-    /// <param name="beforeSeq">Only what is about entries before this seq.</param>
-    Task OnShutOutAsync(IRound round, string roomId, string userId, long beforeSeq);
+    Task OnShutOutAsync(IRound round, RoomItems items);
 
     /// <summary>In the round in which they are read, or are removed because their message is gone or does not concern its user any more.</summary>
     Task OnEndedAsync(IRound round, IReadOnlyList<Ended> ended, DateTimeOffset now);

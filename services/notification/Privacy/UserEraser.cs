@@ -29,7 +29,13 @@ internal sealed class UserEraser(NotificationStore store, InboxStore inbox, Inbo
 
     private async Task<int> RemoveOfOthersAsync(string userId, CancellationToken cancellationToken)
     {
-        var ended = await store.WriteAsync(round => inbox.RemoveOfActorAsync(round, userId, AtOnce), cancellationToken);
+        var ended = await store.WriteAsync(
+            async round =>
+            {
+                await round.Later.RemoveOfActorAsync(userId); // First: what is told of it meanwhile is found then.
+                return await inbox.RemoveOfActorAsync(round, userId, AtOnce);
+            },
+            cancellationToken);
         inbox.OnCommitted();
         await news.TellAsync([], ended, cancellationToken);
         return ended.Sum(user => user.Items.Count);

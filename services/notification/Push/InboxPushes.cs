@@ -39,7 +39,7 @@ internal sealed class InboxPushes(JobStore jobs, IOptions<PushOptions> options) 
     public Task OnDeletedAsync(IRound round, string messageId) => Task.CompletedTask; // What of it is in inboxes ends.
 
     /// <inheritdoc />
-    public Task OnShutOutAsync(IRound round, string roomId, string userId, long beforeSeq) => Task.CompletedTask; // So it does.
+    public Task OnShutOutAsync(IRound round, RoomItems items) => Task.CompletedTask; // So it does.
 
     /// <inheritdoc />
     public async Task OnRevisedAsync(IRound round, Revision revision, IReadOnlyList<EndedItem> revised, IReadOnlyCollection<string> gone)

@@ -19,11 +19,11 @@ internal interface IInboxRows
     /// <summary>Removes what is about a message.</summary>
     Task<List<EndedItem>> RemoveOfMessageAsync(string messageId);
 
-    /// <summary>Removes what is about entries of a room before a seq.</summary>
-    /// <param name="roomId">The room.</param>
-    /// <param name="userId">Whose; empty: everybody's.</param>
-    /// <param name="beforeSeq">Exclusive.</param>
-    Task<List<EndedItem>> RemoveOfRoomAsync(string roomId, string userId, long beforeSeq);
+    /// <summary>Removes what is about entries of a room.</summary>
+    Task<List<EndedItem>> RemoveOfRoomAsync(RoomItems items);
+
+    /// <summary>Users who were told of a room, each once.</summary>
+    Task<List<string>> UsersOfRoomAsync(string roomId);
 
     /// <summary>Removes what others were told of a user's doing, at most so much.</summary>
     Task<List<EndedItem>> RemoveOfActorAsync(string actorId, int limit);
@@ -116,7 +116,10 @@ internal interface IWithheldRows
     Task RemoveOfEventAsync(string eventId, string messageId, IReadOnlyCollection<string> userIds);
 
     /// <inheritdoc cref="IInboxRows.RemoveOfRoomAsync"/>
-    Task RemoveOfRoomAsync(string roomId, string userId, long beforeSeq);
+    Task RemoveOfRoomAsync(RoomItems items);
+
+    /// <summary>Users who were not told, or not pushed, something of a room, each once.</summary>
+    Task<List<string>> UsersOfRoomAsync(string roomId);
 
     /// <summary>Removes what is older, at most so much.</summary>
     Task<int> RemoveOlderAsync(DateTimeOffset before, int limit);
@@ -141,7 +144,7 @@ internal sealed record WithheldRow(
 /// <summary>What is known of rooms from their entries.</summary>
 internal interface IFactRows
 {
-    /// <summary>Forgets all of a partition, its threads and how far its rooms were read included.</summary>
+    /// <summary>Forgets all of a partition, its threads, how far its rooms were read and what is told later included.</summary>
     Task ForgetAsync(int partition);
 
     /// <summary>Those of the rooms that are known.</summary>

@@ -17,6 +17,9 @@ internal interface IRound
     /// <summary>Notifications, and how far users have read rooms.</summary>
     IInboxRows Inbox { get; }
 
+    /// <summary>Notifications that are decided and told later.</summary>
+    ILaterRows Later { get; }
+
     /// <summary>Preferences and keywords.</summary>
     IPreferenceRows Preferences { get; }
 

@@ -32,8 +32,11 @@ internal interface IThreadRows
     /// <summary>Replies from before this one are no more.</summary>
     Task TrimAsync(string roomId, long firstSeq);
 
-    /// <summary>A user follows nothing in a room any more.</summary>
-    Task RemoveUserAsync(string roomId, string userId);
+    /// <summary>Users follow nothing in a room any more.</summary>
+    Task RemoveUsersAsync(string roomId, IReadOnlyCollection<string> userIds);
+
+    /// <summary>Users who have to do with a room's threads, each once.</summary>
+    Task<List<string>> UsersOfRoomAsync(string roomId);
 
     /// <summary>The room is no more.</summary>
     Task RemoveRoomAsync(string roomId);

@@ -45,8 +45,12 @@ internal sealed class ThreadFacts(IThreadRows rows, int partition)
     /// <summary>Messages from before this one are kept no longer.</summary>
     public Task TrimAsync(string roomId, long firstSeq) => rows.TrimAsync(roomId, firstSeq);
 
-    /// <summary>A user is no member any more, and follows nothing there.</summary>
-    public Task RemoveUserAsync(string roomId, string userId) => rows.RemoveUserAsync(roomId, userId);
+    /// <summary>Users are no members any more, and follow nothing there.</summary>
+    public Task RemoveUsersAsync(string roomId, IReadOnlyCollection<string> userIds) => rows.RemoveUsersAsync(roomId, userIds);
+
+    /// <summary>Those who have read the thread that a reply is in up to the reply; nobody when it is none.</summary>
+    public async Task<HashSet<string>> ReadersOfReplyAsync(string roomId, long seq) =>
+        await rows.RootOfAsync(roomId, seq) is { } rootId ? await rows.ReadersAsync(rootId, seq) : [];
 
     /// <summary>The room is no more.</summary>
     public Task RemoveRoomAsync(string roomId) => rows.RemoveRoomAsync(roomId);

@@ -189,7 +189,7 @@ public sealed partial class FeedFollower(
         {
             var followed = _followed[(int)page.Partition];
             var to = new FeedMark(page.Epoch, page.Next.OwnerEpoch, page.Next.Flush, page.Next.Entry);
-            if (to == followed.Mark)
+            if (to == followed.Mark && !handler.HasRest(followed.Partition))
             {
                 (followed.HasMore, followed.Alone) = (page.HasMore, 0);
                 NoteAtEnd(followed);
@@ -269,7 +269,7 @@ public sealed partial class FeedFollower(
         foreach (var (one, outcome) in news.Zip(outcomes))
         {
             one.Followed.OnHandled(one.Batch.To, outcome);
-            one.Followed.HasMore = one.HasMore || outcome == FeedOutcome.Lost;
+            one.Followed.HasMore = one.HasMore || outcome == FeedOutcome.Lost || handler.HasRest(one.Followed.Partition);
             one.Followed.Alone = Math.Max(0, one.Followed.Alone - 1);
             one.Followed.Failures = 0;
             _lag.Handled(one.Batch.Entries.Count);

@@ -16,6 +16,10 @@ public interface IFeedHandler
     /// <param name="cancellationToken">The follower stops.</param>
     /// <returns>What became of each, in their order.</returns>
     Task<FeedOutcome[]> HandleAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken);
+
+    /// <summary>Whether something is left to do for what is handled and whose mark is stored: then the follower comes again at once, with a batch without entries when
+    /// there are no new ones. Known from <see cref="OpenAsync"/> on.</summary>
+    bool HasRest(int partition) => false;
 }
 
 /// <summary>What became of a batch.</summary>

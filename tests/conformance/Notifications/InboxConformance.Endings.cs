@@ -69,6 +69,34 @@ public abstract partial class InboxConformance
         Assert.Empty(await InboxAsync("carla"));
     }
 
+    [Theory]
+    [InlineData("private", false)]
+    [InlineData("auditorium", true)]
+    public async Task Of_a_public_room_that_is_made_private_who_is_no_member_keeps_nothing_but_an_invitation(string kind, bool keeps)
+    {
+        await SetAsync("eva", new NotificationPreferences { Level = "none", Digest = new DigestPreferences { Every = "daily", At = "08:30" } });
+        await FollowAsync([
+            _lobby.Wrote("ana", new RoomEvent { RoomUpdated = new RoomUpdated { Settings = new RoomSettings { Kind = "open" } } }),
+            _lobby.Said("ana", "root", "@bruno @carla @eva secreto"), InThread("bruno", "r1"), InThread("eva", "r2"),
+        ]);
+        await MarkThreadAsync("zoe", 0, following: true); // Never a member.
+        await FollowAsync([Gone("bruno", MemberAction.Leave), Gone("eva", MemberAction.Leave)]);
+        await FollowAsync([_lobby.Wrote("ana", new RoomEvent { Member = new MemberChanged { UserId = "bruno", Action = MemberAction.Invite, InvitedBy = "ana" } })]);
+        Assert.Equal(["mention id-ana-root", "thread id-eva-r2", "invitation "], await KindsAsync("bruno"));
+
+        await FollowAsync([
+            _lobby.Said("ana", "more", "@carla"), _lobby.Wrote("ana", new RoomEvent { RoomUpdated = new RoomUpdated { Settings = new RoomSettings { Kind = kind } } }),
+        ]);
+
+        Assert.Equal(keeps ? 3 : 1, (await InboxAsync("bruno")).Count);
+        Assert.Equal("invitation ", (await KindsAsync("bruno"))[^1]);
+        Assert.Equal(keeps ? 3u : 1u, (await ReadAsync("bruno")).Unread);
+        Assert.Equal(["mention id-ana-root", "thread id-bruno-r1", "thread id-eva-r2", "mention id-ana-more"], await KindsAsync("carla"));
+        Assert.Equal(keeps ? 1 : 0, (await _store.ReadAsync(round => round.Withheld.SumUpAsync("eva"), Deadline)).Count);
+        Assert.Equal(keeps, await _store.ReadAsync(round => round.Threads.FindAsync(Root, "zoe", 1), Deadline) is not null);
+        Assert.NotNull(await _store.ReadAsync(round => round.Threads.FindAsync(Root, "carla", 1), Deadline));
+    }
+
     [Fact]
     public async Task Of_a_user_who_is_deleted_neither_the_user_nor_others_keep_anything()
     {

@@ -41,6 +41,8 @@ public abstract partial class InboxConformance(NotificationDatabase database) : 
     private InboxStore _inbox = null!;
     private InboxNews _news = null!;
     private InboxGrpc _grpc = null!;
+    private readonly Breaks _breaks = new();
+    private Func<NotificationFollower> _start = null!;
     private NotificationFollower _follower = null!;
     private FeedMark _mark = FeedMark.Start;
 
@@ -50,14 +52,16 @@ public abstract partial class InboxConformance(NotificationDatabase database) : 
     {
         _store = await database.OpenAsync();
         await _store.InitializeAsync(Deadline);
-        _inbox = new InboxStore(_store, [new WithheldItems(_store)], _time);
+        _inbox = new InboxStore(_store, [new WithheldItems(_store), _breaks], _time);
         var presence = new PresenceService.PresenceServiceClient(new Located(_online));
         var news = _news = new InboxNews(
             new UserEventSender(_services.GetRequiredService<ILiveBus>(), presence, new ProcessIdentity("test")), NullLogger<InboxNews>.Instance);
         _grpc = new InboxGrpc(
             _store, _inbox, news, new PreferenceStore(_store, _time), new NotificationTrails(_store), new FollowedThreads(_store, _inbox),
             Options.Create(new LiveBusOptions()), _time);
-        _follower = new NotificationFollower(_store, _inbox, news, presence, Options.Create(new InboxOptions { RoomMentionMembers = 4 }), _time);
+        _start = () => new NotificationFollower(
+            _store, _inbox, news, presence, Options.Create(new InboxOptions { RoomMentionMembers = 4 }), _time, NullLogger<NotificationFollower>.Instance);
+        _follower = _start();
         await FollowAsync(_lobby.Opening(messages: 0), [_lobby.Joined("bruno"), _lobby.Joined("carla"), _lobby.Joined("eva")]);
     }
 

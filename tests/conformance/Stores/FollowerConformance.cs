@@ -79,6 +79,18 @@ public abstract class FollowerConformance : StoreConformance
     }
 
     [Fact]
+    public async Task A_handler_that_has_more_to_do_is_asked_again_although_nothing_comes()
+    {
+        await BeginAsync();
+        await AppendedAsync(new RoomScript("lobby").Opening(messages: 1));
+
+        var follower = await StartAsync(configure: one => one.Rest = 5);
+
+        await HandledAsync(3);
+        await Eventually.EqualsAsync(0, () => Task.FromResult(follower.Rest));
+    }
+
+    [Fact]
     public async Task A_hint_wakes_a_follower_at_once()
     {
         await BeginAsync();
@@ -324,6 +336,7 @@ public abstract class FollowerConformance : StoreConformance
         private readonly FeedFollower _follower;
         private readonly Replicas _replicas;
         private int _reads;
+        private int _rest;
         private int _handled;
 
         public Follower(ISqlDialect dialect, IMessageStore store, ILiveBus bus, IServiceProvider services, FeedHints? hints, bool alone)
@@ -346,6 +359,13 @@ public abstract class FollowerConformance : StoreConformance
         public Func<FollowedEntry, bool> Refuses { get; set; } = _ => false;
 
         public Func<FollowedEntry, bool> PassesBy { get; set; } = _ => false;
+
+        /// <summary>Batches without entries that the handler has to be given, of the first partition.</summary>
+        public int Rest
+        {
+            get => Volatile.Read(ref _rest);
+            set => Volatile.Write(ref _rest, value);
+        }
 
         public int Reads => Volatile.Read(ref _reads);
 
@@ -377,8 +397,15 @@ public abstract class FollowerConformance : StoreConformance
 
         public Task<FeedMark> OpenAsync(int partition, CancellationToken cancellationToken) => _marks.ReadAsync(partition, cancellationToken);
 
+        public bool HasRest(int partition) => partition == 0 && Rest > 0;
+
         public async Task<FeedOutcome[]> HandleAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
         {
+            if (batches.Any(batch => batch.From == batch.To))
+            {
+                Interlocked.Decrement(ref _rest);
+            }
+
             if (batches.SelectMany(batch => batch.Entries).Any(Refuses))
             {
                 throw new InvalidOperationException("cannot handle it");

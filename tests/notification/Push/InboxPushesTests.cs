@@ -93,6 +93,8 @@ public sealed class InboxPushesTests : IAsyncLifetime
 
         public IInboxRows Inbox => round.Inbox;
 
+        public ILaterRows Later => round.Later;
+
         public IPreferenceRows Preferences => round.Preferences;
 
         public IWithheldRows Withheld => round.Withheld;

@@ -17,7 +17,11 @@ internal sealed class MongoFactRows(NotificationCollections collections) : IFact
 
     public async Task ForgetAsync(int partition)
     {
-        foreach (var collection in (IMongoCollection<BsonDocument>[])[collections.Rooms, collections.Members, collections.Threads, collections.Replies, collections.Reads])
+        IMongoCollection<BsonDocument>[] forgotten =
+        [
+            collections.Rooms, collections.Members, collections.Threads, collections.Replies, collections.Reads, collections.Later,
+        ];
+        foreach (var collection in forgotten)
         {
             await collection.DeleteManyAsync(new BsonDocument("p", partition), CancellationToken.None);
         }

@@ -74,8 +74,18 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
 
     public Task<List<EndedItem>> RemoveOfMessageAsync(string messageId) => RemoveAsync(new BsonDocument("m", messageId));
 
-    public Task<List<EndedItem>> RemoveOfRoomAsync(string roomId, string userId, long beforeSeq) => RemoveAsync(
-        new BsonDocument { { "r", roomId }, { "seq", userId.Length > 0 ? Documents.Below(beforeSeq) : Documents.Below(beforeSeq).Add("$gt", 0L) } }.AddText("u", userId));
+    public Task<List<EndedItem>> RemoveOfRoomAsync(RoomItems items)
+    {
+        var filter = Documents.OfRoom(items);
+        if (items.UserIds is null)
+        {
+            filter["seq"].AsBsonDocument.Add("$gt", 0L); // What a server sent about the room is not of its entries.
+        }
+
+        return RemoveAsync(filter);
+    }
+
+    public Task<List<string>> UsersOfRoomAsync(string roomId) => Inbox.UsersOfRoomAsync(roomId);
 
     public Task<List<EndedItem>> RemoveOfActorAsync(string actorId, int limit) => RemoveAsync(new BsonDocument("a", actorId), limit);
 

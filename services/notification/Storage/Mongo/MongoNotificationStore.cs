@@ -54,6 +54,8 @@ internal sealed class MongoRound(NotificationCollections collections) : IRound
 
     public IInboxRows Inbox => _inbox ??= new MongoInboxRows(collections, this);
 
+    public ILaterRows Later => new MongoLaterRows(collections, this);
+
     public IPreferenceRows Preferences => new MongoPreferenceRows(collections);
 
     public IWithheldRows Withheld => _withheld ??= new MongoWithheldRows(collections, this);

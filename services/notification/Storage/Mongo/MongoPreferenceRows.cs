@@ -80,8 +80,9 @@ internal sealed class MongoWithheldRows(NotificationCollections collections, Mon
         }
     }
 
-    public Task RemoveOfRoomAsync(string roomId, string userId, long beforeSeq) => Withheld.DeleteManyAsync(
-        new BsonDocument { { "r", roomId }, { "seq", Documents.Below(beforeSeq) } }.AddText("u", userId), CancellationToken.None);
+    public Task RemoveOfRoomAsync(RoomItems items) => Withheld.DeleteManyAsync(Documents.OfRoom(items), CancellationToken.None);
+
+    public Task<List<string>> UsersOfRoomAsync(string roomId) => Withheld.UsersOfRoomAsync(roomId);
 
     public async Task<int> RemoveOlderAsync(DateTimeOffset before, int limit)
     {

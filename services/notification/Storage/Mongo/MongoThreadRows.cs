@@ -76,8 +76,10 @@ internal sealed class MongoThreadRows(NotificationCollections collections) : ITh
     public Task TrimAsync(string roomId, long firstSeq) =>
         Replies.DeleteManyAsync(new BsonDocument { { "r", roomId }, { "q", Documents.Below(firstSeq) } }, CancellationToken.None);
 
-    public Task RemoveUserAsync(string roomId, string userId) =>
-        Threads.DeleteManyAsync(new BsonDocument { { "u", userId }, { "r", roomId } }, CancellationToken.None);
+    public Task RemoveUsersAsync(string roomId, IReadOnlyCollection<string> userIds) =>
+        Threads.DeleteManyAsync(new BsonDocument { { "u", Documents.In(userIds) }, { "r", roomId } }, CancellationToken.None);
+
+    public Task<List<string>> UsersOfRoomAsync(string roomId) => Threads.UsersOfRoomAsync(roomId);
 
     public async Task RemoveRoomAsync(string roomId)
     {

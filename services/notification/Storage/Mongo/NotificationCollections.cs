@@ -1,6 +1,8 @@
 using MongoDB.Bson;
 using MongoDB.Driver;
 using Tertulia.Mongo;
+using Tertulia.Notifications.Inbox;
+using Tertulia.Notifications.Preferences;
 
 namespace Tertulia.Notifications.Storage.Mongo;
 
@@ -16,6 +18,9 @@ internal sealed class NotificationCollections(MongoConnection connection)
 
     /// <summary>Notifications: <see cref="MongoInboxRows"/>.</summary>
     public IMongoCollection<BsonDocument> Inbox { get; } = connection.Collection("notification_inbox");
+
+    /// <summary>Notifications that are decided and told later.</summary>
+    public IMongoCollection<BsonDocument> Later { get; } = connection.Collection("notification_later");
 
     /// <summary>A document for each user: the last number that was given out, the preferences and the keywords.</summary>
     public IMongoCollection<BsonDocument> Users { get; } = connection.Collection("notification_users");
@@ -82,6 +87,7 @@ internal sealed class NotificationCollections(MongoConnection connection)
         await CreateAsync(
             Inbox, Compound(("u", 1), ("useq", -1)), Compound(("u", 1), ("n", 1)), Compound(("u", 1), ("read", 1), ("r", 1), ("seq", 1)), Index(("m", 1), sparse: true),
             Index(("at", 1)), Compound(("r", 1), ("seq", 1)), Index(("a", 1), sparse: true));
+        await CreateAsync(Later, Compound(("p", 1), ("part", 1)), Index(("m", 1)), Compound(("r", 1), ("seq", 1)), Index(("a", 1)));
         await CreateAsync(Users, Index(("words", 1), sparse: true));
         await CreateAsync(Reads, Index(("u", 1)), Index(("p", 1)));
         await CreateAsync(Withheld, Compound(("u", 1), ("digest", 1), ("at", 1)), Index(("m", 1), sparse: true), Compound(("r", 1), ("seq", 1)), Index(("at", 1)));
@@ -139,6 +145,25 @@ internal static class Documents
     /// <summary>Of Unix milliseconds; null when it is absent.</summary>
     public static DateTimeOffset? TimeOf(this BsonDocument document, string field) =>
         document.TryGetValue(field, out var time) ? DateTimeOffset.FromUnixTimeMilliseconds(time.AsInt64) : null;
+
+    /// <summary>A filter for what is about entries of a room.</summary>
+    public static BsonDocument OfRoom(RoomItems items)
+    {
+        var filter = new BsonDocument { { "r", items.RoomId }, { "seq", Below(items.BeforeSeq) } };
+        if (items.UserIds is { } userIds)
+        {
+            filter.Add("u", In(userIds));
+        }
+
+        return items.WithoutInvitations ? filter.Add("kind", new BsonDocument("$ne", NotificationKinds.Invitation)) : filter;
+    }
+
+    /// <summary>Users of the documents that are about a room, each once.</summary>
+    public static async Task<List<string>> UsersOfRoomAsync(this IMongoCollection<BsonDocument> collection, string roomId)
+    {
+        var found = await collection.Find(new BsonDocument("r", roomId)).Project(new BsonDocument("u", 1)).ToListAsync(CancellationToken.None);
+        return [.. found.Select(one => one["u"].AsString).Distinct(StringComparer.Ordinal)];
+    }
 
     /// <summary>All documents whose field has one of the values, of which there may be many.</summary>
     public static async Task<List<BsonDocument>> FindInAsync(

@@ -8,7 +8,11 @@ internal sealed class SqlFactRows(ISqlDialect dialect, DbCommand command) : IFac
 {
     public async Task ForgetAsync(int partition)
     {
-        foreach (var table in (string[])["notification_rooms", "notification_members", "notification_threads", "notification_replies", "notification_reads"])
+        string[] tables =
+        [
+            "notification_rooms", "notification_members", "notification_threads", "notification_replies", "notification_reads", "notification_later",
+        ];
+        foreach (var table in tables)
         {
             await command.With($"delete from {table} where partition = @partition", ("partition", partition)).RunAsync();
         }

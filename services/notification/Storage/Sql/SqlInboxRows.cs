@@ -65,9 +65,12 @@ internal sealed class SqlInboxRows(ISqlDialect dialect, DbCommand command) : IIn
     public Task<List<EndedItem>> RemoveOfMessageAsync(string messageId) =>
         command.With($"delete from notification_inbox where message_id = @message {Removed}", ("message", messageId)).ListAsync(ReadEnded);
 
-    public Task<List<EndedItem>> RemoveOfRoomAsync(string roomId, string userId, long beforeSeq) => command.With(
-        $"delete from notification_inbox where room_id = @room and seq < @seq and {(userId.Length > 0 ? "user_id = @user" : "seq > 0")} {Removed}",
-        ("room", roomId), ("seq", beforeSeq), ("user", userId)).ListAsync(ReadEnded);
+    // What a server sent about the room is not of its entries: it goes only from those who are shut out.
+    public Task<List<EndedItem>> RemoveOfRoomAsync(RoomItems items) =>
+        command.WithRoom(dialect, "delete from notification_inbox", items, items.UserIds is null ? $"and seq > 0 {Removed}" : Removed).ListAsync(ReadEnded);
+
+    public Task<List<string>> UsersOfRoomAsync(string roomId) =>
+        command.With("select distinct user_id from notification_inbox where room_id = @room", ("room", roomId)).ListAsync(row => row.GetString(0));
 
     public Task<List<EndedItem>> RemoveOfActorAsync(string actorId, int limit) => command.With(
         $"""

@@ -1,5 +1,7 @@
 using System.Data.Common;
 using Tertulia.Feed;
+using Tertulia.Notifications.Inbox;
+using Tertulia.Notifications.Preferences;
 using Tertulia.Notifications.Webhooks;
 using Tertulia.Sql;
 
@@ -55,6 +57,7 @@ internal sealed class SqlRound(ISqlDialect dialect, DbCommand command) : IRound
 {
     private IJobRows? _jobs;
     private IInboxRows? _inbox;
+    private ILaterRows? _later;
     private IPreferenceRows? _preferences;
     private IWithheldRows? _withheld;
     private IFactRows? _facts;
@@ -71,6 +74,8 @@ internal sealed class SqlRound(ISqlDialect dialect, DbCommand command) : IRound
     public IJobRows Jobs => _jobs ??= new SqlJobRows(command);
 
     public IInboxRows Inbox => _inbox ??= new SqlInboxRows(dialect, command);
+
+    public ILaterRows Later => _later ??= new SqlLaterRows(command);
 
     public IPreferenceRows Preferences => _preferences ??= new SqlPreferenceRows(dialect, command);
 
@@ -105,6 +110,20 @@ internal static class Statements
         foreach (var (name, value) in parameters)
         {
             command.Parameters.Add(command.Parameter(name, value ?? DBNull.Value));
+        }
+
+        return command;
+    }
+
+    /// <summary>A statement over what is about entries of a room.</summary>
+    public static DbCommand WithRoom(this DbCommand command, ISqlDialect dialect, string sql, RoomItems items, string also)
+    {
+        var ofUsers = items.UserIds is null ? "" : $"and user_id in (select user_id from {dialect.RowsTable("users", "user_id")} u)";
+        var kinds = items.WithoutInvitations ? $"and kind <> '{NotificationKinds.Invitation}'" : "";
+        command.With($"{sql} where room_id = @room and seq < @seq {ofUsers} {kinds} {also}", ("room", items.RoomId), ("seq", items.BeforeSeq));
+        if (items.UserIds is { } userIds)
+        {
+            dialect.AddRows(command, "users", [.. userIds]);
         }
 
         return command;

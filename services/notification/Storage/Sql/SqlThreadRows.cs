@@ -65,8 +65,16 @@ internal sealed class SqlThreadRows(ISqlDialect dialect, DbCommand command) : IT
     public Task TrimAsync(string roomId, long firstSeq) => command.With(
         "delete from notification_replies where room_id = @room and seq < @seq", ("room", roomId), ("seq", firstSeq)).RunAsync();
 
-    public Task RemoveUserAsync(string roomId, string userId) => command.With(
-        "delete from notification_threads where user_id = @user and room_id = @room", ("user", userId), ("room", roomId)).RunAsync();
+    public Task RemoveUsersAsync(string roomId, IReadOnlyCollection<string> userIds)
+    {
+        command.With(
+            $"delete from notification_threads where room_id = @room and user_id in (select user_id from {dialect.RowsTable("users", "user_id")} u)", ("room", roomId));
+        dialect.AddRows(command, "users", [.. userIds]);
+        return command.RunAsync();
+    }
+
+    public Task<List<string>> UsersOfRoomAsync(string roomId) =>
+        command.With("select distinct user_id from notification_threads where room_id = @room", ("room", roomId)).ListAsync(row => row.GetString(0));
 
     public async Task RemoveRoomAsync(string roomId)
     {

@@ -59,9 +59,10 @@ internal sealed class SqlWithheldRows(ISqlDialect dialect, DbCommand command) : 
         return command.RunAsync();
     }
 
-    public Task RemoveOfRoomAsync(string roomId, string userId, long beforeSeq) => command.With(
-        $"delete from notification_withheld where room_id = @room and seq < @seq {(userId.Length > 0 ? "and user_id = @user" : "")}",
-        ("room", roomId), ("seq", beforeSeq), ("user", userId)).RunAsync();
+    public Task RemoveOfRoomAsync(RoomItems items) => command.WithRoom(dialect, "delete from notification_withheld", items, "").RunAsync();
+
+    public Task<List<string>> UsersOfRoomAsync(string roomId) =>
+        command.With("select distinct user_id from notification_withheld where room_id = @room", ("room", roomId)).ListAsync(row => row.GetString(0));
 
     public Task<int> RemoveOlderAsync(DateTimeOffset before, int limit) => command.With(
         """
