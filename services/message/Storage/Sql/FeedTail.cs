@@ -10,10 +10,10 @@ namespace Tertulia.Messages.Storage.Sql;
 /// from what is here is answered from memory; who begins further back reads the database.
 /// </remarks>
 /// <param name="countsByPartition">Each partition's flushes have numbers of their own, without gaps.</param>
-/// <param name="maxBytes">Of entries that are kept, of all partitions together.</param>
+/// <param name="maxBytes">Of what is kept, of all partitions together, with what keeping it takes.</param>
 internal sealed class FeedTail(bool countsByPartition, long maxBytes = FeedTail.DefaultBytes)
 {
-    private const long DefaultBytes = 4 * 1024 * 1024;
+    private const long DefaultBytes = 8 * 1024 * 1024;
 
     private readonly Lock _lock = new();
     private readonly Queue<Kept> _flushes = []; // Of all partitions, the oldest first.
@@ -36,10 +36,10 @@ internal sealed class FeedTail(bool countsByPartition, long maxBytes = FeedTail.
             of.Flushes.AddLast(kept);
             of.Last = flush;
             _flushes.Enqueue(kept);
-            _bytes += kept.Bytes.Length;
+            _bytes += kept.Size;
             while (_bytes > maxBytes && _flushes.TryDequeue(out var oldest))
             {
-                _bytes -= oldest.Bytes.Length;
+                _bytes -= oldest.Size;
                 _partitions[oldest.Partition].LetGo(oldest);
             }
         }
@@ -163,7 +163,13 @@ internal sealed class FeedTail(bool countsByPartition, long maxBytes = FeedTail.
     /// <summary>What a flush appended to a partition.</summary>
     private sealed record Kept(int Partition, long Flush, long OwnerEpoch, byte[] Bytes, (string RoomId, int Entries)[] Rooms)
     {
+        private const int Overhead = 240; // The object, its place in the queue and the list, two arrays.
+        private const int RoomOverhead = 16; // Of the array; the id is the rooms' own.
+
         public int Count { get; } = Rooms.Sum(room => room.Entries);
+
+        /// <summary>Bytes of memory, about.</summary>
+        public int Size { get; } = Bytes.Length + Overhead + (Rooms.Length * RoomOverhead);
 
         /// <returns>The entries of the flush that are read, those that were skipped included.</returns>
         public int ReadInto(List<FeedEntry> entries, int skip, int maxEntries, ref int bytesLeft)

@@ -5,7 +5,7 @@ namespace Tertulia.Messages.Storage.Sql;
 /// <summary>SQLite: appends are the jobs of the one connection that writes.</summary>
 internal sealed class SqliteMessageDialect : SqliteDialect, IMessageDialect
 {
-    private const int CacheKiB = 64 * 1024; // The ends of some thousand rooms: an append reads nothing from the file.
+    private const int CacheKiB = 16 * 1024; // The ends of some hundred rooms that are busy: their appends read nothing from the file.
     private readonly SqliteMark _mark;
 
     /// <param name="options">Where the file is.</param>
