@@ -15,7 +15,7 @@ public sealed class RoomChangesTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         (_a, _b) = (await TestNode.StartAsync(_bus, "node-a"), await TestNode.StartAsync(_bus, "node-b"));
-        _presence = await TestPresence.StartAsync(_bus, _time, "Presence:LargeRoomUsers=5");
+        _presence = await TestPresence.StartAsync(_bus, _time, "Presence:LargeRoomUsers=5", "Presence:NodeTimeout=00:10:00");
         await _a.HeartbeatAsync();
         await _b.HeartbeatAsync();
     }

@@ -52,6 +52,21 @@ public sealed class StatusTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_node_is_told_of_who_comes_and_comes_back_that_nothing_was_chosen()
+    {
+        await _b.OpenAsync("b1", "bruno", "lobby");
+        Assert.Equal(new ChosenStatus { UserId = "bruno", Status = "online" }, await _b.Unchosen.NextAsync());
+        Assert.Equal(new ChosenStatus { UserId = "bruno", Status = "online" }, (await _presence.RoomAsync("lobby", "bruno")).Chosen);
+        await _b.CloseAsync("b1"); // Goes for good, and comes back before anybody is told.
+        await _b.OpenAsync("b2", "bruno", "lobby");
+        Assert.Equal("bruno", (await _b.Unchosen.NextAsync()).UserId);
+
+        var chosen = await _presence.ChooseAsync("bruno", "invisible");
+        Assert.Equal(chosen, (await _presence.RoomAsync("lobby", "bruno")).Chosen);
+        Assert.Null((await _presence.RoomAsync("lobby")).Chosen);
+    }
+
+    [Fact]
     public async Task The_last_choice_counts_whatever_comes_late()
     {
         var first = await _presence.ChooseAsync("ana", "busy");

@@ -34,6 +34,9 @@ internal sealed class TestNode : IAsyncDisposable
     /// <summary>Statuses that its users have chosen.</summary>
     public Recorder<ChosenStatus> Chosen { get; } = new();
 
+    /// <summary>Of users who have chosen nothing.</summary>
+    public Recorder<ChosenStatus> Unchosen { get; } = new();
+
     /// <summary>Users that it watches, as they are shown.</summary>
     public Recorder<PresentUser> Watched { get; } = new();
 
@@ -240,7 +243,7 @@ internal sealed class TestNode : IAsyncDisposable
 
         foreach (var chosen in batch.Chosen)
         {
-            Chosen.Add(chosen);
+            (chosen.Stamp > 0 ? Chosen : Unchosen).Add(chosen);
         }
 
         foreach (var user in batch.Watched)

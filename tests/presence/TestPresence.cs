@@ -152,8 +152,8 @@ internal sealed class TestPresence : IAsyncDisposable
     public Task<Stats> StatsAsync() => Loop.AskAsync(map => StatsReply.From(map, 10_000), CancellationToken.None);
 
     /// <summary>What a node is answered that asks who is in a room.</summary>
-    public Task<RoomPresence> RoomAsync(string roomId) => Loop.AskAsync(
-        map => PresenceGrpc.Room(map, roomId, (uint)_services.GetRequiredService<PendingChanges>().LargeRoomUsers), CancellationToken.None);
+    public Task<RoomPresence> RoomAsync(string roomId, string asker = "") => Loop.AskAsync(
+        map => PresenceGrpc.Room(map, roomId, (uint)_services.GetRequiredService<PendingChanges>().LargeRoomUsers, asker), CancellationToken.None);
 
     /// <summary>The users of a room, in order.</summary>
     public Task<string[]> UsersAsync(string roomId) => Loop.AskAsync(

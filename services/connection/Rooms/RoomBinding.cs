@@ -166,7 +166,7 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, RoomE
         return sessions;
     }
 
-    /// <summary>The users this node knows to be in the room, at most <paramref name="limit"/>, for a member: the list is partial from now on.</summary>
+    /// <summary>The users this node knows to be in the room and visible, at most <paramref name="limit"/>, for a member: the list is partial from now on.</summary>
     public List<PresentUser> LocalUsers(int limit, ChosenStatuses chosen)
     {
         var users = new List<PresentUser>();
@@ -176,7 +176,7 @@ internal sealed partial class RoomBinding(string roomId, EntryViews views, RoomE
             IsListPartial = true;
             foreach (var member in _members.Span)
             {
-                if (users.Count < limit && member.Session.Caller is { } caller && seen.Add(caller.UserId) && !chosen.IsInvisible(caller.UserId))
+                if (users.Count < limit && member.Session.Caller is { } caller && seen.Add(caller.UserId) && chosen.IsVisible(caller.UserId))
                 {
                     users.Add(chosen.Show(caller.UserId, caller.Username));
                 }

@@ -12,7 +12,7 @@ namespace Tertulia.Connections.Rooms;
 /// <remarks>A join waits for it a moment, or as long as it waits for the room's messages anyway. Once the service was silent, joins do not ask until a probe
 /// was answered: whatever happens to presence, rooms are entered. Who was shown less than all users is told all when the service answers again.</remarks>
 internal sealed partial class RoomPresent(
-    PresenceService.PresenceServiceClient presence, PresenceReporter reporter, ChosenStatuses chosen, TimeProvider time, ILogger<RoomPresent> logger)
+    PresenceService.PresenceServiceClient presence, PresenceReporter reporter, ChosenStatuses chosen, PresenceFlow flow, TimeProvider time, ILogger<RoomPresent> logger)
     : IHostedService, IDisposable
 {
     /// <summary>Users that are listed; of more only the number is told.</summary>
@@ -42,7 +42,7 @@ internal sealed partial class RoomPresent(
     internal int UnderWay => _running.Count;
 
     /// <summary>Begins to ask. Does not throw.</summary>
-    public Question Ask(RoomBinding room)
+    public Question Ask(RoomBinding room, Caller caller)
     {
         if (IsSilent)
         {
@@ -50,7 +50,7 @@ internal sealed partial class RoomPresent(
         }
 
         var answer = new TaskCompletionSource<RoomPresence?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _running.Start(async () => answer.SetResult(await TryAskAsync(room.RoomId)));
+        _running.Start(async () => answer.SetResult(await TryAskAsync(room.RoomId, caller.UserId)));
         return new Question(room, time.GetTimestamp(), answer.Task);
     }
 
@@ -88,12 +88,18 @@ internal sealed partial class RoomPresent(
 
     public void Dispose() => _stopping.Dispose();
 
-    private async Task<RoomPresence?> TryAskAsync(string roomId)
+    private async Task<RoomPresence?> TryAskAsync(string roomId, string userId)
     {
         try
         {
             await reporter.ReportedSoonAsync(_stopping.Token);
-            return await GetAsync(roomId);
+            var reply = await GetAsync(roomId, userId);
+            if (reply.Chosen is { } status)
+            {
+                flow.OnChosen(status); // Before the user is in the room: from the beginning it is known whether others may see it.
+            }
+
+            return reply;
         }
         catch (Exception exception) when (exception is RpcException or OperationCanceledException)
         {
@@ -106,9 +112,9 @@ internal sealed partial class RoomPresent(
         }
     }
 
-    private async Task<RoomPresence> GetAsync(string roomId)
+    private async Task<RoomPresence> GetAsync(string roomId, string userId)
     {
-        var request = new GetRoomRequest { RoomId = roomId, Limit = MaxListed };
+        var request = new GetRoomRequest { RoomId = roomId, Limit = MaxListed, UserId = userId };
         return await presence.GetRoomAsync(request, deadline: DateTime.UtcNow + Deadline, cancellationToken: _stopping.Token);
     }
 
@@ -128,7 +134,7 @@ internal sealed partial class RoomPresent(
             while (true)
             {
                 await Task.Delay(ProbeInterval, time, _stopping.Token);
-                if (await TryAskAsync(roomId) is not null)
+                if (await TryAskAsync(roomId, userId: "") is not null)
                 {
                     Volatile.Write(ref _isSilent, 0);
                     LogAnswers();
@@ -178,7 +184,7 @@ internal sealed partial class RoomPresent(
         return (users, (uint)(chosen.IsInvisible(caller.UserId) ? users.Count - 1 : users.Count));
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The presence service does not answer (room {RoomId}); until it does, who enters a room is shown this node's users only")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The presence service does not answer (room {RoomId}); until it does, who enters a room is shown those of this node's users only of whom it is known that they are not invisible")]
     private partial void LogSilent(string roomId);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The presence service answers again")]

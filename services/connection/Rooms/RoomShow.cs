@@ -24,7 +24,7 @@ internal sealed partial class RoomShow(
         using var place = await member.Session.MakeAnswerAsync(cancellationToken); // A client that enters many rooms and does not read has few of them in memory.
         using var marks = member.Session.Marks.Begin();
         var roomId = member.Room.RoomId;
-        var question = present.Ask(member.Room);
+        var question = present.Ask(member.Room, caller);
         var request = new GetSnapshotRequest { RoomId = roomId, Actor = caller.ToActor(roomId), Since = entrance.Since, History = entrance.History };
         var snapshot = await ReadAsync(request, patience, cancellationToken);
         if (!IsCurrent(member, joined, snapshot))

@@ -9,7 +9,7 @@ using Tertulia.Hosting;
 namespace Tertulia.Connections.Rooms;
 
 /// <summary>Typing: from a member to the others here and, in one hop, to the other nodes of the room; every node ends by itself what is not repeated.</summary>
-/// <remarks>Who is invisible is not seen typing: it would say that they are there before they chose to say something.</remarks>
+/// <remarks>Who is invisible, or may be, is not seen typing: it would say that they are there before they chose to say something.</remarks>
 internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, ChosenStatuses chosen, TimeProvider time, ILogger<TypingTracker> logger) : BackgroundService
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(250);
@@ -19,7 +19,7 @@ internal sealed class TypingTracker(ILiveBus bus, ProcessIdentity node, ChosenSt
     /// <summary>A member of this node says that it types, or stopped.</summary>
     public void OnMember(RoomMember member, bool isTyping)
     {
-        if (member.Session.Caller is { } caller && !(isTyping && chosen.IsInvisible(caller.UserId)))
+        if (member.Session.Caller is { } caller && (!isTyping || chosen.IsVisible(caller.UserId)))
         {
             Tell(member.Room, caller.UserId, caller.Username, member.Session.ConnectionId, isTyping);
         }

@@ -137,8 +137,8 @@ internal sealed record ReadCommand : RoomCommand
     /// <summary>Also when more was read before.</summary>
     public bool IsExact { get; init; }
 
-    /// <summary>The user is known to be invisible: the others are not told.</summary>
-    public bool IsQuiet { get; init; }
+    /// <summary>Whether the others are not told, because the user is or may be invisible; null: by what this node knows.</summary>
+    public bool? IsQuiet { get; init; }
 
     /// <summary>Not the room but this thread, by the id of its root or of a reply; null: the room.</summary>
     public string? ThreadRoot { get; init; }

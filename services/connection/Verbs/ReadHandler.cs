@@ -22,7 +22,8 @@ internal sealed class ReadHandler(SubmitBatcher batcher, ReadReports reports, Ch
             Actor = caller.ToActor(roomId),
             Read = new ReadRoom
             {
-                Seq = read.IsExact ? read.Seq - 1 : read.Seq, Exact = read.IsExact, Quiet = read.IsQuiet || chosen.IsInvisible(caller.UserId),
+                Seq = read.IsExact ? read.Seq - 1 : read.Seq, Exact = read.IsExact,
+                Quiet = chosen.IsInvisible(caller.UserId) || (read.IsQuiet ?? !chosen.IsVisible(caller.UserId)),
             },
         };
         return batcher.TrySubmit(submitted, new Pending(sink, caller.UserId, roomId, command.Ref, reports))

@@ -4,7 +4,9 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Connections.Watching;
 
-/// <summary>What users of this node have chosen, as far as it says more than <c>online</c>: for what the node shows of them without asking presence.</summary>
+/// <summary>What users of this node have chosen: for what the node shows of them without asking presence.</summary>
+/// <remarks>Presence says it when a user comes, also of those who have chosen nothing. Until it has, the user may be invisible, and is shown to nobody: while presence is
+/// silent that is so for all who come.</remarks>
 internal sealed class ChosenStatuses(UserSessions users)
 {
     private readonly ConcurrentDictionary<string, ChosenStatus> _chosen = new(StringComparer.Ordinal);
@@ -26,8 +28,11 @@ internal sealed class ChosenStatuses(UserSessions users)
     /// <returns>Null when nothing is known.</returns>
     public ChosenStatus? Find(string userId) => _chosen.GetValueOrDefault(userId);
 
-    /// <summary>Whether others must not see the user.</summary>
+    /// <summary>The user is invisible, as far as is known.</summary>
     public bool IsInvisible(string userId) => Find(userId) is { Status: PresenceStatus.Invisible };
+
+    /// <summary>Whether others may see the user: it is known that it is not invisible.</summary>
+    public bool IsVisible(string userId) => Find(userId) is { } known && known.Status != PresenceStatus.Invisible;
 
     /// <summary>The user as this node knows it.</summary>
     public PresentUser Show(string userId, string username)

@@ -75,10 +75,10 @@ internal sealed class PresenceFlow(
         return Task.CompletedTask;
     });
 
-    /// <summary>A user of this node has chosen a status.</summary>
+    /// <summary>A user of this node has chosen a status, or comes and has chosen none.</summary>
     public void OnChosen(ChosenStatus status)
     {
-        if (chosen.TryAdd(status))
+        if (chosen.TryAdd(status) && status.Stamp > 0)
         {
             watches.OnChosen(status);
         }

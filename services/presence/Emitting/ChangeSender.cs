@@ -1,6 +1,7 @@
 using Tertulia.Bus;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Presence.Status;
 using Tertulia.Presence.Tracking;
 
 namespace Tertulia.Presence.Emitting;
@@ -206,9 +207,10 @@ internal sealed partial class ChangeSender(
                 batches.AddUser(user);
             }
 
-            if (user.Chosen is { } chosen && (chosen.Stamp != before.Stamp || HasNew(user, before.Nodes)))
+            // Also that it is nothing: until a node knows, it takes the user for one who is invisible.
+            if ((user.Chosen?.Stamp ?? 0) != before.Stamp || HasNew(user, before.Nodes))
             {
-                batches.AddChosen(user, chosen);
+                batches.AddChosen(user, user.Chosen ?? StatusBook.NothingOf(userId));
             }
         }
 

@@ -110,7 +110,7 @@ internal sealed class PendingChanges(int largeRoomUsers)
     {
         if (_users.GetValueOrDefault(userId) is { } before)
         {
-            _users[userId] = before with { Stamp = 0 };
+            _users[userId] = before with { Stamp = UserBefore.NothingTold };
         }
     }
 
@@ -193,7 +193,11 @@ internal readonly record struct MemberBefore(string Username, Look? Look);
 /// <param name="Username">Its name.</param>
 /// <param name="Look">How it was shown; null when it was offline or invisible.</param>
 /// <param name="Stamp">Of the status it had chosen; 0 when it had not, or was not connected.</param>
-internal sealed record UserBefore(string[] Nodes, string Username, Look? Look, long Stamp);
+internal sealed record UserBefore(string[] Nodes, string Username, Look? Look, long Stamp)
+{
+    /// <summary>A node does not know what the user has chosen, nor that it is nothing.</summary>
+    public const long NothingTold = -1;
+}
 
 /// <summary>The users of one room whose presence may have changed since the last flush.</summary>
 internal sealed class PendingRoom

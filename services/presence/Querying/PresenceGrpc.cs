@@ -18,7 +18,7 @@ internal sealed class PresenceGrpc(
     private const int MaxUsers = 500; // PROTOCOL §3: of one watch.
 
     public override Task<RoomPresence> GetRoom(GetRoomRequest request, ServerCallContext context) =>
-        AskAsync(map => Room(map, request.RoomId, Math.Min(request.Limit, (uint)options.Value.LargeRoomUsers)), context);
+        AskAsync(map => Room(map, request.RoomId, Math.Min(request.Limit, (uint)options.Value.LargeRoomUsers), request.UserId), context);
 
     public override Task<UserPresence> GetUser(GetUserRequest request, ServerCallContext context) =>
         AskAsync(map => User(map, request.UserId), context);
@@ -80,9 +80,9 @@ internal sealed class PresenceGrpc(
     }
 
     /// <summary>The users of a room; above the limit, and in an auditorium, only how many there are.</summary>
-    internal static RoomPresence Room(PresenceMap map, string roomId, uint limit)
+    internal static RoomPresence Room(PresenceMap map, string roomId, uint limit, string asker = "")
     {
-        var reply = new RoomPresence { RoomId = roomId };
+        var reply = new RoomPresence { RoomId = roomId, Chosen = asker.Length > 0 ? map.Statuses.Of(asker) : null };
         if (map.Rooms.TryGetValue(roomId, out var room))
         {
             reply.Online = (uint)room.Online;

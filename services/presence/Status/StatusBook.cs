@@ -28,6 +28,12 @@ internal sealed class StatusBook(IOptions<PresenceOptions> options, TimeProvider
     /// <returns>Null when the user has chosen nothing.</returns>
     public ChosenStatus? Find(string userId) => _chosen.GetValueOrDefault(userId);
 
+    /// <summary>As nodes are told of a user: <c>online</c> with the stamp 0 when the user has chosen nothing, or it has ended.</summary>
+    public ChosenStatus Of(string userId) => Find(userId) is { } chosen ? Current(chosen) : NothingOf(userId);
+
+    /// <summary>What who has chosen nothing has chosen.</summary>
+    public static ChosenStatus NothingOf(string userId) => new() { UserId = userId, Status = PresenceStatus.Online };
+
     /// <summary>A stamp for what is chosen now, larger than that of what was chosen before.</summary>
     /// <param name="before">Of the user; 0 when there is none.</param>
     public long NewStamp(long before) =>

@@ -60,6 +60,21 @@ public sealed class RoomPresentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task While_it_is_away_only_those_are_listed_of_whom_it_is_known_that_they_are_not_invisible()
+    {
+        _node.Calls.On<GetRoomRequest, RoomPresence>("GetRoom", _ => Task.FromException<RoomPresence>(Hosting.RpcErrors.Refuse(ErrorCode.Unavailable)));
+        await _node.JoinedAsync("ana", "lobby", seq: 5);
+        await _node.JoinedAsync("bruno", "lobby", seq: 5, isKnown: false);
+        var carla = await _node.ConnectAsync("carla", isKnown: false);
+        await carla.JoinAsync("lobby");
+        await _node.AdmitAsync(await _node.CommandAsync(Command.BodyOneofCase.Join), seq: 5);
+
+        var users = (await carla.NextAsync("joined", "the answer")).Items("active_users");
+
+        Assert.Equal(["ana", "carla"], users.Select(user => user.GetProperty("user_id").GetString()));
+    }
+
+    [Fact]
     public async Task A_join_waits_no_longer_for_it_than_its_patience()
     {
         var ana = await _node.ConnectAsync("ana");

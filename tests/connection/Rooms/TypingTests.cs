@@ -259,6 +259,36 @@ public sealed class TypingTests : IAsyncLifetime
         async Task<bool> NextAsync() => await Eventually.CompletesAsync(told.Reader.ReadAsync().AsTask(), "the other node is told");
     }
 
+    [Fact]
+    public async Task Who_may_be_invisible_is_not_seen_typing_until_presence_says_that_it_is_not()
+    {
+        _node.Calls.On<GetRoomRequest, RoomPresence>("GetRoom", _ => Task.FromException<RoomPresence>(Hosting.RpcErrors.Refuse(ErrorCode.Unavailable)));
+        var zoe = await _node.JoinedAsync("zoe", "lobby", seq: 5, isKnown: false);
+
+        await zoe.TypeAsync("lobby", true);
+        await _bruno.HasNothingMoreAsync();
+
+        await _node.TellAsync(new NodeBatch { Chosen = { new ChosenStatus { UserId = "zoe", Status = "online" } } });
+        await _node.SettledAsync();
+        await zoe.TypeAsync("lobby", true);
+        Assert.Equal("zoe", (await _bruno.NextAsync("typing", "typing of who is known")).Text("user_id"));
+    }
+
+    [Fact]
+    public async Task The_answer_to_who_enters_says_whether_it_may_be_seen_from_the_beginning()
+    {
+        _node.Calls.On<GetRoomRequest, RoomPresence>("GetRoom", request => new RoomPresence { Chosen = new ChosenStatus { UserId = request.UserId, Status = "invisible", Stamp = 1 } });
+        var zoe = await _node.JoinedAsync("zoe", "lobby", seq: 5, isKnown: false);
+        _node.Calls.On<GetRoomRequest, RoomPresence>("GetRoom", request => new RoomPresence { Chosen = new ChosenStatus { UserId = request.UserId, Status = "online" } });
+        var carla = await _node.JoinedAsync("carla", "lobby", seq: 5, isKnown: false);
+
+        await zoe.TypeAsync("lobby", true);
+        await carla.TypeAsync("lobby", true);
+
+        Assert.Equal("carla", (await _bruno.NextAsync("typing", "typing of who is visible")).Text("user_id"));
+        await _bruno.HasNothingMoreAsync();
+    }
+
     private async Task ChooseAsync(string status, long stamp)
     {
         await _node.TellAsync(new NodeBatch { Chosen = { new ChosenStatus { UserId = "ana", Status = status, Stamp = stamp } } });

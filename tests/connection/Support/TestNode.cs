@@ -10,6 +10,7 @@ using Tertulia.Connections.Events;
 using Tertulia.Connections.Doors.Native;
 using Tertulia.Connections.Rooms;
 using Tertulia.Connections.Sessions;
+using Tertulia.Connections.Watching;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
 using Tertulia.Testing;
@@ -97,7 +98,10 @@ internal sealed class TestNode : IAsyncDisposable
         await Eventually.HoldsAsync(() => node.Of<NodeInbox>().IsReceiving, "the node receives");
         await node.OwnAsync(1);
         calls.On<ListRoomsRequest, ListRoomsReply>("ListRooms", _ => new ListRoomsReply());
-        calls.On<GetRoomRequest, RoomPresence>("GetRoom", request => new RoomPresence { RoomId = request.RoomId });
+        calls.On<GetRoomRequest, RoomPresence>("GetRoom", request => new RoomPresence
+        {
+            RoomId = request.RoomId, Chosen = new ChosenStatus { UserId = request.UserId, Status = "online" },
+        });
         calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = Epoch });
         return node;
     }
@@ -170,18 +174,26 @@ internal sealed class TestNode : IAsyncDisposable
     }
 
     /// <summary>A client on <c>/ws</c>, greeted.</summary>
-    public async Task<TestClient> ConnectAsync(string userId, OutboxOptions? options = null)
+    /// <param name="userId">Whose.</param>
+    /// <param name="options">Of its outbox.</param>
+    /// <param name="isKnown">Presence has said that the user has chosen nothing.</param>
+    public async Task<TestClient> ConnectAsync(string userId, OutboxOptions? options = null, bool isKnown = true)
     {
         var client = NewClient(new SessionOpening(TestClient.User(userId), null, null, null, null), options);
         await client.OpenAsync();
         await client.NextAsync("connected", "the greeting");
+        if (isKnown)
+        {
+            Of<PresenceFlow>().OnChosen(new ChosenStatus { UserId = userId, Status = "online" });
+        }
+
         return client;
     }
 
     /// <summary>A client on <c>/ws</c> that is in a room whose last seq is <paramref name="seq"/>.</summary>
-    public async Task<TestClient> JoinedAsync(string userId, string roomId, long seq, OutboxOptions? options = null)
+    public async Task<TestClient> JoinedAsync(string userId, string roomId, long seq, OutboxOptions? options = null, bool isKnown = true)
     {
-        var client = await ConnectAsync(userId, options);
+        var client = await ConnectAsync(userId, options, isKnown);
         Calls.On<GetSnapshotRequest, Snapshot>("GetSnapshot", _ => new Snapshot { Epoch = Epoch, Seq = seq });
         await client.JoinAsync(roomId);
         await AdmitAsync(await CommandAsync(Command.BodyOneofCase.Join), seq);

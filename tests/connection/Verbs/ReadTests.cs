@@ -53,6 +53,16 @@ public sealed class ReadTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_may_be_invisible_reads_without_the_others_being_told()
+    {
+        var ana = await _node.ConnectAsync("ana", isKnown: false);
+
+        await ana.SendAsync(Read("""{"type":"read","room_id":"lobby","seq":7}"""));
+
+        Assert.True((await _node.CommandAsync(Command.BodyOneofCase.Read)).Read.Quiet);
+    }
+
+    [Fact]
     public async Task All_devices_of_the_user_hear_of_the_mark_and_all_others_of_the_receipt()
     {
         var phone = await _node.JoinedAsync("ana", "lobby", seq: 12);
