@@ -5,7 +5,7 @@ if ! "${BASH_SOURCE[0]%/*}/containers.sh" >/dev/null; then # Else both are image
   [[ -n $(compgen -G '/usr/lib/rabbitmq/bin/rabbitmq-server') ]] || echo rabbitmq-server
   [[ -n $(compgen -G '/usr/lib/postgresql/*/bin/postgres') ]] || echo postgresql
 fi
-command -v promtool >/dev/null || echo prometheus
+command -v prometheus >/dev/null && command -v promtool >/dev/null || echo prometheus # The server and its checker.
 command -v chromium >/dev/null || echo chromium
 /usr/bin/python3 -c 'import websockets' 2>/dev/null || echo python3-websockets
 command -v npm >/dev/null || echo npm

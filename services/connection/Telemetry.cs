@@ -100,6 +100,8 @@ internal static class Telemetry
             rare.Add(0); // The first one is a change, too: without a zero before it no rate sees it.
         }
 
+        Messages.Add(0, Refused);
+        Messages.Add(0, Failed);
         GapsRepaired.Add(0, Arrived);
         GapsRepaired.Add(0, Read);
     }

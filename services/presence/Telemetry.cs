@@ -26,7 +26,10 @@ internal sealed class Telemetry
         _reports = meter.CreateCounter<long>("tertulia.presence.reports", "{report}", "Reports of nodes, heartbeats included");
         _asked = meter.CreateCounter<long>("tertulia.presence.announce_requests", "{request}", "Snapshots asked for because a report was missed or a digest differed");
         _told = meter.CreateCounter<long>("tertulia.presence.changes", "{change}", "Changes told, once for each node");
-        _asked.Add(0); // The first one is a change, too: without a zero before it no rate sees it.
+        foreach (var counter in (Counter<long>[])[_reports, _asked, _told])
+        {
+            counter.Add(0); // The first one is a change, too: without a zero before it no rate sees it. Nor does an alert see that there are no reports.
+        }
     }
 
     public void Picture(int nodes, int connections, int users, int rooms)

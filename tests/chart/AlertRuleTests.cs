@@ -4,7 +4,7 @@ using Tertulia.Testing;
 
 namespace Tertulia.Chart.Tests;
 
-/// <summary>The alert rules ask for what there is, and say who is called, when, and what to do.</summary>
+/// <summary>The alert rules ask for what there is, and say who is called, when, and what to do. AlertTests of tests/integration makes each of them fire.</summary>
 public sealed partial class AlertRuleTests
 {
     private static readonly string Operations = File.ReadAllText(Path.Combine(Repository.Root, "docs/operations.md"));

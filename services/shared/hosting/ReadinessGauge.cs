@@ -1,10 +1,12 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Tertulia.Hosting;
 
-/// <summary>Says in the metrics what <c>/health</c> says: whether each part of the process works. Alerts can name the part, not only the symptom.</summary>
+/// <summary>Says in the metrics what <c>/health</c> says: whether each part of the process works. Alerts can name the part, not only the symptom. And when
+/// the process started: its uptime does not tell a restart from another scrape when it ends as young as its successor is at its first scrape.</summary>
 internal sealed class ReadinessGauge : IHealthCheckPublisher
 {
     /// <summary>Name of the meter.</summary>
@@ -15,8 +17,15 @@ internal sealed class ReadinessGauge : IHealthCheckPublisher
 
     private readonly Gauge<int> _ready;
 
-    public ReadinessGauge(IMeterFactory meters) =>
-        _ready = meters.Create(MeterName).CreateGauge<int>("tertulia.ready", "{check}", "Whether a part of the process works, by check: 1 or 0");
+    public ReadinessGauge(IMeterFactory meters)
+    {
+        var meter = meters.Create(MeterName);
+        _ready = meter.CreateGauge<int>("tertulia.ready", "{check}", "Whether a part of the process works, by check: 1 or 0");
+        using var self = Process.GetCurrentProcess();
+        var started = new DateTimeOffset(self.StartTime).ToUnixTimeMilliseconds() / 1000.0;
+        meter.CreateObservableGauge<double>(
+            "tertulia.started", unit: "s", description: "Unix time at which the process started: another one after each restart", observeValue: () => started);
+    }
 
     public static void AddTo(IServiceCollection services)
     {
