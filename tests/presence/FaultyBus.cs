@@ -33,6 +33,9 @@ internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
     /// <summary>Sends that wait until the broker confirms; null: it does at once.</summary>
     public TaskCompletionSource? Confirms { get; set; }
 
+    /// <summary>Sends that wait for it.</summary>
+    public int Waiting { get; private set; }
+
     /// <summary>The queues are there again, empty.</summary>
     public async Task RestoreAsync()
     {
@@ -58,7 +61,13 @@ internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
 
         LargestBatch = sends.Select(send => send.Batch.CalculateSize()).Append(LargestBatch).Max();
         var returned = await bus.SendToNodesAsync(sends, cancellationToken);
-        await (Confirms?.Task.WaitAsync(cancellationToken) ?? Task.CompletedTask);
+        if (Confirms is { } confirms)
+        {
+            Waiting++;
+            await confirms.Task.WaitAsync(cancellationToken);
+            Waiting--;
+        }
+
         return returned;
     }
 

@@ -31,6 +31,21 @@ public sealed class ReplicasTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_replica_whose_time_to_stop_is_over_ends_without_an_exception()
+    {
+        await using var replica = await TestPresence.StartAsync(_bus, _time);
+        await _node.OpenAsync("c0", "zoe", "lobby");
+        await replica.ToldAsync();
+        _bus.Confirms = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await _node.OpenAsync("c1", "ana", "lobby");
+        await Eventually.HoldsAsync(() => _bus.Waiting > 0, "what changed is being sent");
+
+        await replica.Loop.StopAsync(new CancellationToken(canceled: true));
+
+        _bus.Confirms.SetResult();
+    }
+
+    [Fact]
     public async Task A_replica_takes_its_share_only_when_its_picture_is_complete()
     {
         await using var first = await TestPresence.StartAsync(_bus, _time);

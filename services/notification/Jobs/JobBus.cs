@@ -43,8 +43,16 @@ internal sealed partial class JobBus(
         await _starting;
         if (_bus is not null && Started.IsCompletedSuccessfully)
         {
-            using var deadline = new CancellationTokenSource(StopTimeout);
-            await _bus.StopAsync(deadline.Token);
+            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            deadline.CancelAfter(StopTimeout);
+            try
+            {
+                await _bus.StopAsync(deadline.Token);
+            }
+            catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+            {
+                LogNotStopped(StopTimeout); // The store still has each job that is not done. What it threw here would end the process with SIGABRT.
+            }
         }
     }
 
@@ -83,9 +91,9 @@ internal sealed partial class JobBus(
                 LogNotStarted(exception);
                 await Task.Delay(TimeSpan.FromSeconds(1), _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            catch (OperationCanceledException)
+            catch (Exception)
             {
-                return;
+                return; // Stopped while it started, whatever the transport makes of that.
             }
         }
     }
@@ -153,4 +161,7 @@ internal sealed partial class JobBus(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The jobs' queues are not there yet; trying again")]
     private partial void LogNotStarted(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The jobs under way have not ended within {Timeout}")]
+    private partial void LogNotStopped(TimeSpan timeout);
 }

@@ -79,7 +79,14 @@ internal sealed partial class PresenceLoop(
     {
         await replicas.LeaveAsync(cancellationToken);
         await _stopping.CancelAsync();
-        await _running.WaitAsync(cancellationToken);
+        try
+        {
+            await _running.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            LogLate(); // The host's time is over. What it threw here would end the process with SIGABRT.
+        }
     }
 
     public void Dispose() => _stopping.Dispose();
@@ -339,6 +346,9 @@ internal sealed partial class PresenceLoop(
 
         public Action? Action { get; }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The time to stop was over before the last changes were sent")]
+    private partial void LogLate();
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Presence is complete: {Nodes} nodes, {Connections} connections, {Rooms} rooms")]
     private partial void LogSettled(int nodes, int connections, int rooms);
