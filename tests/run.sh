@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the test suites that were built before and adds them up: as many at a time as there are cores, two at most, then
-# integration, which has the machine for itself. Called by ./dev test.
+# Runs the test suites that were built before and adds them up: on two cores or more three at a time, because they wait for a third
+# of their time, then integration, which has the machine for itself. Called by ./dev test.
 # The last line is "N passed, N failed". What crashed, hung or ran no test counts as failed. Tests whose server this machine does
 # not have (tests/needs.sh) are named before the last line; they are in neither number, and the exit code is not 0.
 # The first line says where RabbitMQ and PostgreSQL come from (tests/containers.sh).
@@ -9,7 +9,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly RESULTS=$PWD/.dev/test-results
 readonly SUITE_SECONDS=${TERTULIA_SUITE_SECONDS:-1500}
-readonly AT_ONCE=${TERTULIA_SUITES_AT_ONCE:-$(($(nproc) < 2 ? 1 : 2))}
+readonly AT_ONCE=${TERTULIA_SUITES_AT_ONCE:-$(($(nproc) < 2 ? 1 : 3))}
 readonly MISSING=$(tests/needs.sh)
 passed=0 failed=0
 rm -rf "$RESULTS"; mkdir -p "$RESULTS"
@@ -17,7 +17,8 @@ rm -rf "$RESULTS"; mkdir -p "$RESULTS"
 # Of this run only: a suite that is stopped halfway leaves nothing behind.
 trap 'trap - TERM; kill -- $(jobs -p) 2>/dev/null; exit 130' INT TERM
 
-assembly_of() { local project; project=$(echo "tests/$1"/*.Tests.csproj); echo "tests/$1/bin/Release/net10.0/$(basename "$project" .csproj).dll"; }
+# assembly_of SUITE: as it was built, or its copy with precompiled programs
+assembly_of() { local project; project=$(echo "tests/$1"/*.Tests.csproj); echo "${TERTULIA_PROGRAMS:-.}/tests/$1/bin/Release/net10.0/$(basename "$project" .csproj).dll"; }
 
 # counter NAME FILE: one number of a result file's <Counters ... /> element
 counter() { grep -o '<Counters [^>]*' "$2" | grep -o " $1=\"[0-9]*\"" | tr -dc 0-9; }
@@ -89,15 +90,15 @@ for name in "$@"; do
 done
 wanted=("${@:-${suites[@]}}")
 side_by_side=() alone=()
-for name in "${wanted[@]}"; do
-  case $name in
-    integration) alone+=("$name") ;;
-    conformance) side_by_side=("$name" "${side_by_side[@]}") ;; # The longest first, so that nothing waits for it at the end.
-    *) side_by_side+=("$name") ;;
-  esac
+for name in conformance convergence connection websocket "${wanted[@]}"; do # The longest first, so that nothing waits for one at the end.
+  if [[ " ${wanted[*]} " != *" $name "* || " ${side_by_side[*]} " == *" $name "* ]]; then continue; fi
+  if [[ $name == integration ]]; then alone=("$name"); else side_by_side+=("$name"); fi
 done
 
 servers
+if ((${#wanted[@]} > 1)) || [[ ${wanted[0]} == integration ]]; then # For one other suite it is not worth its seconds.
+  if programs=$(tests/precompile.sh); then export TERTULIA_PROGRAMS=$programs; else echo "programs: as built"; fi
+fi
 run_all "$AT_ONCE" "${side_by_side[@]}"
 run_all 1 "${alone[@]}"
 not_run=$([[ -n $MISSING ]] && name_not_run "${wanted[@]}")

@@ -107,6 +107,7 @@ public sealed class LimitedCluster() : ClusterFixture(new ClusterLayout
 /// <summary>As in production: the environment's name, tokens of an issuer for this audience, and every limit as it is by default.</summary>
 public sealed class ProductionCluster() : ClusterFixture(new ClusterLayout
 {
+    BuiltIn = Repository.Root, // What users run, not the precompiled copy.
     Gateways = 2,
     Connections = 2,
     Messages = 2,
