@@ -84,7 +84,7 @@ internal sealed class EntryDecider(
         List<Wanted> wanted = [];
         if (IsRecent(entry))
         {
-            await threads.AddMentionsOfEditAsync(roomId, edited, [.. named.Where(userId => userId != entry.UserId)]);
+            await threads.AddMentionsOfEditAsync(roomId, entry, [.. named.Where(userId => userId != entry.UserId)]);
             wanted = Make(users, EventOf(edited.MessageId), roomId, entry, edited.MessageId, edited.Content);
         }
 

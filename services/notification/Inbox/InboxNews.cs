@@ -5,7 +5,7 @@ namespace Tertulia.Notifications.Inbox;
 
 /// <summary>Tells the users' devices what changed in their inboxes.</summary>
 /// <remarks>At most once: a device that misses something sees a hole in <c>useq</c>, or reads the inbox when it is back.</remarks>
-internal sealed partial class InboxNews(UserEventSender sender, ILogger<InboxNews> logger)
+internal sealed partial class InboxNews(UserEventSender sender, LateInboxes late, ILogger<InboxNews> logger)
 {
     /// <summary>Told after the transaction.</summary>
     public async Task TellAsync(IReadOnlyCollection<Made> made, IReadOnlyCollection<Ended> ended, CancellationToken cancellationToken, string exceptConnectionId = "")
@@ -43,7 +43,7 @@ internal sealed partial class InboxNews(UserEventSender sender, ILogger<InboxNew
 
         try
         {
-            await sender.SendAsync(events, cancellationToken);
+            late.Add(events, await sender.SendAsync(events, cancellationToken));
         }
         catch (Exception exception) when (exception is BusUnavailableException or MessageTooLargeException)
         {

@@ -1,13 +1,14 @@
 using Microsoft.Extensions.Options;
 using Tertulia.Notifications.Digests;
 using Tertulia.Notifications.Storage;
+using Tertulia.Notifications.Threads;
 using Tertulia.Sql;
 
 namespace Tertulia.Notifications.Inbox;
 
 /// <summary>Removes notifications that are older than they are kept for, now and then, a few at a time.</summary>
 internal sealed partial class InboxPruner(
-    InboxStore inbox, WithheldItems withheld, StoreStart<NotificationStore> start, IOptions<InboxOptions> options, TimeProvider time, ILogger<InboxPruner> logger) : BackgroundService
+    InboxStore inbox, WithheldItems withheld, FollowedThreads threads, StoreStart<NotificationStore> start, IOptions<InboxOptions> options, TimeProvider time, ILogger<InboxPruner> logger) : BackgroundService
 {
     /// <summary>Time between two rounds.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
@@ -36,6 +37,11 @@ internal sealed partial class InboxPruner(
         try
         {
             while (await inbox.PruneAsync(time.GetUtcNow() - options.Value.KeepFor, AtOnce, cancellationToken) == AtOnce)
+            {
+                LogMore();
+            }
+
+            while (await threads.PruneAsync(time.GetUtcNow() - options.Value.KeepFor, AtOnce, cancellationToken) == AtOnce)
             {
                 LogMore();
             }

@@ -29,6 +29,8 @@ internal static class InboxSetup
         services.AddSingleton<IJobHandler, DigestHandler>();
         services.AddSingleton<NotificationTrails>();
         services.AddSingleton<InboxStore>();
+        services.AddSingleton<LateInboxes>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<LateInboxes>());
         services.AddSingleton<InboxNews>();
         services.AddSingleton<FollowedThreads>();
         services.AddSingleton<NotificationFollower>();

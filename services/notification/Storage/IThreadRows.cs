@@ -18,7 +18,14 @@ internal interface IThreadRows
     /// <param name="userIds">Who.</param>
     /// <param name="readSeq">Up to which they have read it.</param>
     /// <param name="again">Also those who chose not to.</param>
-    Task FollowAsync(string roomId, int partition, string rootId, IReadOnlyCollection<string> userIds, long readSeq, bool again);
+    /// <param name="atMs">When: what is not answered for long is forgotten.</param>
+    Task FollowAsync(string roomId, int partition, string rootId, IReadOnlyCollection<string> userIds, long readSeq, bool again, long atMs);
+
+    /// <summary>Forgets who follows threads that never began, at most so many.</summary>
+    /// <param name="before">When they began to follow them.</param>
+    /// <param name="limit">At most.</param>
+    /// <returns>How many.</returns>
+    Task<int> RemoveUnansweredAsync(DateTimeOffset before, int limit);
 
     /// <summary>Those who follow a thread, at most so many.</summary>
     Task<List<string>> FollowersAsync(string rootId, int limit);
@@ -29,7 +36,7 @@ internal interface IThreadRows
     /// <summary>A message is no more: as a reply, and as the beginning of a thread without replies.</summary>
     Task RemoveAsync(string roomId, long seq, string messageId);
 
-    /// <summary>Replies from before this one are no more.</summary>
+    /// <summary>Messages from before this one are no more, neither as replies nor as beginnings of threads.</summary>
     Task TrimAsync(string roomId, long firstSeq);
 
     /// <summary>Users follow nothing in a room any more.</summary>

@@ -44,6 +44,11 @@ internal sealed class FollowedThreads(NotificationStore store, InboxStore inbox)
         return reply;
     }
 
+    /// <summary>Forgets who follows threads that never began.</summary>
+    /// <returns>How many; more may be left when it is <paramref name="limit"/>.</returns>
+    public Task<int> PruneAsync(DateTimeOffset before, int limit, CancellationToken cancellationToken) =>
+        store.WriteAsync(round => round.Threads.RemoveUnansweredAsync(before, limit), cancellationToken);
+
     private static bool TryParse(string cursor, out long beforeMs, out string rootId)
     {
         var dot = cursor.IndexOf('.', StringComparison.Ordinal);

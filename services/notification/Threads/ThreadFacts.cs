@@ -11,25 +11,26 @@ internal sealed class ThreadFacts(IThreadRows rows, int partition)
     {
         var rootId = entry.Message.ThreadRoot;
         await rows.AddReplyAsync(roomId, partition, entry.Seq, rootId, entry.UserId, entry.CreatedAtMs);
-        await FollowAsync(roomId, rootId, [entry.UserId], entry.Seq, again: true);
+        await FollowAsync(entry, roomId, rootId, [entry.UserId], entry.Seq, again: true);
         if (entry.Message.ReplyTo == rootId && entry.Message.ReplyToUserId.Length > 0)
         {
-            await FollowAsync(roomId, rootId, [entry.Message.ReplyToUserId], entry.Message.ThreadRootSeq);
+            await FollowAsync(entry, roomId, rootId, [entry.Message.ReplyToUserId], entry.Message.ThreadRootSeq);
         }
     }
 
     /// <summary>A message mentions users: they follow its thread, or the one that will begin with it.</summary>
     public Task AddMentionsAsync(string roomId, RoomEvent entry, IReadOnlyCollection<string> userIds) => entry.Message.ThreadRoot.Length > 0
-        ? FollowAsync(roomId, entry.Message.ThreadRoot, userIds, entry.Seq - 1)
-        : FollowAsync(roomId, entry.Message.MessageId, userIds, entry.Seq);
+        ? FollowAsync(entry, roomId, entry.Message.ThreadRoot, userIds, entry.Seq - 1)
+        : FollowAsync(entry, roomId, entry.Message.MessageId, userIds, entry.Seq);
 
     /// <summary>A message mentions users now that it was edited.</summary>
-    public async Task AddMentionsOfEditAsync(string roomId, MessageEdited edited, IReadOnlyCollection<string> userIds)
+    public async Task AddMentionsOfEditAsync(string roomId, RoomEvent entry, IReadOnlyCollection<string> userIds)
     {
         if (userIds.Count > 0)
         {
+            var edited = entry.Edited;
             var rootId = await rows.RootOfAsync(roomId, edited.MessageSeq);
-            await FollowAsync(roomId, rootId ?? edited.MessageId, userIds, rootId is null ? edited.MessageSeq : edited.MessageSeq - 1);
+            await FollowAsync(entry, roomId, rootId ?? edited.MessageId, userIds, rootId is null ? edited.MessageSeq : edited.MessageSeq - 1);
         }
     }
 
@@ -56,6 +57,6 @@ internal sealed class ThreadFacts(IThreadRows rows, int partition)
     public Task RemoveRoomAsync(string roomId) => rows.RemoveRoomAsync(roomId);
 
     // Who chose not to follow a thread follows it again by writing in it.
-    private Task FollowAsync(string roomId, string rootId, IReadOnlyCollection<string> userIds, long readSeq, bool again = false) =>
-        userIds.Count == 0 ? Task.CompletedTask : rows.FollowAsync(roomId, partition, rootId, [.. userIds.Distinct(StringComparer.Ordinal)], readSeq, again);
+    private Task FollowAsync(RoomEvent entry, string roomId, string rootId, IReadOnlyCollection<string> userIds, long readSeq, bool again = false) =>
+        userIds.Count == 0 ? Task.CompletedTask : rows.FollowAsync(roomId, partition, rootId, [.. userIds.Distinct(StringComparer.Ordinal)], readSeq, again, entry.CreatedAtMs);
 }

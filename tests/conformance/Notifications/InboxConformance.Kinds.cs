@@ -1,22 +1,5 @@
-using Grpc.Core;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
-using Microsoft.Extensions.Time.Testing;
-using Tertulia.Bus;
 using Tertulia.Conformance.Stores;
 using Tertulia.Contracts;
-using Tertulia.Feed;
-using Tertulia.Hosting;
-using Tertulia.Notifications.Digests;
-using Tertulia.Notifications.Explaining;
-using Tertulia.Notifications.Following;
-using Tertulia.Notifications.Inbox;
-using Tertulia.Notifications.Preferences;
-using Tertulia.Notifications.Privacy;
-using Tertulia.Notifications.Storage;
-using Tertulia.Notifications.Threads;
 
 namespace Tertulia.Conformance.Notifications;
 

@@ -1,28 +1,45 @@
 using Grpc.Core;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
-using Microsoft.Extensions.Time.Testing;
 using Tertulia.Bus;
 using Tertulia.Conformance.Stores;
 using Tertulia.Contracts;
-using Tertulia.Feed;
 using Tertulia.Hosting;
-using Tertulia.Notifications.Digests;
-using Tertulia.Notifications.Explaining;
-using Tertulia.Notifications.Following;
-using Tertulia.Notifications.Inbox;
-using Tertulia.Notifications.Preferences;
-using Tertulia.Notifications.Privacy;
-using Tertulia.Notifications.Storage;
-using Tertulia.Notifications.Threads;
+using Tertulia.Testing;
 
 namespace Tertulia.Conformance.Notifications;
 
 /// <content>What is read, and the pages of an inbox.</content>
 public abstract partial class InboxConformance
 {
+    [Fact]
+    public async Task A_device_that_presence_did_not_know_yet_is_told_two_seconds_later_what_is_so_then()
+    {
+        List<UserEvent> told = [];
+        await using var node = await _services.GetRequiredService<ILiveBus>().ReceiveAsNodeAsync(
+            "n1",
+            batch =>
+            {
+                told.AddRange(batch.UserEvents);
+                return ValueTask.CompletedTask;
+            },
+            () => ValueTask.CompletedTask,
+            Deadline);
+        await FollowAsync([_lobby.Said("ana", "root", "@bruno"), _lobby.Said("ana", "b", "@bruno")]);
+        await MarkAsync(new MarkReadRequest { UserId = "bruno", UpToUseq = 1 });
+        await MarkThreadAsync("bruno", _lobby.LastSeq);
+        _online.Add("bruno");
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await _late.LookAsync(Deadline);
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        await _late.LookAsync(Deadline);
+        await _late.LookAsync(Deadline);
+
+        await Eventually.HoldsAsync(() => told.Count == 2, "the node is told of the counter and of the thread", () => string.Join(", ", told));
+        Assert.Equal(1u, told.Single(one => one.NotificationCount is not null).NotificationCount.Unread);
+        Assert.Equal(_lobby.LastSeq, told.Single(one => one.ThreadUnread is not null).ThreadUnread.ReadSeq);
+    }
+
     [Fact]
     public async Task Notifications_are_read_one_by_one_up_to_one_and_all()
     {

@@ -2,6 +2,7 @@ using Grpc.Core;
 using Tertulia.Conformance.Stores;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
+using Tertulia.Notifications.Threads;
 
 namespace Tertulia.Conformance.Notifications;
 
@@ -39,6 +40,23 @@ public abstract partial class InboxConformance
         Assert.Equal([$"{Root} 1"], await ThreadsAsync("ana"));
         await FollowAsync([Deleted(third)]);
         Assert.Equal([$"{Root} 0"], await ThreadsAsync("ana"));
+    }
+
+    [Fact]
+    public async Task A_thread_that_never_began_is_not_followed_for_ever()
+    {
+        await FollowAsync([_lobby.Said("ana", "root", "@carla"), _lobby.Said("ana", "other", "@carla"), InThread("bruno", "r1")]);
+        var threads = new FollowedThreads(_store, _inbox);
+
+        Assert.Equal(0, await threads.PruneAsync(DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_000), 10, Deadline));
+        Assert.Equal(1, await threads.PruneAsync(_time.GetUtcNow(), 10, Deadline));
+        Assert.Equal(0, await threads.PruneAsync(_time.GetUtcNow(), 10, Deadline));
+
+        Assert.Null(await _store.ReadAsync(round => round.Threads.FindAsync("id-ana-other", "carla", 10), Deadline));
+        Assert.Equal([$"{Root} 1"], await ThreadsAsync("carla"));
+
+        await FollowAsync([_lobby.Wrote("", new RoomEvent { Trimmed = new RoomTrimmed { FirstSeq = _lobby.LastSeq + 1 } })]);
+        Assert.Null(await _store.ReadAsync(round => round.Threads.FindAsync(Root, "carla", 10), Deadline));
     }
 
     [Fact]

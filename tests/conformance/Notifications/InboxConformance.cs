@@ -40,6 +40,7 @@ public abstract partial class InboxConformance(NotificationDatabase database) : 
     private NotificationStore _store = null!;
     private InboxStore _inbox = null!;
     private InboxNews _news = null!;
+    private LateInboxes _late = null!;
     private InboxGrpc _grpc = null!;
     private readonly Breaks _breaks = new();
     private Func<NotificationFollower> _start = null!;
@@ -54,8 +55,9 @@ public abstract partial class InboxConformance(NotificationDatabase database) : 
         await _store.InitializeAsync(Deadline);
         _inbox = new InboxStore(_store, [new WithheldItems(_store), _breaks], _time);
         var presence = new PresenceService.PresenceServiceClient(new Located(_online));
-        var news = _news = new InboxNews(
-            new UserEventSender(_services.GetRequiredService<ILiveBus>(), presence, new ProcessIdentity("test")), NullLogger<InboxNews>.Instance);
+        var sender = new UserEventSender(_services.GetRequiredService<ILiveBus>(), presence, new ProcessIdentity("test"));
+        _late = new LateInboxes(sender, _store, _time, NullLogger<LateInboxes>.Instance);
+        var news = _news = new InboxNews(sender, _late, NullLogger<InboxNews>.Instance);
         _grpc = new InboxGrpc(
             _store, _inbox, news, new PreferenceStore(_store, _time), new NotificationTrails(_store), new FollowedThreads(_store, _inbox),
             Options.Create(new LiveBusOptions()), _time);
@@ -67,6 +69,7 @@ public abstract partial class InboxConformance(NotificationDatabase database) : 
 
     public async Task DisposeAsync()
     {
+        _late.Dispose();
         await _store.DisposeAsync();
         await _services.DisposeAsync();
         await database.DropAsync();

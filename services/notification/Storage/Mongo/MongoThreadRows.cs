@@ -12,30 +12,40 @@ internal sealed class MongoThreadRows(NotificationCollections collections) : ITh
     private const int Follows = 1;
     private const int Refuses = 2;
     private const int AtOnce = 16;
+    private const int RootsInQuery = 1_000;
+    private const string Unanswered = "open";
 
     private IMongoCollection<BsonDocument> Threads => collections.Threads;
 
     private IMongoCollection<BsonDocument> Replies => collections.Replies;
 
-    public Task AddReplyAsync(string roomId, int partition, long seq, string rootId, string userId, long createdAtMs) => Replies.InsertAbsentAsync(
-    [
-        new BsonDocument
-        {
-            { "_id", ReplyOf(roomId, seq) }, { "r", roomId }, { "q", seq }, { "t", rootId }, { "u", userId }, { "p", partition }, { "at", createdAtMs },
-        },
-    ]);
+    public async Task AddReplyAsync(string roomId, int partition, long seq, string rootId, string userId, long createdAtMs)
+    {
+        await Replies.InsertAbsentAsync(
+        [
+            new BsonDocument
+            {
+                { "_id", ReplyOf(roomId, seq) }, { "r", roomId }, { "q", seq }, { "t", rootId }, { "u", userId }, { "p", partition }, { "at", createdAtMs },
+            },
+        ]);
+        await Threads.UpdateManyAsync(
+            new BsonDocument { { "t", rootId }, { Unanswered, new BsonDocument("$exists", true) } }, new BsonDocument("$unset", new BsonDocument(Unanswered, "")),
+            cancellationToken: CancellationToken.None);
+    }
 
     public async Task<string?> RootOfAsync(string roomId, long seq) =>
         (await Replies.Find(new BsonDocument("_id", ReplyOf(roomId, seq))).FirstOrDefaultAsync(CancellationToken.None))?["t"].AsString;
 
-    public async Task FollowAsync(string roomId, int partition, string rootId, IReadOnlyCollection<string> userIds, long readSeq, bool again)
+    public async Task FollowAsync(string roomId, int partition, string rootId, IReadOnlyCollection<string> userIds, long readSeq, bool again, long atMs)
     {
+        var isAnswered = await Replies.Find(new BsonDocument("t", rootId)).AnyAsync(CancellationToken.None);
         var choice = new BsonDocument("choice", Follows);
         await Threads.UpsertWhenAsync(
         [
             .. userIds.Select(userId =>
             {
                 var insert = new BsonDocument { { "t", rootId }, { "u", userId }, { "r", roomId }, { "p", partition } };
+                insert = isAnswered ? insert : insert.Add(Unanswered, atMs);
                 var update = new BsonDocument("$max", new BsonDocument("read", readSeq));
                 return new UpdateOneModel<BsonDocument>(
                     new BsonDocument("_id", IdOf(rootId, userId)),
@@ -73,8 +83,25 @@ internal sealed class MongoThreadRows(NotificationCollections collections) : ITh
         }
     }
 
-    public Task TrimAsync(string roomId, long firstSeq) =>
-        Replies.DeleteManyAsync(new BsonDocument { { "r", roomId }, { "q", Documents.Below(firstSeq) } }, CancellationToken.None);
+    public async Task TrimAsync(string roomId, long firstSeq)
+    {
+        await Replies.DeleteManyAsync(new BsonDocument { { "r", roomId }, { "q", Documents.Below(firstSeq) } }, CancellationToken.None);
+        var read = new BsonDocument { { "r", roomId }, { "read", Documents.Below(firstSeq) } };
+        var roots = (await Threads.Find(read).Project(new BsonDocument("t", 1)).ToListAsync(CancellationToken.None)).Select(thread => thread["t"]).Distinct().ToArray();
+        var answered = (await Replies.FindInAsync("t", roots)).Select(reply => reply["t"]).ToHashSet();
+        foreach (var part in roots.Where(root => !answered.Contains(root)).Chunk(RootsInQuery))
+        {
+            await Threads.DeleteManyAsync(new BsonDocument(read).Add("t", Documents.In(part)), CancellationToken.None);
+        }
+    }
+
+    public async Task<int> RemoveUnansweredAsync(DateTimeOffset before, int limit)
+    {
+        var old = await Threads.Find(new BsonDocument(Unanswered, Documents.Below(before.ToUnixTimeMilliseconds()))).Sort(new BsonDocument(Unanswered, 1)).Limit(limit)
+            .Project(new BsonDocument("_id", 1)).ToListAsync(CancellationToken.None);
+        await Threads.DeleteManyAsync(new BsonDocument("_id", Documents.In(old.Select(one => one["_id"]))), CancellationToken.None);
+        return old.Count;
+    }
 
     public Task RemoveUsersAsync(string roomId, IReadOnlyCollection<string> userIds) =>
         Threads.DeleteManyAsync(new BsonDocument { { "u", Documents.In(userIds) }, { "r", roomId } }, CancellationToken.None);

@@ -93,7 +93,9 @@ internal sealed class NotificationCollections(MongoConnection connection)
         await CreateAsync(Withheld, Compound(("u", 1), ("digest", 1), ("at", 1)), Index(("m", 1), sparse: true), Compound(("r", 1), ("seq", 1)), Index(("at", 1)));
         await CreateAsync(Rooms, Index(("p", 1)));
         await CreateAsync(Members, Compound(("r", 1), ("u", 1)), Compound(("r", 1), ("f", 1)), Index(("u", 1)), Index(("p", 1)));
-        await CreateAsync(Threads, Compound(("t", 1), ("choice", 1), ("u", 1)), Compound(("t", 1), ("read", 1)), Compound(("u", 1), ("r", 1)), Index(("r", 1)), Index(("p", 1)));
+        await CreateAsync(
+            Threads, Compound(("t", 1), ("choice", 1), ("u", 1)), Compound(("t", 1), ("read", 1)), Compound(("u", 1), ("r", 1)), Index(("r", 1)), Index(("p", 1)),
+            Index(("open", 1), sparse: true));
         await CreateAsync(Replies, Compound(("t", 1), ("q", 1)), Compound(("r", 1), ("q", 1)), Index(("p", 1)));
         await CreateAsync(Pushes, Compound(("u", 1), ("useq", 1)), Compound(("u", 1), ("n", 1)));
         await CreateAsync(Pushed, Compound(("u", 1), ("push", 1)));

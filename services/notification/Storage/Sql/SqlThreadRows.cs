@@ -15,28 +15,35 @@ internal sealed class SqlThreadRows(ISqlDialect dialect, DbCommand command) : IT
             select 1 from notification_replies r where r.root_id = t.root_id and r.seq > t.read_seq and r.user_id <> t.user_id limit @max) c)
         """;
 
-    public Task AddReplyAsync(string roomId, int partition, long seq, string rootId, string userId, long createdAtMs) => command.With(
-        """
-        insert into notification_replies (room_id, seq, root_id, user_id, partition, created_at_ms) values (@room, @seq, @root, @user, @partition, @at)
-        on conflict do nothing
-        """,
-        ("room", roomId), ("seq", seq), ("root", rootId), ("user", userId), ("partition", partition), ("at", createdAtMs)).RunAsync();
+    public async Task AddReplyAsync(string roomId, int partition, long seq, string rootId, string userId, long createdAtMs)
+    {
+        await command.With(
+            """
+            insert into notification_replies (room_id, seq, root_id, user_id, partition, created_at_ms) values (@room, @seq, @root, @user, @partition, @at)
+            on conflict do nothing
+            """,
+            ("room", roomId), ("seq", seq), ("root", rootId), ("user", userId), ("partition", partition), ("at", createdAtMs)).RunAsync();
+        await command.With(
+            "update notification_threads set unanswered_at_ms = null where root_id = @root and unanswered_at_ms is not null", ("root", rootId)).RunAsync();
+    }
 
     public Task<string?> RootOfAsync(string roomId, long seq) => command.With(
         "select root_id from notification_replies where room_id = @room and seq = @seq", ("room", roomId), ("seq", seq)).FirstAsync(row => row.GetString(0));
 
     // The users' order is the same for all, so that two transactions do not wait for each other.
-    public Task FollowAsync(string roomId, int partition, string rootId, IReadOnlyCollection<string> userIds, long readSeq, bool again)
+    public Task FollowAsync(string roomId, int partition, string rootId, IReadOnlyCollection<string> userIds, long readSeq, bool again, long atMs)
     {
         command.With(
             $"""
-            insert into notification_threads (root_id, user_id, room_id, partition, choice, read_seq)
-            select @root, u.user_id, @room, @partition, 1, @seq from {dialect.RowsTable("users", "user_id")} u where true order by u.user_id
+            insert into notification_threads (root_id, user_id, room_id, partition, choice, read_seq, unanswered_at_ms)
+            select @root, u.user_id, @room, @partition, 1, @seq,
+                case when not exists (select 1 from notification_replies r where r.root_id = @root) then cast(@at as bigint) end
+            from {dialect.RowsTable("users", "user_id")} u where true order by u.user_id
             on conflict (root_id, user_id) do update set
                 choice = {(again ? "1" : "case when notification_threads.choice = 0 then 1 else notification_threads.choice end")},
                 read_seq = case when excluded.read_seq > notification_threads.read_seq then excluded.read_seq else notification_threads.read_seq end
             """,
-            ("root", rootId), ("room", roomId), ("partition", partition), ("seq", readSeq));
+            ("root", rootId), ("room", roomId), ("partition", partition), ("seq", readSeq), ("at", atMs));
         dialect.AddRows(command, "users", [.. userIds]);
         return command.RunAsync();
     }
@@ -62,8 +69,23 @@ internal sealed class SqlThreadRows(ISqlDialect dialect, DbCommand command) : IT
             ("root", messageId)).RunAsync();
     }
 
-    public Task TrimAsync(string roomId, long firstSeq) => command.With(
-        "delete from notification_replies where room_id = @room and seq < @seq", ("room", roomId), ("seq", firstSeq)).RunAsync();
+    public async Task TrimAsync(string roomId, long firstSeq)
+    {
+        await command.With("delete from notification_replies where room_id = @room and seq < @seq", ("room", roomId), ("seq", firstSeq)).RunAsync();
+        await command.With(
+            """
+            delete from notification_threads where room_id = @room and read_seq < @seq and not exists (
+                select 1 from notification_replies r where r.root_id = notification_threads.root_id)
+            """,
+            ("room", roomId), ("seq", firstSeq)).RunAsync();
+    }
+
+    public Task<int> RemoveUnansweredAsync(DateTimeOffset before, int limit) => command.With(
+        """
+        delete from notification_threads where (root_id, user_id) in (
+            select root_id, user_id from notification_threads where unanswered_at_ms < @before order by unanswered_at_ms limit @count)
+        """,
+        ("before", before.ToUnixTimeMilliseconds()), ("count", limit)).RunAsync();
 
     public Task RemoveUsersAsync(string roomId, IReadOnlyCollection<string> userIds)
     {
