@@ -3,8 +3,8 @@ using System.Text;
 
 namespace Tertulia.Contracts;
 
-/// <summary>Text as it is compared: in lower case without accents, whether these were written as characters of their own or not. What is searched, who is mentioned
-/// and which words users are told of are all compared by it.</summary>
+/// <summary>Text as it is compared: in lower case without accents, whether these were written as characters of their own or not. What is searched, who is
+/// mentioned and which words users are told of are all compared by it.</summary>
 public static class FoldedText
 {
     /// <summary>Characters of a word that count; what comes after them is left out.</summary>
@@ -30,8 +30,8 @@ public static class FoldedText
         return folded.ToString();
     }
 
-    /// <summary>The words of a text, in their order: runs of letters and digits. A character of Chinese or Japanese is a word of its own: these languages write no
-    /// spaces.</summary>
+    /// <summary>The words of a text, in their order: runs of letters and digits. A character of Chinese or Japanese is a word of its own: these languages
+    /// write no spaces.</summary>
     /// <param name="text">As typed.</param>
     /// <param name="maxWords">Words at most.</param>
     public static List<string> Words(string text, int maxWords)

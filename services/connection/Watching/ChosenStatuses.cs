@@ -5,8 +5,8 @@ using Tertulia.Contracts;
 namespace Tertulia.Connections.Watching;
 
 /// <summary>What users of this node have chosen: for what the node shows of them without asking presence.</summary>
-/// <remarks>Presence says it when a user comes, also of those who have chosen nothing. Until it has, the user may be invisible, and is shown to nobody: while presence is
-/// silent that is so for all who come.</remarks>
+/// <remarks>Presence says it when a user comes, also of those who have chosen nothing. Until it has, the user may be invisible, and is shown to nobody:
+/// while presence is silent that is so for all who come.</remarks>
 internal sealed class ChosenStatuses(UserSessions users)
 {
     private readonly ConcurrentDictionary<string, ChosenStatus> _chosen = new(StringComparer.Ordinal);

@@ -28,7 +28,8 @@ internal sealed class EntryDecider(
     /// <summary>What makes a notification of a message the same when it is decided again.</summary>
     public static string EventOf(string messageId) => $"m:{messageId}";
 
-    /// <summary>Whether an entry may concern somebody whatever the room and the users' words: all but a message that answers nobody and mentions nobody.</summary>
+    /// <summary>Whether an entry may concern somebody whatever the room and the users' words: all but a message that answers nobody and mentions
+    /// nobody.</summary>
     public static bool IsMoreThanText(RoomEvent entry) =>
         entry.BodyCase != RoomEvent.BodyOneofCase.Message || entry.Message.ThreadRoot.Length > 0 || entry.Message.ReplyToUserId.Length > 0
         || entry.Message.Content.Contains('@', StringComparison.Ordinal);
@@ -70,7 +71,8 @@ internal sealed class EntryDecider(
         return Make(users, EventOf(message.MessageId), roomId, entry, message.MessageId, message.Content, readers);
     }
 
-    /// <summary>Whom an edit mentions, and what it makes of what was told of the message. Who was told is not told again; who was not, and is mentioned now, is.</summary>
+    /// <summary>Whom an edit mentions, and what it makes of what was told of the message. Who was told is not told again; who was not, and is mentioned now,
+    /// is.</summary>
     public async Task<(Revision Revision, List<Wanted> Wanted)> OnEditAsync(string roomId, RoomEvent entry)
     {
         var edited = entry.Edited;

@@ -12,10 +12,11 @@ using Tertulia.Sql;
 namespace Tertulia.Notifications.Following;
 
 /// <summary>Turns what is appended to rooms into notifications: what is decided, what is known of the rooms and how far it came are one round.</summary>
-/// <remarks>Of what concerns many, most are told in later rounds, a part in each: what comes behind it does not wait. A part is told by who has the partition's mark, in one
-/// round with its end, so that it is told once, and what an entry takes back is not told by a part after it.</remarks>
+/// <remarks>Of what concerns many, most are told in later rounds, a part in each: what comes behind it does not wait. A part is told by who has the
+/// partition's mark, in one round with its end, so that it is told once, and what an entry takes back is not told by a part after it.</remarks>
 internal sealed partial class NotificationFollower(
-    NotificationStore store, InboxStore inbox, InboxNews news, PresenceService.PresenceServiceClient presence, IOptions<InboxOptions> options, TimeProvider time,
+    NotificationStore store, InboxStore inbox, InboxNews news, PresenceService.PresenceServiceClient presence, IOptions<InboxOptions> options,
+    TimeProvider time,
     ILogger<NotificationFollower> logger) : IFeedHandler
 {
     private const int AtOnce = 500; // Users who are told in a round of what concerns many.
@@ -99,7 +100,8 @@ internal sealed partial class NotificationFollower(
     /// <summary>Which batches have to be written: most messages mention nobody, and are read and passed by.</summary>
     private async Task<bool[]> ConcernsAsync(IReadOnlyList<FeedBatch> batches, CancellationToken cancellationToken)
     {
-        bool[] concerns = [.. batches.Select(batch => (!batch.MayWait && batch.From != batch.To) || batch.Entries.Any(entry => DirectRooms.IsDirect(entry.RoomId) || EntryDecider.IsMoreThanText(entry.Event)))];
+        bool[] concerns = [.. batches.Select(batch => (!batch.MayWait && batch.From != batch.To) || batch.Entries.Any(entry =>
+            DirectRooms.IsDirect(entry.RoomId) || EntryDecider.IsMoreThanText(entry.Event)))];
         FollowedEntry[] open = [.. batches.Where((_, i) => !concerns[i]).SelectMany(batch => batch.Entries)];
         if (open.Length == 0)
         {
@@ -300,7 +302,8 @@ internal sealed partial class NotificationFollower(
                 await facts.SetRoomAsync(roomId, entry.Room.Kind, entry.Room.Settings?.Name, entry.Seq);
                 return [];
             case RoomEvent.BodyOneofCase.RoomUpdated:
-                await facts.SetRoomAsync(roomId, entry.RoomUpdated.Settings is { Kind: { Length: > 0 } kind } ? kind : null, entry.RoomUpdated.Settings?.Name, entry.Seq);
+                await facts.SetRoomAsync(roomId, entry.RoomUpdated.Settings is { Kind: { Length: > 0 } kind } ? kind : null,
+                    entry.RoomUpdated.Settings?.Name, entry.Seq);
                 return [];
             case RoomEvent.BodyOneofCase.RoomDeleted:
                 await facts.RemoveRoomAsync(roomId);

@@ -70,13 +70,15 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
         return await EndAsync(round, await round.Inbox.RemoveOfMessageAsync(messageId), isRemoved: true, upToUseq: 0);
     }
 
-    /// <summary>What was told of a message shows what it says now: what it said before is not kept, and is gone from the inboxes of those whom it does not concern
-    /// any more.</summary>
+    /// <summary>What was told of a message shows what it says now: what it said before is not kept, and is gone from the inboxes of those whom it does not
+    /// concern any more.</summary>
     public async Task<List<Ended>> ReviseAsync(IRound round, Revision revision)
     {
         var told = await round.Inbox.ListOfEventAsync(revision.EventId, revision.MessageId);
-        var changed = told.Select(item => (item.UserId, item.Kind, Now: revision.KindNow(item.UserId, item.Kind, item.Otherwise))).Where(item => item.Now != item.Kind).ToList();
-        var weaker = changed.Where(item => item.Now.Length > 0 && NotificationKinds.RankOf(item.Now) > NotificationKinds.RankOf(item.Kind)).Select(item => item.UserId).ToArray();
+        var changed = told.Select(item => (item.UserId, item.Kind, Now: revision.KindNow(item.UserId, item.Kind, item.Otherwise)))
+            .Where(item => item.Now != item.Kind).ToList();
+        var weaker = changed.Where(item => item.Now.Length > 0 && NotificationKinds.RankOf(item.Now) > NotificationKinds.RankOf(item.Kind))
+            .Select(item => item.UserId).ToArray();
         var preferences = weaker.Length > 0 ? await round.Preferences.FindAsync(weaker) : [];
         var now = time.GetUtcNow();
         string[] gone = [.. changed.Where(item => item.Now.Length == 0 || !IsWanted(item.UserId, item.Now)).Select(item => item.UserId)];
@@ -131,7 +133,8 @@ internal sealed class InboxStore(NotificationStore store, IEnumerable<IInboxList
         var marked = await round.Inbox.MarkAsync(request.UserId, request.NotificationIds, request.All ? long.MaxValue : request.UpToUseq);
         var upTo = request.All ? (await round.Inbox.CountAsync(request.UserId)).LastUseq : request.UpToUseq;
         var ended = await EndAsync(round, marked, isRemoved: false, byIds ? 0 : upTo);
-        return ended is [var one] ? one : new Ended(request.UserId, new NotificationsRead { Unread = (await round.Inbox.CountAsync(request.UserId)).Unread }, []);
+        return ended is [var one] ? one : new Ended(request.UserId,
+            new NotificationsRead { Unread = (await round.Inbox.CountAsync(request.UserId)).Unread }, []);
     }
 
     /// <summary>Users have read rooms up to a seq.</summary>

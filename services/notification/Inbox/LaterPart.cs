@@ -4,7 +4,8 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Notifications.Inbox;
 
-/// <summary>Some of those whom an entry concerns, who are told of it in a round of their own: an entry may concern thousands, and others wait behind it.</summary>
+/// <summary>Some of those whom an entry concerns, who are told of it in a round of their own: an entry may concern thousands, and others wait behind
+/// it.</summary>
 /// <param name="PartId">Older ones come first; the same when it is decided again.</param>
 /// <param name="Partition">Of the room.</param>
 /// <param name="EventId">As in <see cref="Wanted.EventId"/>.</param>
@@ -60,7 +61,8 @@ internal sealed record LaterPart(string PartId, int Partition, string EventId, N
     {
         var item = Item.Clone();
         item.Body = revision.Body;
-        LaterUser[] users = [.. Users.Select(user => user with { Kind = revision.KindNow(user.UserId, user.Kind, user.Otherwise) }).Where(user => user.Kind.Length > 0)];
+        LaterUser[] users = [.. Users.Select(user => user with { Kind = revision.KindNow(user.UserId, user.Kind, user.Otherwise) })
+            .Where(user => user.Kind.Length > 0)];
         return users.Length > 0 ? this with { Item = item, Users = users } : null;
     }
 

@@ -18,8 +18,8 @@ internal sealed record Wanted(string UserId, string EventId, Notification Item, 
     public string Otherwise { get; init; } = "";
 }
 
-/// <summary>What a notification's kind is when its message says something else: given its user, its kind and its <see cref="Wanted.Otherwise"/>. Empty: its user is not
-/// concerned any more.</summary>
+/// <summary>What a notification's kind is when its message says something else: given its user, its kind and its <see cref="Wanted.Otherwise"/>. Empty: its
+/// user is not concerned any more.</summary>
 internal delegate string KindNow(string userId, string kind, string otherwise);
 
 /// <summary>A message that was edited, as users are told of it.</summary>

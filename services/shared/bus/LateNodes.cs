@@ -3,9 +3,9 @@ using Tertulia.Contracts;
 namespace Tertulia.Bus;
 
 /// <summary>Finds the nodes that presence did not know yet when users were told of something: those to which a device connected in that very moment.</summary>
-/// <remarks>A device reads what is so when it connects. What changes after that is told to the nodes where presence knows the user: if it does not know this one
-/// yet, the device would not hear of it. So users who were told are looked for once more, when presence has heard of all who were connected then, and nodes
-/// that were not told are: of what is so by now. No other node hears anything.</remarks>
+/// <remarks>A device reads what is so when it connects. What changes after that is told to the nodes where presence knows the user: if it does not know this
+/// one yet, the device would not hear of it. So users who were told are looked for once more, when presence has heard of all who were connected then, and
+/// nodes that were not told are: of what is so by now. No other node hears anything.</remarks>
 /// <typeparam name="TKey">What users are told of.</typeparam>
 /// <param name="users">Tells them.</param>
 /// <param name="userOf">Whose it is.</param>

@@ -5,8 +5,9 @@ using Tertulia.Mongo;
 namespace Tertulia.Notifications.Storage.Mongo;
 
 /// <summary>What is known of rooms, on MongoDB.</summary>
-/// <remarks>What a round makes of it is written when all that was decided by it is there (<see cref="WriteAsync"/>): a round that is done again decides by the same. Until then
-/// it is read from here. Each document has the seq of the entry that it is from, and older entries change nothing: a follower that was replaced does no harm.</remarks>
+/// <remarks>What a round makes of it is written when all that was decided by it is there (<see cref="WriteAsync"/>): a round that is done again decides by
+/// the same. Until then it is read from here. Each document has the seq of the entry that it is from, and older entries change nothing: a follower that was
+/// replaced does no harm.</remarks>
 internal sealed class MongoFactRows(NotificationCollections collections) : IFactRows
 {
     private static readonly BsonDocument IsMember = new("$gt", "");
@@ -58,7 +59,8 @@ internal sealed class MongoFactRows(NotificationCollections collections) : IFact
 
     public async Task<List<string>> MembersAsync(string roomId, int limit)
     {
-        var own = _members.Where(member => member.Key.RoomId == roomId).ToDictionary(member => member.Key.UserId, member => member.Value, StringComparer.Ordinal);
+        var own = _members.Where(member => member.Key.RoomId == roomId)
+            .ToDictionary(member => member.Key.UserId, member => member.Value, StringComparer.Ordinal);
         var stored = _removed.Contains(roomId) ? [] : await collections.Members.Find(new BsonDocument { { "r", roomId }, { "role", IsMember } })
             .Sort(new BsonDocument("u", 1)).Limit(limit + own.Count).Project(new BsonDocument("u", 1)).ToListAsync(CancellationToken.None);
         return
@@ -72,7 +74,8 @@ internal sealed class MongoFactRows(NotificationCollections collections) : IFact
     {
         var role = _members.TryGetValue((roomId, userId), out var own) ? own.Role
             : _removed.Contains(roomId) ? ""
-            : (await collections.Members.Find(new BsonDocument("_id", IdOf(roomId, userId))).FirstOrDefaultAsync(CancellationToken.None))?["role"].AsString ?? "";
+            : (await collections.Members.Find(new BsonDocument("_id", IdOf(roomId, userId)))
+                .FirstOrDefaultAsync(CancellationToken.None))?["role"].AsString ?? "";
         return role.Length > 0 ? role : null;
     }
 
@@ -124,7 +127,8 @@ internal sealed class MongoFactRows(NotificationCollections collections) : IFact
         [
             .. _rooms.Select(room => new UpdateOneModel<BsonDocument>(
                 new BsonDocument { { "_id", room.Key }, { "q", Documents.Below(room.Value.Seq) } },
-                Documents.Set(new BsonDocument { { "p", room.Value.Partition }, { "kind", room.Value.Kind }, { "name", room.Value.Name }, { "q", room.Value.Seq } }))),
+                Documents.Set(new BsonDocument { { "p", room.Value.Partition }, { "kind", room.Value.Kind }, { "name", room.Value.Name },
+                    { "q", room.Value.Seq } }))),
         ]);
         await collections.Members.UpsertWhenAsync([.. _members.Select(member => UpdateOf(member.Key.RoomId, member.Key.UserId, member.Value))]);
     }
@@ -132,7 +136,8 @@ internal sealed class MongoFactRows(NotificationCollections collections) : IFact
     private static UpdateOneModel<BsonDocument> UpdateOf(string roomId, string userId, Place place)
     {
         var fields = new BsonDocument { { "r", roomId }, { "u", userId }, { "p", place.Partition }, { "role", place.Role }, { "q", place.Seq } };
-        var update = place.Folded.Length > 0 ? Documents.Set(fields.Add("f", place.Folded)) : Documents.Set(fields).Add("$setOnInsert", new BsonDocument("f", ""));
+        var update = place.Folded.Length > 0 ? Documents.Set(fields.Add("f", place.Folded)) : Documents.Set(fields)
+            .Add("$setOnInsert", new BsonDocument("f", ""));
         return new UpdateOneModel<BsonDocument>(new BsonDocument { { "_id", IdOf(roomId, userId) }, { "q", Documents.Below(place.Seq) } }, update);
     }
 

@@ -10,8 +10,9 @@ namespace Tertulia.Notifications.Storage.Mongo;
 
 /// <summary>Inboxes on MongoDB: a document for each notification, under its user and event.</summary>
 /// <remarks>
-/// <para>It is <c>new</c> until all that follows from it is written: a process that dies before that leaves it so, and it is found as one that is still to be made, with the number that it
-/// has. What is removed is <c>gone</c> until that is written, too. Numbers of a user are given out by one update each; one may stay unused.</para>
+/// <para>It is <c>new</c> until all that follows from it is written: a process that dies before that leaves it so, and it is found as one that is still to
+/// be made, with the number that it has. What is removed is <c>gone</c> until that is written, too. Numbers of a user are given out by one update each; one
+/// may stay unused.</para>
 /// <para>The unread ones are counted when somebody asks: a count beside them could be wrong after a failure.</para>
 /// </remarks>
 internal sealed class MongoInboxRows(NotificationCollections collections, MongoRound round) : IInboxRows
@@ -97,7 +98,8 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
 
     public async Task<List<ToldItem>> ListOfEventAsync(string eventId, string messageId)
     {
-        var found = await Inbox.Find(EventOf(eventId, messageId)).Project(new BsonDocument { { "u", 1 }, { "kind", 1 }, { "else", 1 } }).ToListAsync(CancellationToken.None);
+        var found = await Inbox.Find(EventOf(eventId, messageId)).Project(new BsonDocument { { "u", 1 }, { "kind", 1 }, { "else", 1 } })
+            .ToListAsync(CancellationToken.None);
         return found.ConvertAll(item => new ToldItem(item["u"].AsString, item["kind"].AsString, item.TextOf("else")));
     }
 
@@ -119,7 +121,8 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
             foreach (var part in kind.Chunk(UsersInQuery))
             {
                 await Inbox.UpdateManyAsync(
-                    EventOf(eventId, messageId).Add("u", Documents.In(part)), Documents.Set(new BsonDocument("kind", kind.Key)), cancellationToken: CancellationToken.None);
+                    EventOf(eventId, messageId).Add("u", Documents.In(part)), Documents.Set(new BsonDocument("kind", kind.Key)),
+                        cancellationToken: CancellationToken.None);
             }
         }
     }
@@ -144,7 +147,8 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
                 new BsonDocument
                 {
                     { "$max", new BsonDocument("seq", read.Seq) },
-                    { "$setOnInsert", new BsonDocument { { "u", read.UserId }, { "r", read.RoomId }, { "p", Partitioner.PartitionOf(read.RoomId, partitions) } } },
+                    { "$setOnInsert", new BsonDocument { { "u", read.UserId }, { "r", read.RoomId },
+                    { "p", Partitioner.PartitionOf(read.RoomId, partitions) } } },
                 })),
         ]);
         List<EndedItem> marked = [];
@@ -161,7 +165,8 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
 
     public async Task<List<EndedItem>> MarkThreadAsync(MarkThreadRequest request)
     {
-        var unread = new BsonDocument { { "u", request.UserId }, { "read", false }, { "r", request.RoomId }, { "seq", Documents.UpTo(request.ReadSeq).Add("$gt", 0L) } };
+        var unread = new BsonDocument { { "u", request.UserId }, { "read", false }, { "r", request.RoomId },
+            { "seq", Documents.UpTo(request.ReadSeq).Add("$gt", 0L) } };
         var found = await Inbox.Find(unread).Project(new BsonDocument("seq", 1)).ToListAsync(CancellationToken.None);
         var replies = await collections.Replies.FindInAsync(
             "_id", found.Select(item => (BsonValue)new BsonDocument { { "r", request.RoomId }, { "q", item["seq"] } }), new BsonDocument("t", request.RootId));
@@ -180,7 +185,8 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
     public async Task<List<Notification>> PageAsync(string userId, long beforeUseq, bool unreadOnly, int limit)
     {
         var filter = new BsonDocument { { "u", userId }, { "useq", Documents.Below(beforeUseq) }, { Gone, new BsonDocument("$exists", false) } };
-        var found = await Inbox.Find(unreadOnly ? filter.Add("read", false) : filter).Sort(new BsonDocument("useq", -1)).Limit(limit).ToListAsync(CancellationToken.None);
+        var found = await Inbox.Find(unreadOnly ? filter.Add("read", false) : filter).Sort(new BsonDocument("useq", -1)).Limit(limit)
+            .ToListAsync(CancellationToken.None);
         return found.ConvertAll(Read);
     }
 
@@ -191,7 +197,8 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
             { "u", userId }, { "read", false }, { "r", Documents.In(roomIds) },
             { "kind", Documents.In([NotificationKinds.Mention, NotificationKinds.MentionRoom, NotificationKinds.MentionHere]) },
         }).Project(new BsonDocument("r", 1)).ToListAsync(CancellationToken.None);
-        return found.GroupBy(item => item["r"].AsString, StringComparer.Ordinal).ToDictionary(room => room.Key, room => (uint)room.Count(), StringComparer.Ordinal);
+        return found.GroupBy(item => item["r"].AsString, StringComparer.Ordinal)
+            .ToDictionary(room => room.Key, room => (uint)room.Count(), StringComparer.Ordinal);
     }
 
     private static BsonDocument EventOf(string eventId, string messageId) => new() { { "m", messageId }, { "e", eventId } };
@@ -199,7 +206,8 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
     private static BsonDocument PlaceOf(string userId, string roomId) => new() { { "u", userId }, { "r", roomId } };
 
     private async Task<Dictionary<BsonValue, BsonDocument>> FindAsync(IReadOnlyList<Taken> taken) =>
-        (await Inbox.FindInAsync("_id", taken.Select(one => (BsonValue)IdOf(one.Wanted.UserId, one.Wanted.EventId)), new BsonDocument(Gone, new BsonDocument("$exists", false))))
+        (await Inbox.FindInAsync("_id", taken.Select(one => (BsonValue)IdOf(one.Wanted.UserId, one.Wanted.EventId)),
+            new BsonDocument(Gone, new BsonDocument("$exists", false))))
             .ToDictionary(item => item["_id"]);
 
     /// <summary>Gives out numbers.</summary>
@@ -280,7 +288,8 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
         if (found.Count > 0)
         {
             await Inbox.UpdateManyAsync(
-                new BsonDocument("_id", Documents.In(found.Select(item => item["_id"]))), Documents.Set(new BsonDocument("read", true)), cancellationToken: CancellationToken.None);
+                new BsonDocument("_id", Documents.In(found.Select(item => item["_id"]))), Documents.Set(new BsonDocument("read", true)),
+                    cancellationToken: CancellationToken.None);
         }
 
         return found.ConvertAll(item => Ended(item, isRead: false));
@@ -295,7 +304,8 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
         {
             { "_id", IdOf(wanted.UserId, wanted.EventId) }, { "u", wanted.UserId }, { "e", wanted.EventId }, { "useq", useq },
             { "n", Guid.CreateVersion7(now).ToString() }, { "kind", item.Kind }, { "title", item.Title }, { "body", item.Body }, { "link", item.Link },
-            { "sound", taken.Sound }, { "at", item.CreatedAtMs }, { "r", item.RoomId }, { "seq", item.Seq }, { "an", item.Username }, { "read", false }, { New, true },
+            { "sound", taken.Sound }, { "at", item.CreatedAtMs }, { "r", item.RoomId }, { "seq", item.Seq }, { "an", item.Username }, { "read", false },
+            { New, true },
         }.AddText("m", item.MessageId).AddText("a", item.UserId).AddText("else", wanted.Otherwise)
             .AddText("rooms", item.Rooms.Count > 0 ? JsonFormatter.Default.Format(new Notification { Rooms = { item.Rooms } }) : "");
     }
@@ -304,8 +314,10 @@ internal sealed class MongoInboxRows(NotificationCollections collections, MongoR
     {
         var read = new Notification
         {
-            NotificationId = item["n"].AsString, Useq = item["useq"].AsInt64, Kind = item["kind"].AsString, Title = item["title"].AsString, Body = item["body"].AsString,
-            Link = item["link"].AsString, Sound = item["sound"].AsString, CreatedAtMs = item["at"].AsInt64, RoomId = item["r"].AsString, MessageId = item.TextOf("m"),
+            NotificationId = item["n"].AsString, Useq = item["useq"].AsInt64, Kind = item["kind"].AsString, Title = item["title"].AsString,
+            Body = item["body"].AsString,
+            Link = item["link"].AsString, Sound = item["sound"].AsString, CreatedAtMs = item["at"].AsInt64, RoomId = item["r"].AsString,
+            MessageId = item.TextOf("m"),
             UserId = item.TextOf("a"), Username = item["an"].AsString, Read = item["read"].AsBoolean, Seq = item["seq"].AsInt64,
         };
         if (item.TryGetValue("rooms", out var rooms))

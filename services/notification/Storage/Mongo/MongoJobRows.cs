@@ -98,7 +98,8 @@ internal sealed class MongoJobRows(NotificationCollections collections, MongoRou
         await Jobs.UpdateManyAsync(
             new BsonDocument(keys).AddRange(isDue), Changed(new BsonDocument { { Leased, untilMs }, { Next, untilMs }, { Holder, holder } }, Claim),
             cancellationToken: CancellationToken.None);
-        var claimed = await Jobs.Find(new BsonDocument(keys).Add(Holder, holder)).Project(new BsonDocument { { Kind, 1 }, { Claim, 1 } }).ToListAsync(CancellationToken.None);
+        var claimed = await Jobs.Find(new BsonDocument(keys).Add(Holder, holder)).Project(new BsonDocument { { Kind, 1 }, { Claim, 1 } })
+            .ToListAsync(CancellationToken.None);
         return claimed.ConvertAll(job => new JobMessage { Key = job["_id"].AsString, Kind = job[Kind].AsString, Claim = job[Claim].AsInt64 });
     }
 
@@ -153,10 +154,12 @@ internal sealed class MongoJobRows(NotificationCollections collections, MongoRou
         {
             JobOutcome.Done => (await Jobs.DeleteOneAsync(Mine(job), CancellationToken.None)).DeletedCount > 0,
             JobOutcome.Later => await TryUpdateAsync(
-                job, Changed(new BsonDocument { { Leased, 0L }, { Due, result.At.ToUnixTimeMilliseconds() }, { Next, result.At.ToUnixTimeMilliseconds() } }, attempts: 1)),
+                job, Changed(new BsonDocument { { Leased, 0L }, { Due, result.At.ToUnixTimeMilliseconds() },
+                    { Next, result.At.ToUnixTimeMilliseconds() } }, attempts: 1)),
             JobOutcome.Failed => await TryUpdateAsync(
                 job,
-                Changed(new BsonDocument { { Failed, now.ToUnixTimeMilliseconds() }, { Error, result.Error }, { Leased, 0L } }).Add("$unset", new BsonDocument(Next, ""))),
+                Changed(new BsonDocument { { Failed, now.ToUnixTimeMilliseconds() }, { Error, result.Error }, { Leased, 0L } })
+                .Add("$unset", new BsonDocument(Next, ""))),
             _ => true,
         };
         if (!isNoted)

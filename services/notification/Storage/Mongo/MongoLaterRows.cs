@@ -5,7 +5,8 @@ using Tertulia.Notifications.Inbox;
 
 namespace Tertulia.Notifications.Storage.Mongo;
 
-/// <summary>What is told later, on MongoDB. A part goes when all that it says is written: who comes after a failure tells it again, and finds what is there.</summary>
+/// <summary>What is told later, on MongoDB. A part goes when all that it says is written: who comes after a failure tells it again, and finds what is
+/// there.</summary>
 internal sealed class MongoLaterRows(NotificationCollections collections, MongoRound round) : ILaterRows
 {
     private IMongoCollection<BsonDocument> Later => collections.Later;
@@ -16,13 +17,15 @@ internal sealed class MongoLaterRows(NotificationCollections collections, MongoR
             new BsonDocument("_id", IdOf(part)),
             Documents.Set(new BsonDocument
             {
-                { "p", part.Partition }, { "part", part.PartId }, { "e", part.EventId }, { "m", part.Item.MessageId }, { "r", part.Item.RoomId }, { "seq", part.Item.Seq },
+                { "p", part.Partition }, { "part", part.PartId }, { "e", part.EventId }, { "m", part.Item.MessageId }, { "r", part.Item.RoomId },
+                { "seq", part.Item.Seq },
                 { "a", part.Item.UserId }, { "content", part.Write() },
             }))),
     ]);
 
     public async Task<LaterPart?> NextAsync(int partition) =>
-        await Later.Find(new BsonDocument("p", partition)).Sort(new BsonDocument("part", 1)).FirstOrDefaultAsync(CancellationToken.None) is { } part ? Read(part) : null;
+        await Later.Find(new BsonDocument("p", partition)).Sort(new BsonDocument("part", 1))
+            .FirstOrDefaultAsync(CancellationToken.None) is { } part ? Read(part) : null;
 
     public Task RemoveAsync(LaterPart part)
     {
@@ -31,7 +34,8 @@ internal sealed class MongoLaterRows(NotificationCollections collections, MongoR
     }
 
     public async Task<List<LaterPart>> OfEventAsync(string eventId, string messageId) =>
-        (await Later.Find(new BsonDocument { { "m", messageId }, { "e", eventId } }).Sort(new BsonDocument("part", 1)).ToListAsync(CancellationToken.None)).ConvertAll(Read);
+        (await Later.Find(new BsonDocument { { "m", messageId }, { "e", eventId } }).Sort(new BsonDocument("part", 1))
+            .ToListAsync(CancellationToken.None)).ConvertAll(Read);
 
     public Task RemoveOfMessageAsync(string messageId) => Later.DeleteManyAsync(new BsonDocument("m", messageId), CancellationToken.None);
 

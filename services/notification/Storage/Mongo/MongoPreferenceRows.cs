@@ -68,7 +68,8 @@ internal sealed class MongoWithheldRows(NotificationCollections collections, Mon
     public async Task<List<ToldItem>> ListKeptOutAsync(string eventId, string messageId)
     {
         var kept = await Withheld.Find(new BsonDocument("m", messageId)).ToListAsync(CancellationToken.None);
-        return [.. kept.Where(one => !one.Contains("n") && one["_id"]["e"].AsString == eventId).Select(one => new ToldItem(one["u"].AsString, one["kind"].AsString, ""))];
+        return [.. kept.Where(one => !one.Contains("n") && one["_id"]["e"].AsString == eventId)
+            .Select(one => new ToldItem(one["u"].AsString, one["kind"].AsString, ""))];
     }
 
     public async Task RemoveOfEventAsync(string eventId, string messageId, IReadOnlyCollection<string> userIds)
@@ -108,7 +109,8 @@ internal sealed class MongoWithheldRows(NotificationCollections collections, Mon
         var inbox = (await collections.Inbox.FindInAsync("_id", waiting.Select(one => one["_id"]))).ToDictionary(item => item["_id"]);
         var reads = (await collections.Reads.FindInAsync("_id", roomIds.Select(roomId => (BsonValue)new BsonDocument { { "u", userId }, { "r", roomId } })))
             .ToDictionary(read => read["r"].AsString, read => read["seq"].AsInt64, StringComparer.Ordinal);
-        var rooms = (await collections.Rooms.FindInAsync("_id", roomIds.Select(roomId => (BsonValue)roomId))).ToDictionary(room => room["_id"].AsString, StringComparer.Ordinal);
+        var rooms = (await collections.Rooms.FindInAsync("_id", roomIds.Select(roomId => (BsonValue)roomId)))
+            .ToDictionary(room => room["_id"].AsString, StringComparer.Ordinal);
         return
         [
             .. waiting.Where(IsUnread).GroupBy(one => one["r"].AsString, StringComparer.Ordinal).Select(room => (room.Key, NameOf(room), room.LongCount()))
@@ -130,7 +132,8 @@ internal sealed class MongoWithheldRows(NotificationCollections collections, Mon
     public Task ToldAsync(string userId)
     {
         var told = Waiting(userId).Add("at", Documents.UpTo(_summedUpTo)); // What came meanwhile goes on waiting.
-        round.Last(() => Withheld.UpdateManyAsync(told, Documents.Set(new BsonDocument("digest", WithheldItems.Told)), cancellationToken: CancellationToken.None));
+        round.Last(() => Withheld.UpdateManyAsync(told, Documents.Set(new BsonDocument("digest", WithheldItems.Told)),
+            cancellationToken: CancellationToken.None));
         return Task.CompletedTask;
     }
 

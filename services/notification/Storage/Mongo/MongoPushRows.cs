@@ -21,7 +21,8 @@ internal sealed class MongoPushRows(NotificationCollections collections) : IPush
             new BsonDocument { { "_id", id }, { "useq", Documents.Below(content.Useq) } },
             Documents.Set(new BsonDocument
             {
-                { "u", userId }, { "tag", content.Tag }, { "n", content.NotificationId }, { "useq", content.Useq }, { "content", JsonSerializer.Serialize(content) },
+                { "u", userId }, { "tag", content.Tag }, { "n", content.NotificationId }, { "useq", content.Useq },
+                { "content", JsonSerializer.Serialize(content) },
             }).Add("$addToSet", waits));
 
         // One that comes late waits, and is not what is shown.
@@ -32,7 +33,8 @@ internal sealed class MongoPushRows(NotificationCollections collections) : IPush
 
     public async Task<PendingPush?> FindAsync(string userId, string tag) =>
         await Pushes.Find(new BsonDocument("_id", IdOf(userId, tag))).FirstOrDefaultAsync(CancellationToken.None) is { } push
-            ? new PendingPush(ContentOf(push), push[Waits].AsBsonArray.Count, push.TryGetValue("shown", out var shown) ? shown.AsString : null, push["n"].AsString)
+            ? new PendingPush(ContentOf(push), push[Waits].AsBsonArray.Count, push.TryGetValue("shown", out var shown) ? shown.AsString : null,
+                push["n"].AsString)
             : null;
 
     public async Task<HashSet<(string UserId, string NotificationId)>> NewestOfAsync(IReadOnlyCollection<(string UserId, string NotificationId)> items)
@@ -88,11 +90,13 @@ internal sealed class MongoPushRows(NotificationCollections collections) : IPush
     public Task SetPushedAtAsync(string userId, DateTimeOffset now) => collections.PushUsers.UpsertWhenAsync(
         [new UpdateOneModel<BsonDocument>(new BsonDocument("_id", userId), Documents.Set(new BsonDocument("at", now.ToUnixTimeMilliseconds())))]);
 
-    public Task LogAsync(string userId, string pushId, string tag, long upToUseq, string reason, string shownId, DateTimeOffset now) => collections.Pushed.InsertAbsentAsync(
+    public Task LogAsync(string userId, string pushId, string tag, long upToUseq, string reason, string shownId, DateTimeOffset now) =>
+        collections.Pushed.InsertAbsentAsync(
     [
         new BsonDocument
         {
-            { "_id", new BsonDocument { { "u", userId }, { "push", pushId }, { "tag", tag } } }, { "u", userId }, { "push", pushId }, { "tag", tag }, { "up_to", upToUseq },
+            { "_id", new BsonDocument { { "u", userId }, { "push", pushId }, { "tag", tag } } }, { "u", userId }, { "push", pushId }, { "tag", tag },
+            { "up_to", upToUseq },
             { "outcome", reason }, { "shown", shownId }, { "at", now.ToUnixTimeMilliseconds() },
         },
     ]);
@@ -101,7 +105,8 @@ internal sealed class MongoPushRows(NotificationCollections collections) : IPush
     [
         new BsonDocument
         {
-            { "_id", OutcomeOf(userId, pushId, deviceId) }, { "u", userId }, { "push", pushId }, { "d", deviceId }, { "host", host }, { "outcome", PushLog.Waiting },
+            { "_id", OutcomeOf(userId, pushId, deviceId) }, { "u", userId }, { "push", pushId }, { "d", deviceId }, { "host", host },
+            { "outcome", PushLog.Waiting },
             { "attempts", 0 }, { "at", now.ToUnixTimeMilliseconds() }, { "error", "" },
         },
     ]);
@@ -113,7 +118,8 @@ internal sealed class MongoPushRows(NotificationCollections collections) : IPush
 
     public async Task ForgetAsync(string userId, int keep)
     {
-        var pushes = await collections.Pushed.Find(new BsonDocument("u", userId)).Sort(new BsonDocument("push", -1)).Project(new BsonDocument("push", 1)).ToListAsync(CancellationToken.None);
+        var pushes = await collections.Pushed.Find(new BsonDocument("u", userId)).Sort(new BsonDocument("push", -1))
+            .Project(new BsonDocument("push", 1)).ToListAsync(CancellationToken.None);
         if (pushes.Select(push => push["push"].AsString).Distinct(StringComparer.Ordinal).Skip(keep).FirstOrDefault() is { } newest)
         {
             var old = new BsonDocument { { "u", userId }, { "push", new BsonDocument("$lte", newest) } };
@@ -144,7 +150,8 @@ internal sealed class MongoDeviceRows(NotificationCollections collections) : IDe
         var id = IdOf(subscription.UserId, subscription.DeviceId);
         var device = new BsonDocument
         {
-            { "u", subscription.UserId }, { "d", subscription.DeviceId }, { "endpoint", subscription.Endpoint }, { "hash", endpointHash }, { "key", subscription.Key },
+            { "u", subscription.UserId }, { "d", subscription.DeviceId }, { "endpoint", subscription.Endpoint }, { "hash", endpointHash },
+            { "key", subscription.Key },
             { "auth", subscription.Auth }, { "at", now.ToUnixTimeMilliseconds() },
         };
         while (!await TryPutAsync(id, device, endpointHash))
@@ -152,7 +159,8 @@ internal sealed class MongoDeviceRows(NotificationCollections collections) : IDe
             // Somebody else has just put the same endpoint, or the same device: the later one counts.
         }
 
-        var all = await Subscriptions.Find(new BsonDocument("u", subscription.UserId)).Sort(new BsonDocument { { "at", -1 }, { "d", 1 } }).ToListAsync(CancellationToken.None);
+        var all = await Subscriptions.Find(new BsonDocument("u", subscription.UserId)).Sort(new BsonDocument { { "at", -1 }, { "d", 1 } })
+            .ToListAsync(CancellationToken.None);
         if (all.Count > keep)
         {
             await Subscriptions.DeleteManyAsync(new BsonDocument("_id", Documents.In(all.Skip(keep).Select(one => one["_id"]))), CancellationToken.None);
@@ -168,7 +176,8 @@ internal sealed class MongoDeviceRows(NotificationCollections collections) : IDe
         (await Subscriptions.Find(new BsonDocument("u", userId)).ToListAsync(CancellationToken.None)).ConvertAll(Read);
 
     public async Task<PushSubscription?> FindAsync(string userId, string deviceId) =>
-        await Subscriptions.Find(new BsonDocument("_id", IdOf(userId, deviceId))).FirstOrDefaultAsync(CancellationToken.None) is { } device ? Read(device) : null;
+        await Subscriptions.Find(new BsonDocument("_id", IdOf(userId, deviceId)))
+            .FirstOrDefaultAsync(CancellationToken.None) is { } device ? Read(device) : null;
 
     public async Task<HashSet<string>> WithAnyAsync(IReadOnlyCollection<string> userIds) =>
         [.. (await Subscriptions.FindInAsync("u", userIds.Select(userId => (BsonValue)userId))).Select(device => device["u"].AsString)];
@@ -185,7 +194,8 @@ internal sealed class MongoDeviceRows(NotificationCollections collections) : IDe
         await Subscriptions.DeleteManyAsync(new BsonDocument { { "hash", endpointHash }, { "_id", new BsonDocument("$ne", id) } }, CancellationToken.None);
         try
         {
-            await Subscriptions.UpdateOneAsync(new BsonDocument("_id", id), Documents.Set(device), new UpdateOptions { IsUpsert = true }, CancellationToken.None);
+            await Subscriptions.UpdateOneAsync(new BsonDocument("_id", id), Documents.Set(device), new UpdateOptions { IsUpsert = true },
+                CancellationToken.None);
             return true;
         }
         catch (MongoException exception) when (MongoFaults.IsDuplicateKey(exception))

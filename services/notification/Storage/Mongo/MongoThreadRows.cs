@@ -29,7 +29,8 @@ internal sealed class MongoThreadRows(NotificationCollections collections) : ITh
             },
         ]);
         await Threads.UpdateManyAsync(
-            new BsonDocument { { "t", rootId }, { Unanswered, new BsonDocument("$exists", true) } }, new BsonDocument("$unset", new BsonDocument(Unanswered, "")),
+            new BsonDocument { { "t", rootId }, { Unanswered, new BsonDocument("$exists", true) } },
+            new BsonDocument("$unset", new BsonDocument(Unanswered, "")),
             cancellationToken: CancellationToken.None);
     }
 
@@ -55,7 +56,8 @@ internal sealed class MongoThreadRows(NotificationCollections collections) : ITh
         if (!again)
         {
             await Threads.UpdateManyAsync(
-                new BsonDocument { { "_id", Documents.In(userIds.Select(userId => (BsonValue)IdOf(rootId, userId))) }, { "choice", OnlyMark } }, Documents.Set(choice),
+                new BsonDocument { { "_id", Documents.In(userIds.Select(userId => (BsonValue)IdOf(rootId, userId))) }, { "choice", OnlyMark } },
+                Documents.Set(choice),
                 cancellationToken: CancellationToken.None);
         }
     }
@@ -87,7 +89,8 @@ internal sealed class MongoThreadRows(NotificationCollections collections) : ITh
     {
         await Replies.DeleteManyAsync(new BsonDocument { { "r", roomId }, { "q", Documents.Below(firstSeq) } }, CancellationToken.None);
         var read = new BsonDocument { { "r", roomId }, { "read", Documents.Below(firstSeq) } };
-        var roots = (await Threads.Find(read).Project(new BsonDocument("t", 1)).ToListAsync(CancellationToken.None)).Select(thread => thread["t"]).Distinct().ToArray();
+        var roots = (await Threads.Find(read).Project(new BsonDocument("t", 1)).ToListAsync(CancellationToken.None)).Select(thread => thread["t"])
+            .Distinct().ToArray();
         var answered = (await Replies.FindInAsync("t", roots)).Select(reply => reply["t"]).ToHashSet();
         foreach (var part in roots.Where(root => !answered.Contains(root)).Chunk(RootsInQuery))
         {
@@ -97,7 +100,8 @@ internal sealed class MongoThreadRows(NotificationCollections collections) : ITh
 
     public async Task<int> RemoveUnansweredAsync(DateTimeOffset before, int limit)
     {
-        var old = await Threads.Find(new BsonDocument(Unanswered, Documents.Below(before.ToUnixTimeMilliseconds()))).Sort(new BsonDocument(Unanswered, 1)).Limit(limit)
+        var old = await Threads.Find(new BsonDocument(Unanswered, Documents.Below(before.ToUnixTimeMilliseconds())))
+            .Sort(new BsonDocument(Unanswered, 1)).Limit(limit)
             .Project(new BsonDocument("_id", 1)).ToListAsync(CancellationToken.None);
         await Threads.DeleteManyAsync(new BsonDocument("_id", Documents.In(old.Select(one => one["_id"]))), CancellationToken.None);
         return old.Count;
@@ -151,7 +155,8 @@ internal sealed class MongoThreadRows(NotificationCollections collections) : ITh
         var followed = await Threads.Find(new BsonDocument { { "u", userId }, { "choice", Follows } }).ToListAsync(CancellationToken.None);
         var last = await LastAsync(followed.Select(thread => thread["t"].AsString));
         var rooms = (await collections.Members.FindInAsync(
-                "_id", followed.Select(thread => (BsonValue)new BsonDocument { { "r", thread["r"] }, { "u", userId } }), new BsonDocument("role", new BsonDocument("$gt", ""))))
+                "_id", followed.Select(thread => (BsonValue)new BsonDocument { { "r", thread["r"] }, { "u", userId } }),
+                    new BsonDocument("role", new BsonDocument("$gt", ""))))
             .Select(member => member["r"].AsString).ToHashSet(StringComparer.Ordinal);
         var answered = followed.Where(thread => rooms.Contains(thread["r"].AsString) && last.ContainsKey(thread["t"].AsString))
             .Select(thread => (Thread: thread, Root: thread["t"].AsString, last[thread["t"].AsString].AtMs))

@@ -35,7 +35,8 @@ internal sealed class MongoTrailRows(NotificationCollections collections) : ITra
     public async Task<List<PushTrail>> PushesAsync(IReadOnlyCollection<string> userIds) =>
     [
         .. (await collections.Pushed.FindInAsync("u", Values(userIds))).Select(push => new PushTrail(
-            push["u"].AsString, push["push"].AsString, push["tag"].AsString, push["up_to"].AsInt64, push["outcome"].AsString, push["shown"].AsString, push["at"].AsInt64))
+            push["u"].AsString, push["push"].AsString, push["tag"].AsString, push["up_to"].AsInt64, push["outcome"].AsString, push["shown"].AsString,
+            push["at"].AsInt64))
             .OrderBy(push => push.PushId, StringComparer.Ordinal),
     ];
 
@@ -43,7 +44,8 @@ internal sealed class MongoTrailRows(NotificationCollections collections) : ITra
     [
         .. (await collections.Outcomes.FindInAsync("u", Values(userIds))).OrderBy(one => one["push"].AsString, StringComparer.Ordinal)
             .ThenBy(one => one["d"].AsString, StringComparer.Ordinal).Select(one => new DeviceTrail(
-                one["u"].AsString, one["push"].AsString, one["host"].AsString, one["outcome"].AsString, one["attempts"].AsInt32, one["at"].AsInt64, one["error"].AsString)),
+                one["u"].AsString, one["push"].AsString, one["host"].AsString, one["outcome"].AsString, one["attempts"].AsInt32, one["at"].AsInt64,
+                one["error"].AsString)),
     ];
 
     public async Task<List<(string UserId, string Tag, long Useq)>> WaitingAsync(IReadOnlyCollection<string> userIds) =>
@@ -58,7 +60,8 @@ internal sealed class MongoOwnedRows(NotificationCollections collections) : IOwn
 {
     public async Task<int> RemoveInboxAsync(string userId, int limit)
     {
-        var found = await collections.Inbox.Find(new BsonDocument("u", userId)).Limit(limit).Project(new BsonDocument("_id", 1)).ToListAsync(CancellationToken.None);
+        var found = await collections.Inbox.Find(new BsonDocument("u", userId)).Limit(limit).Project(new BsonDocument("_id", 1))
+            .ToListAsync(CancellationToken.None);
         await collections.Inbox.DeleteManyAsync(new BsonDocument("_id", Documents.In(found.Select(item => item["_id"]))), CancellationToken.None);
         return found.Count;
     }
@@ -67,7 +70,8 @@ internal sealed class MongoOwnedRows(NotificationCollections collections) : IOwn
     {
         IMongoCollection<BsonDocument>[] owned =
         [
-            collections.Subscriptions, collections.Pushes, collections.Reads, collections.Threads, collections.Members, collections.Withheld, collections.Pushed,
+            collections.Subscriptions, collections.Pushes, collections.Reads, collections.Threads, collections.Members, collections.Withheld,
+            collections.Pushed,
             collections.Outcomes,
         ];
         foreach (var collection in owned)
@@ -77,7 +81,8 @@ internal sealed class MongoOwnedRows(NotificationCollections collections) : IOwn
 
         await collections.PushUsers.DeleteOneAsync(new BsonDocument("_id", userId), CancellationToken.None);
         await collections.Users.UpdateOneAsync(
-            new BsonDocument("_id", userId), new BsonDocument("$unset", new BsonDocument { { "preferences", "" }, { "words", "" } }), cancellationToken: CancellationToken.None);
+            new BsonDocument("_id", userId), new BsonDocument("$unset", new BsonDocument { { "preferences", "" }, { "words", "" } }),
+                cancellationToken: CancellationToken.None);
         await collections.Presence.DeleteManyAsync(new BsonDocument("s", $"u:{userId}"), CancellationToken.None);
         await collections.Jobs.DeleteManyAsync(
             new BsonDocument("$or", new BsonArray
@@ -97,5 +102,6 @@ internal sealed class MongoOwnedRows(NotificationCollections collections) : IOwn
     }
 
     public Task SetJobBodyAsync(string key, string body) => collections.Jobs.UpdateOneAsync(
-        new BsonDocument("_id", key), Documents.Set(new BsonDocument("body", body)).Add("$inc", new BsonDocument("rev", 1L)), cancellationToken: CancellationToken.None);
+        new BsonDocument("_id", key), Documents.Set(new BsonDocument("body", body))
+            .Add("$inc", new BsonDocument("rev", 1L)), cancellationToken: CancellationToken.None);
 }

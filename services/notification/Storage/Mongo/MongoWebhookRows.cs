@@ -6,7 +6,8 @@ using Tertulia.Notifications.Webhooks;
 namespace Tertulia.Notifications.Storage.Mongo;
 
 /// <summary>Webhooks on MongoDB. An event waits for a webhook once; its position in the lane is taken by the insert itself.</summary>
-/// <remarks>What a webhook is told of presence is written down with the event's id before the event waits, and counts when it does: decided again, it is the same event.</remarks>
+/// <remarks>What a webhook is told of presence is written down with the event's id before the event waits, and counts when it does: decided again, it is the
+/// same event.</remarks>
 internal sealed class MongoWebhookRows(NotificationCollections collections, MongoRound round) : IWebhookRows
 {
     private const int TheOwner = 1;
@@ -20,7 +21,8 @@ internal sealed class MongoWebhookRows(NotificationCollections collections, Mong
     public async Task<List<Webhook>> ListAsync() =>
         (await Webhooks.Find(new BsonDocument()).Sort(new BsonDocument("_id", 1)).ToListAsync(CancellationToken.None)).ConvertAll(Read);
 
-    public async Task<Webhook?> FindAsync(string id) => await Webhooks.Find(new BsonDocument("_id", id)).FirstOrDefaultAsync(CancellationToken.None) is { } webhook ? Read(webhook) : null;
+    public async Task<Webhook?> FindAsync(string id) => await Webhooks.Find(new BsonDocument("_id", id))
+        .FirstOrDefaultAsync(CancellationToken.None) is { } webhook ? Read(webhook) : null;
 
     public Task PutAsync(WebhookEndpoint endpoint, bool isConfigured, DateTimeOffset now) => Webhooks.UpsertWhenAsync(
     [
@@ -28,7 +30,8 @@ internal sealed class MongoWebhookRows(NotificationCollections collections, Mong
             new BsonDocument("_id", endpoint.Id),
             Documents.Set(new BsonDocument
             {
-                { "url", endpoint.Url }, { "secret", endpoint.Secret }, { "events", new BsonArray(endpoint.Events) }, { "rooms", new BsonArray(endpoint.Rooms) },
+                { "url", endpoint.Url }, { "secret", endpoint.Secret }, { "events", new BsonArray(endpoint.Events) },
+                { "rooms", new BsonArray(endpoint.Rooms) },
                 { "configured", isConfigured },
             }).Add("$setOnInsert", new BsonDocument("created", now.ToUnixTimeMilliseconds()))),
     ]);
@@ -55,7 +58,8 @@ internal sealed class MongoWebhookRows(NotificationCollections collections, Mong
     }
 
     public Task DisableAsync(string id, string error, DateTimeOffset now) => Webhooks.UpdateOneAsync(
-        new BsonDocument("_id", id), Documents.Set(new BsonDocument { { "disabled", now.ToUnixTimeMilliseconds() }, { "error", error } }), cancellationToken: CancellationToken.None);
+        new BsonDocument("_id", id), Documents.Set(new BsonDocument { { "disabled", now.ToUnixTimeMilliseconds() }, { "error", error } }),
+            cancellationToken: CancellationToken.None);
 
     public Task SucceededAsync(string id, DateTimeOffset now) => Webhooks.UpdateOneAsync(
         new BsonDocument("_id", id),
@@ -66,9 +70,11 @@ internal sealed class MongoWebhookRows(NotificationCollections collections, Mong
     {
         await Events.UpdateOneAsync(
             new BsonDocument("_id", IdOf(id, refused.EventId)),
-            Documents.Set(new BsonDocument("before", notBefore.ToUnixTimeMilliseconds())).Add("$inc", new BsonDocument("attempts", 1)), cancellationToken: CancellationToken.None);
+            Documents.Set(new BsonDocument("before", notBefore.ToUnixTimeMilliseconds()))
+                .Add("$inc", new BsonDocument("attempts", 1)), cancellationToken: CancellationToken.None);
         await Webhooks.UpdateOneAsync(
-            new BsonDocument { { "_id", id }, { "failing", new BsonDocument("$exists", false) } }, Documents.Set(new BsonDocument("failing", now.ToUnixTimeMilliseconds())),
+            new BsonDocument { { "_id", id }, { "failing", new BsonDocument("$exists", false) } },
+            Documents.Set(new BsonDocument("failing", now.ToUnixTimeMilliseconds())),
             cancellationToken: CancellationToken.None);
         await Webhooks.UpdateOneAsync(new BsonDocument("_id", id), Documents.Set(new BsonDocument("error", error)), cancellationToken: CancellationToken.None);
     }
@@ -84,11 +90,13 @@ internal sealed class MongoWebhookRows(NotificationCollections collections, Mong
         }
     }
 
-    public Task RemoveEventAsync(string id, string lane, WaitingEvent one) => Events.DeleteOneAsync(new BsonDocument("_id", IdOf(id, one.EventId)), CancellationToken.None);
+    public Task RemoveEventAsync(string id, string lane, WaitingEvent one) =>
+        Events.DeleteOneAsync(new BsonDocument("_id", IdOf(id, one.EventId)), CancellationToken.None);
 
     public async Task<List<WaitingEvent>> WaitingAsync(string id, string lane, int limit)
     {
-        var waiting = await Events.Find(new BsonDocument { { "w", id }, { "lane", lane } }).Sort(new BsonDocument("pos", 1)).Limit(limit).ToListAsync(CancellationToken.None);
+        var waiting = await Events.Find(new BsonDocument { { "w", id }, { "lane", lane } }).Sort(new BsonDocument("pos", 1)).Limit(limit)
+            .ToListAsync(CancellationToken.None);
         return waiting.ConvertAll(one => new WaitingEvent(
             one["pos"].AsInt64, one["_id"]["e"].AsString, one["body"].AsString, one.TimeOf("at")!.Value, one["attempts"].AsInt32, one.TimeOf("before")!.Value));
     }
@@ -161,7 +169,8 @@ internal sealed class MongoWebhookRows(NotificationCollections collections, Mong
         collections.Epochs.InsertAbsentAsync([new BsonDocument { { "_id", EpochOf(partition, epoch) }, { "since", sinceMs } }]);
 
     public async Task<long> EpochSinceAsync(int partition, string epoch) =>
-        (await collections.Epochs.Find(new BsonDocument("_id", EpochOf(partition, epoch))).FirstOrDefaultAsync(CancellationToken.None))?["since"].AsInt64 ?? long.MinValue;
+        (await collections.Epochs.Find(new BsonDocument("_id", EpochOf(partition, epoch)))
+            .FirstOrDefaultAsync(CancellationToken.None))?["since"].AsInt64 ?? long.MinValue;
 
     public async Task<List<StoredEvent>> ListEventsAsync(StoredEvent? after, int limit)
     {
@@ -171,7 +180,8 @@ internal sealed class MongoWebhookRows(NotificationCollections collections, Mong
             new BsonDocument { { "w", after.WebhookId }, { "lane", new BsonDocument("$gt", after.Lane) } },
             new BsonDocument { { "w", after.WebhookId }, { "lane", after.Lane }, { "pos", new BsonDocument("$gt", after.Position) } },
         });
-        var found = await Events.Find(filter).Sort(new BsonDocument { { "w", 1 }, { "lane", 1 }, { "pos", 1 } }).Limit(limit).ToListAsync(CancellationToken.None);
+        var found = await Events.Find(filter).Sort(new BsonDocument { { "w", 1 }, { "lane", 1 }, { "pos", 1 } }).Limit(limit)
+            .ToListAsync(CancellationToken.None);
         return found.ConvertAll(one => new StoredEvent(one["w"].AsString, one["lane"].AsString, one["pos"].AsInt64, one["body"].AsString));
     }
 
@@ -181,21 +191,24 @@ internal sealed class MongoWebhookRows(NotificationCollections collections, Mong
 
     private async Task<List<WebhookEvent>> MissingAsync(string id, IEnumerable<WebhookEvent> events)
     {
-        var known = (await Events.FindInAsync("_id", events.Select(one => (BsonValue)IdOf(id, one.Id)))).Select(one => one["_id"]["e"].AsString).ToHashSet(StringComparer.Ordinal);
+        var known = (await Events.FindInAsync("_id", events.Select(one => (BsonValue)IdOf(id, one.Id)))).Select(one => one["_id"]["e"].AsString)
+            .ToHashSet(StringComparer.Ordinal);
         return [.. events.Where(one => !known.Contains(one.Id))];
     }
 
     /// <returns>False when a position was taken meanwhile: those before it are added.</returns>
     private async Task<bool> TryAddAsync(string id, string lane, List<WebhookEvent> events, DateTimeOffset now)
     {
-        var last = await Events.Find(new BsonDocument { { "w", id }, { "lane", lane } }).Sort(new BsonDocument("pos", -1)).Limit(1).FirstOrDefaultAsync(CancellationToken.None);
+        var last = await Events.Find(new BsonDocument { { "w", id }, { "lane", lane } }).Sort(new BsonDocument("pos", -1)).Limit(1)
+            .FirstOrDefaultAsync(CancellationToken.None);
         var position = last?["pos"].AsInt64 ?? 0;
         try
         {
             await Events.InsertManyAsync(
                 events.ConvertAll(one => new BsonDocument
                 {
-                    { "_id", IdOf(id, one.Id) }, { "w", id }, { "lane", lane }, { "pos", ++position }, { "body", one.Body }, { "at", now.ToUnixTimeMilliseconds() },
+                    { "_id", IdOf(id, one.Id) }, { "w", id }, { "lane", lane }, { "pos", ++position }, { "body", one.Body },
+                    { "at", now.ToUnixTimeMilliseconds() },
                     { "attempts", 0 }, { "before", 0L },
                 }),
                 new InsertManyOptions { IsOrdered = true }, CancellationToken.None);
@@ -212,7 +225,8 @@ internal sealed class MongoWebhookRows(NotificationCollections collections, Mong
     private static BsonDocument EpochOf(int partition, string epoch) => new() { { "p", partition }, { "epoch", epoch } };
 
     private static Webhook Read(BsonDocument webhook) => new(
-        webhook["_id"].AsString, webhook["url"].AsString, webhook["secret"].AsString, List(webhook["events"]), List(webhook["rooms"]), webhook["configured"].AsBoolean,
+        webhook["_id"].AsString, webhook["url"].AsString, webhook["secret"].AsString, List(webhook["events"]), List(webhook["rooms"]),
+        webhook["configured"].AsBoolean,
         webhook.TimeOf("created")!.Value, webhook.TimeOf("succeeded"), webhook.TimeOf("failing"), webhook.TimeOf("disabled"), webhook.TextOf("error"));
 
     private static string[] List(BsonValue list) => [.. list.AsBsonArray.Select(one => one.AsString)];

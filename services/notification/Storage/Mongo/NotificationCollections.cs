@@ -7,7 +7,8 @@ using Tertulia.Notifications.Preferences;
 namespace Tertulia.Notifications.Storage.Mongo;
 
 /// <summary>The notification service's collections and what finds their documents.</summary>
-/// <remarks>A key of several parts is a document of them as <c>_id</c>, always in the same order; the parts are beside it where something is found by them.</remarks>
+/// <remarks>A key of several parts is a document of them as <c>_id</c>, always in the same order; the parts are beside it where something is found by
+/// them.</remarks>
 internal sealed class NotificationCollections(MongoConnection connection)
 {
     /// <summary>The database.</summary>
@@ -85,16 +86,19 @@ internal sealed class NotificationCollections(MongoConnection connection)
         // Where a field is absent from documents that are not to be found by it, the index is sparse.
         await CreateAsync(Jobs, Index(("next", 1), sparse: true), Compound(("failed", 1), ("_id", 1)));
         await CreateAsync(
-            Inbox, Compound(("u", 1), ("useq", -1)), Compound(("u", 1), ("n", 1)), Compound(("u", 1), ("read", 1), ("r", 1), ("seq", 1)), Index(("m", 1), sparse: true),
+            Inbox, Compound(("u", 1), ("useq", -1)), Compound(("u", 1), ("n", 1)), Compound(("u", 1), ("read", 1), ("r", 1), ("seq", 1)),
+            Index(("m", 1), sparse: true),
             Index(("at", 1)), Compound(("r", 1), ("seq", 1)), Index(("a", 1), sparse: true));
         await CreateAsync(Later, Compound(("p", 1), ("part", 1)), Index(("m", 1)), Compound(("r", 1), ("seq", 1)), Index(("a", 1)));
         await CreateAsync(Users, Index(("words", 1), sparse: true));
         await CreateAsync(Reads, Index(("u", 1)), Index(("p", 1)));
-        await CreateAsync(Withheld, Compound(("u", 1), ("digest", 1), ("at", 1)), Index(("m", 1), sparse: true), Compound(("r", 1), ("seq", 1)), Index(("at", 1)));
+        await CreateAsync(Withheld, Compound(("u", 1), ("digest", 1), ("at", 1)), Index(("m", 1), sparse: true), Compound(("r", 1), ("seq", 1)),
+            Index(("at", 1)));
         await CreateAsync(Rooms, Index(("p", 1)));
         await CreateAsync(Members, Compound(("r", 1), ("u", 1)), Compound(("r", 1), ("f", 1)), Index(("u", 1)), Index(("p", 1)));
         await CreateAsync(
-            Threads, Compound(("t", 1), ("choice", 1), ("u", 1)), Compound(("t", 1), ("read", 1)), Compound(("u", 1), ("r", 1)), Index(("r", 1)), Index(("p", 1)),
+            Threads, Compound(("t", 1), ("choice", 1), ("u", 1)), Compound(("t", 1), ("read", 1)), Compound(("u", 1), ("r", 1)), Index(("r", 1)),
+            Index(("p", 1)),
             Index(("open", 1), sparse: true));
         await CreateAsync(Replies, Compound(("t", 1), ("q", 1)), Compound(("r", 1), ("q", 1)), Index(("p", 1)));
         await CreateAsync(Pushes, Compound(("u", 1), ("useq", 1)), Compound(("u", 1), ("n", 1)));

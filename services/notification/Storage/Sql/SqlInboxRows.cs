@@ -35,7 +35,8 @@ internal sealed class SqlInboxRows(ISqlDialect dialect, DbCommand command) : IIn
             join notification_reads n on n.user_id = r.user_id and n.room_id = r.room_id
             """);
         dialect.AddRows(command, "rows", [.. places.Select(place => place.UserId)], [.. places.Select(place => place.RoomId)]);
-        return (await command.ListAsync(row => (Place: (row.GetString(0), row.GetString(1)), Seq: row.GetInt64(2)))).ToDictionary(row => row.Place, row => row.Seq);
+        return (await command.ListAsync(row => (Place: (row.GetString(0), row.GetString(1)), Seq: row.GetInt64(2))))
+            .ToDictionary(row => row.Place, row => row.Seq);
     }
 
     public async Task<List<Made>> AddAsync(IReadOnlyList<Taken> taken, DateTimeOffset now)
@@ -227,7 +228,8 @@ internal sealed class SqlInboxRows(ISqlDialect dialect, DbCommand command) : IIn
 
     private static Notification ReadItem(DbDataReader row) => new()
     {
-        NotificationId = row.GetString(0), Useq = row.GetInt64(1), Kind = row.GetString(2), Title = row.GetString(3), Body = row.GetString(4), Link = row.GetString(5),
+        NotificationId = row.GetString(0), Useq = row.GetInt64(1), Kind = row.GetString(2), Title = row.GetString(3), Body = row.GetString(4),
+        Link = row.GetString(5),
         Sound = row.GetString(6), CreatedAtMs = row.GetInt64(7), RoomId = row.GetString(8), MessageId = row.GetString(9), UserId = row.GetString(10),
         Username = row.GetString(11), Read = row.GetBoolean(12), Seq = row.GetInt64(13),
     };
@@ -235,7 +237,8 @@ internal sealed class SqlInboxRows(ISqlDialect dialect, DbCommand command) : IIn
     // Always in the order of the user ids, so that two transactions do not wait for each other.
     private async Task<Dictionary<string, Count>> CountUpAsync(IReadOnlyList<Taken> taken)
     {
-        var news = taken.GroupBy(one => one.Wanted.UserId).Select(group => (UserId: group.Key, Count: group.Count())).OrderBy(one => one.UserId, StringComparer.Ordinal).ToArray();
+        var news = taken.GroupBy(one => one.Wanted.UserId).Select(group => (UserId: group.Key, Count: group.Count()))
+            .OrderBy(one => one.UserId, StringComparer.Ordinal).ToArray();
         command.With($"""
             insert into notification_users (user_id, last_useq, unread)
             select user_id, cast(news as bigint), cast(news as integer) from {dialect.RowsTable("rows", "user_id", "news")} r where true order by user_id
@@ -282,14 +285,16 @@ internal sealed class SqlInboxRows(ISqlDialect dialect, DbCommand command) : IIn
             "actor_id", "actor_name", "rooms", "otherwise");
         command.With($"""
             insert into notification_inbox
-                (user_id, useq, notification_id, event_id, kind, title, body, link, sound, created_at_ms, room_id, message_id, seq, actor_id, actor_name, is_read, rooms, otherwise)
+                (user_id, useq, notification_id, event_id, kind, title, body, link, sound, created_at_ms, room_id, message_id, seq, actor_id,
+                    actor_name, is_read, rooms, otherwise)
             select user_id, cast(useq as bigint), notification_id, event_id, kind, title, body, link, sound, cast(created_at_ms as bigint), room_id, message_id,
                 cast(seq as bigint), actor_id, actor_name, false, nullif(rooms, ''), otherwise from {rows} r
             """);
         dialect.AddRows(
             command, "rows",
             Column(one => one.UserId), Column(one => Text(one.Item.Useq)), Column(one => one.Item.NotificationId), Column(one => one.EventId),
-            Column(one => one.Item.Kind), Column(one => one.Item.Title), Column(one => one.Item.Body), Column(one => one.Item.Link), Column(one => one.Item.Sound),
+            Column(one => one.Item.Kind), Column(one => one.Item.Title), Column(one => one.Item.Body), Column(one => one.Item.Link),
+            Column(one => one.Item.Sound),
             Column(one => Text(one.Item.CreatedAtMs)), Column(one => one.Item.RoomId), Column(one => one.Item.MessageId), Column(one => Text(one.Item.Seq)),
             Column(one => one.Item.UserId), Column(one => one.Item.Username), Column(one => RoomsOf(one.Item)),
             [.. made.Select(one => one.Otherwise)]);
