@@ -86,6 +86,11 @@ public static class GatewaySetup
     {
         // Mapping reads the options, before the start checks them: check all now, so that all bad keys are named at once.
         app.Services.GetRequiredService<IStartupValidator>().Validate();
+        if (app.Services.GetRequiredService<IOptions<TlsOptions>>().Value.Port is not null)
+        {
+            app.Services.GetRequiredService<Telemetry>().Observe(() => app.Services.GetRequiredService<TlsCertificate>().Current().Certificate);
+        }
+
         app.UseForwardedHeaders(); // First: everything after it sees the client's own address.
         app.UseCors(); // Before the limits, so that a page may read a 429, too.
         app.UseMiddleware<ClientLimitsMiddleware>();

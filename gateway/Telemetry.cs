@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Security.Cryptography.X509Certificates;
 
 namespace Tertulia.Gateway;
 
@@ -12,16 +13,15 @@ internal sealed class Telemetry
     private readonly Counter<long> _refused;
     private readonly Counter<long> _again;
     private readonly Counter<long> _cut;
-    private readonly Gauge<long> _certificate;
+    private readonly Meter _meter;
 
     public Telemetry(IMeterFactory meters)
     {
-        var meter = meters.Create(MeterName);
+        var meter = _meter = meters.Create(MeterName);
         _sockets = meter.CreateUpDownCounter<int>("tertulia.gateway.sockets", "{socket}", "Open WebSockets");
         _refused = meter.CreateCounter<long>("tertulia.gateway.refused", "{request}", "Requests refused by the limits per address");
         _again = meter.CreateCounter<long>("tertulia.gateway.retried", "{request}", "Requests sent to another node because the first could not be reached");
         _cut = meter.CreateCounter<long>("tertulia.gateway.slow_clients_cut", "{socket}", "Clients cut because they did not read and too much waited for all of them");
-        _certificate = meter.CreateGauge<long>("tertulia.gateway.certificate.expiry", "s", "Unix time at which the certificate of the TLS door ends");
         foreach (var rare in (Counter<long>[])[_refused, _again, _cut])
         {
             rare.Add(0); // The first one is a change, too: without a zero before it no rate sees it.
@@ -34,7 +34,10 @@ internal sealed class Telemetry
 
     public void Refused() => _refused.Add(1);
 
-    public void CertificateRead(DateTimeOffset notAfter) => _certificate.Record(notAfter.ToUnixTimeSeconds());
+    /// <summary>When the certificate ends is looked up whenever somebody asks for the metrics.</summary>
+    public void Observe(Func<X509Certificate2> certificate) => _meter.CreateObservableGauge<long>(
+        "tertulia.gateway.certificate.expiry", unit: "s", description: "Unix time at which the certificate of the TLS door ends",
+        observeValue: () => new DateTimeOffset(certificate().NotAfter).ToUnixTimeSeconds());
 
     public void Retried() => _again.Add(1);
 

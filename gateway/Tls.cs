@@ -43,16 +43,12 @@ internal sealed partial class TlsCertificate
     private readonly Lazy<CertificateFiles> _files;
     private readonly ILogger<TlsCertificate> _logger;
 
-    public TlsCertificate(IOptions<TlsOptions> options, Telemetry telemetry, TimeProvider time, ILogger<TlsCertificate> logger)
+    public TlsCertificate(IOptions<TlsOptions> options, TimeProvider time, ILogger<TlsCertificate> logger)
     {
         _logger = logger;
         _files = new(() => new CertificateFiles(options.Value.CertificatePath, options.Value.KeyPath, authorityPath: null, time)
         {
-            Read = read =>
-            {
-                telemetry.CertificateRead(new DateTimeOffset(read.NotAfter));
-                LogRead(read.NotAfter);
-            },
+            Read = read => LogRead(read.NotAfter),
             Refused = LogNotRead, // Certificate and key are being replaced one after the other: the old one is good until the next look.
         });
     }

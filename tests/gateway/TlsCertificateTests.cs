@@ -16,7 +16,7 @@ public sealed class TlsCertificateTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public void The_end_of_the_certificate_is_measured_when_it_is_read_and_again_when_it_was_replaced()
+    public void The_end_of_the_certificate_is_that_of_the_files_whenever_somebody_asks_for_the_metrics()
     {
         var time = new FakeTimeProvider();
         using var services = new ServiceCollection().AddMetrics().AddSingleton<Telemetry>().BuildServiceProvider();
@@ -31,16 +31,16 @@ public sealed class TlsCertificateTests : IDisposable
         listener.SetMeasurementEventCallback<long>((_, value, _, _) => told.Add(value));
         listener.Start();
         var options = new TlsOptions { Port = 443, CertificatePath = Path.Combine(_folder.FullName, "tls.crt"), KeyPath = Path.Combine(_folder.FullName, "tls.key") };
-        var certificate = new TlsCertificate(Options.Create(options), services.GetRequiredService<Telemetry>(), time, NullLogger<TlsCertificate>.Instance);
+        var certificate = new TlsCertificate(Options.Create(options), time, NullLogger<TlsCertificate>.Instance);
+        services.GetRequiredService<Telemetry>().Observe(() => certificate.Current().Certificate);
         var first = new DateTimeOffset(2030, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
         Write(options, first);
-        certificate.Current();
-        certificate.Current();
+        listener.RecordObservableInstruments();
         Write(options, first.AddDays(90));
         File.SetLastWriteTimeUtc(options.CertificatePath, DateTime.UtcNow.AddMinutes(1));
         time.Advance(TimeSpan.FromMinutes(2));
-        certificate.Current();
+        listener.RecordObservableInstruments();
 
         Assert.Equal([first.ToUnixTimeSeconds(), first.AddDays(90).ToUnixTimeSeconds()], told);
     }

@@ -2,8 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
@@ -39,12 +37,16 @@ public sealed partial class AlertTests(ITestOutputHelper output) : IAsyncLifetim
     private readonly List<IAsyncDisposable> _owned = [];
     private readonly HashSet<string> _fired = new(StringComparer.Ordinal);
     private readonly HashSet<string> _failures = new(StringComparer.Ordinal);
-    private readonly int _tls = FreePorts.Next();
+    private readonly CertificateAuthority _authority = new("of the alerts");
     private JsonNode[] _rules = [];
     private PrivateRabbitMq _broker = null!;
     private PrivatePostgres _store = null!;
     private ClusterProcesses _cluster = null!;
     private PrivatePrometheus _prometheus = null!;
+
+    private string Public => Path.Combine(_folder, "public");
+
+    private string Internal => Path.Combine(_folder, "internal");
 
     public async Task InitializeAsync()
     {
@@ -54,13 +56,14 @@ public sealed partial class AlertTests(ITestOutputHelper output) : IAsyncLifetim
         var broker = PrivateRabbitMq.StartAsync(Path.Combine(_folder, "rabbitmq"), Path.Combine(_folder, "rabbitmq.log"), start.Token);
         _store = Owned(await PrivatePostgres.StartAsync(Path.Combine(_folder, "postgres"), Path.Combine(_folder, "postgres.log"), start.Token));
         _broker = Owned(await broker);
-        WriteCertificate(endsIn: TimeSpan.FromDays(13));
+        MountCertificates(lastFor: TimeSpan.FromDays(90));
         _cluster = Owned(await ClusterProcesses.StartAsync(
             new ClusterLayout
             {
                 Presences = 2,
                 Broker = _broker.Uri,
                 Store = _store.ConnectionString(),
+                InternalTls = Internal,
                 Environment = new Dictionary<string, string>
                 {
                     ["Internal__Secret"] = Operator.Secret,
@@ -75,9 +78,9 @@ public sealed partial class AlertTests(ITestOutputHelper output) : IAsyncLifetim
                     ["Push__CollapseWindow"] = "00:00:01",
                     ["Gateway__Limits__RequestsPerSecond"] = "20",
                     ["Gateway__Limits__RequestBurst"] = "20",
-                    ["Gateway__Tls__Port"] = _tls.ToString(CultureInfo.InvariantCulture),
-                    ["Gateway__Tls__CertificatePath"] = Path.Combine(_folder, "tls.crt"),
-                    ["Gateway__Tls__KeyPath"] = Path.Combine(_folder, "tls.key"),
+                    ["Gateway__Tls__Port"] = FreePorts.Next().ToString(CultureInfo.InvariantCulture),
+                    ["Gateway__Tls__CertificatePath"] = Path.Combine(Public, "tls.crt"),
+                    ["Gateway__Tls__KeyPath"] = Path.Combine(Public, "tls.key"),
                 },
             },
             start.Token));
@@ -96,6 +99,7 @@ public sealed partial class AlertTests(ITestOutputHelper output) : IAsyncLifetim
             await owned.DisposeAsync();
         }
 
+        _authority.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -107,7 +111,6 @@ public sealed partial class AlertTests(ITestOutputHelper output) : IAsyncLifetim
         await using var dora = await ChatClient.JoinAsync(_cluster.GatewayUrl, "lobby", "dora");
         Assert.Equal("joined", (await ana.AskAsync("\"type\":\"join\",\"room_id\":\"hooks\"")).Type);
         Assert.Equal("joined", (await bruno.AskAsync("\"type\":\"join\",\"room_id\":\"poison\"")).Type);
-        await AskOverTlsAsync();
         Load(TimeSpan.FromMilliseconds(20), () => ana.SendAsync("""{"type":"message","room_id":"lobby","content":"hola"}"""));
         await AddOtherSystemsAsync();
         await IsTrueAsync("sum(rate(tertulia_messages_total[5s])) > 5");
@@ -160,6 +163,7 @@ public sealed partial class AlertTests(ITestOutputHelper output) : IAsyncLifetim
     /// is slow.</summary>
     private async Task UsersAndOtherSystemsAsync(ChatClient ana)
     {
+        MountCertificates(lastFor: TimeSpan.FromDays(13));
         var mentions = 0;
         Load(TimeSpan.FromMilliseconds(500), () => ana.SendAsync(
             $$"""{"type":"message","room_id":"hooks","content":"hola @carla{{mentions++ % Mentioned}}"}"""));
@@ -180,8 +184,8 @@ public sealed partial class AlertTests(ITestOutputHelper output) : IAsyncLifetim
 
         await FireAsync(
             isServed: true, "TertuliaAppendsSlow", "TertuliaCertificateEnds", "TertuliaDeliveriesLate", "TertuliaErrorQueue", "TertuliaGatewayRefuses",
-            "TertuliaMessagesRefused", "TertuliaOutboxesNearBudget", "TertuliaPushFailing", "TertuliaSlowReaders", "TertuliaWebhookDisabled",
-            "TertuliaWebhookFailing");
+            "TertuliaInternalCertificateEnds", "TertuliaMessagesRefused", "TertuliaOutboxesNearBudget", "TertuliaPushFailing", "TertuliaSlowReaders",
+            "TertuliaWebhookDisabled", "TertuliaWebhookFailing");
         await Task.WhenAll(large(), edits(), flood());
         await _store.ExecuteAsync(SlowIs(seconds: 0), CancellationToken.None);
         await restarts;
@@ -352,22 +356,10 @@ public sealed partial class AlertTests(ITestOutputHelper output) : IAsyncLifetim
     private Task IsTrueAsync(string expression) =>
         Eventually.EqualsAsync(true, async () => (await _prometheus.ValuesAsync(expression)).Length > 0, every: ScrapeEvery / 4);
 
-    private async Task AskOverTlsAsync()
+    private void MountCertificates(TimeSpan lastFor)
     {
-        using var handler = new SocketsHttpHandler();
-        handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.Subject == "CN=talk.example.org";
-        using var http = new HttpClient(handler);
-        using var answer = await http.GetAsync(new Uri(string.Create(CultureInfo.InvariantCulture, $"https://127.0.0.1:{_tls}/health")));
-        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-    }
-
-    private void WriteCertificate(TimeSpan endsIn)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=talk.example.org", key, HashAlgorithmName.SHA256);
-        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow + endsIn);
-        File.WriteAllText(Path.Combine(_folder, "tls.crt"), certificate.ExportCertificatePem());
-        File.WriteAllText(Path.Combine(_folder, "tls.key"), key.ExportPkcs8PrivateKeyPem());
+        _authority.Mount(Public, lastFor);
+        _authority.Mount(Internal, lastFor);
     }
 
     private T Owned<T>(T one)

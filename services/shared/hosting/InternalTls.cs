@@ -90,6 +90,10 @@ public sealed partial class InternalTls
     /// <summary>Whether the processes speak TLS among themselves.</summary>
     public bool IsOn => _files.Value is not null;
 
+    /// <summary>When the certificate ends that the files hold now; null without TLS.</summary>
+    /// <exception cref="Exception">They cannot be read, and never could.</exception>
+    internal DateTimeOffset? Ends => _files.Value is { } files ? new DateTimeOffset(files.Current().Certificate.NotAfter) : null;
+
     /// <summary>For calls to other processes of the cluster: shows the certificate, when there is one.</summary>
     public SocketsHttpHandler Handler()
     {

@@ -6,7 +6,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Tertulia.Hosting;
 
 /// <summary>Says in the metrics what <c>/health</c> says: whether each part of the process works. Alerts can name the part, not only the symptom. And when
-/// the process started: its uptime does not tell a restart from another scrape when it ends as young as its successor is at its first scrape.</summary>
+/// the process started: its uptime does not tell a restart from another scrape when it ends as young as its successor is at its first scrape. And when its
+/// certificate for the others ends.</summary>
 internal sealed class ReadinessGauge : IHealthCheckPublisher
 {
     /// <summary>Name of the meter.</summary>
@@ -17,7 +18,7 @@ internal sealed class ReadinessGauge : IHealthCheckPublisher
 
     private readonly Gauge<int> _ready;
 
-    public ReadinessGauge(IMeterFactory meters)
+    public ReadinessGauge(IMeterFactory meters, InternalTls tls)
     {
         var meter = meters.Create(MeterName);
         _ready = meter.CreateGauge<int>("tertulia.ready", "{check}", "Whether a part of the process works, by check: 1 or 0");
@@ -25,6 +26,10 @@ internal sealed class ReadinessGauge : IHealthCheckPublisher
         var started = new DateTimeOffset(self.StartTime).ToUnixTimeMilliseconds() / 1000.0;
         meter.CreateObservableGauge<double>(
             "tertulia.started", unit: "s", description: "Unix time at which the process started: another one after each restart", observeValue: () => started);
+        // Of the files, whether anybody connects or not.
+        meter.CreateObservableGauge<long>(
+            "tertulia.internal.certificate.expiry", unit: "s", description: "Unix time at which the certificate ends that this process shows to the others",
+            observeValues: () => tls.Ends is { } ends ? [new Measurement<long>(ends.ToUnixTimeSeconds())] : []);
     }
 
     public static void AddTo(IServiceCollection services)
