@@ -11,8 +11,8 @@ internal sealed partial class FlushLoop
     [LoggerMessage(Level = LogLevel.Warning, Message = "The store does not answer; trying again")]
     private partial void LogUnavailable(Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A flush of {Batches} batches cannot be written; they are written one by one")]
-    private partial void LogDivided(Exception exception, int batches);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A flush of {Commands} commands cannot be written; it is divided")]
+    private partial void LogDivided(Exception exception, int commands);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A batch of node {NodeId} cannot be written; it goes to the dead-letter queue")]
     private partial void LogPoison(Exception exception, string nodeId);

@@ -252,10 +252,10 @@ internal sealed partial class FlushLoop : IDisposable
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             FlushLoader.Unload(_flush);
-            if (_flush.Batches.Count > 1)
+            if (_flush.Batches is [_, _, ..] or [{ Commands.Count: > 1 }])
             {
-                LogDivided(exception, _flush.Batches.Count);
-                await RunOneByOneAsync(cancellationToken);
+                LogDivided(exception, _flush.Batches.Sum(batch => batch.Commands.Count));
+                await RunHalvesAsync(cancellationToken);
                 return;
             }
 
@@ -307,15 +307,27 @@ internal sealed partial class FlushLoop : IDisposable
         }
     }
 
-    /// <summary>One of the batches cannot be written: the others must not wait for it.</summary>
-    private async Task RunOneByOneAsync(CancellationToken cancellationToken)
+    /// <summary>One of the commands cannot be written: it is found by halves, so that the others neither fail with it nor wait for long.</summary>
+    private async Task RunHalvesAsync(CancellationToken cancellationToken)
     {
-        foreach (var batch in _flush.Batches.ToArray())
+        var batches = _flush.Batches is [var alone] ? Halves(alone) : [.. _flush.Batches];
+        foreach (var half in batches.Chunk((batches.Length + 1) / 2))
         {
             _flush.Begin(_epoch);
-            _flush.Batches.Add(batch);
+            _flush.Batches.AddRange(half);
             await RunFlushAsync(cancellationToken);
         }
+    }
+
+    private static SubmitBatch[] Halves(SubmitBatch batch)
+    {
+        var header = new SubmitBatch(batch);
+        header.Commands.Clear();
+        var half = batch.Commands.Count / 2;
+        var (first, second) = (header, header.Clone());
+        first.Commands.AddRange(batch.Commands.Take(half));
+        second.Commands.AddRange(batch.Commands.Skip(half));
+        return [first, second];
     }
 
     private void RefuseAll()

@@ -108,6 +108,19 @@ public sealed class OutageTests : IAsyncLifetime
         Assert.Equal(nameof(StoreRejectedException), await Eventually.CompletesAsync(dead.Task, "the batch is dead-lettered"));
     }
 
+    [Fact]
+    public async Task What_a_node_sent_together_with_a_command_that_is_refused_is_written()
+    {
+        await using var replica = await MessageReplica.StartAsync(_backbone, store: store => new WatchedStore(store) { Reject = "poison" });
+        await _node.AskAsync(Commands.Join("lobby", "ana"));
+        Command[] commands = [.. new[] { "one", "two", "poison", "three", "four" }.Select(content => Commands.Send("lobby", "ana", content))];
+
+        await _node.SubmitAsync(commands);
+
+        Assert.Equal(["one", "two", "three", "four"], (await _node.EventsAsync("lobby", 3, 6)).Select(found => found.Message.Content));
+        Assert.Equal(ErrorCode.Internal, (await _node.ReplyToAsync(commands[2])).Refused.Code);
+    }
+
     private static bool OwnsAll(OwnedPartitions owned) => owned.Owned().Count() == owned.Count;
 
     private static async Task ExecuteAsync(SqliteConnection connection, string sql)
