@@ -120,7 +120,9 @@ public static class MessageServiceSetup
     private static void AddFollowing(this IServiceCollection services)
     {
         services.AddSingleton<FeedHints>();
-        services.AddSingleton<FeedReader>();
+        services.AddSingleton(provider => new FeedReader(
+            provider.GetRequiredService<IMessageStore>(), () => provider.GetRequiredService<StoreStart<IMessageStore>>().Initialized,
+            provider.GetRequiredService<ReadGate>(), provider.GetRequiredService<FeedHints>()));
         services.AddSingleton<IFeedSource>(provider => provider.GetRequiredService<FeedReader>());
         services.AddGrpc().AddServiceOptions<FeedGrpc>(options => options.Interceptors.Add<StoreInterceptor>());
     }

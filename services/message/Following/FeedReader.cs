@@ -6,7 +6,11 @@ using Tertulia.Messages.Storage;
 namespace Tertulia.Messages.Following;
 
 /// <summary>The feed of several partitions, from the store, for followers in this process and elsewhere.</summary>
-internal sealed class FeedReader(IMessageStore store, ReadGate gate, FeedHints hints) : IFeedSource
+/// <param name="store">Where the feed is.</param>
+/// <param name="ready">Completes when the store can be used: who asks earlier waits.</param>
+/// <param name="gate">How much is read at a time.</param>
+/// <param name="hints">What wakes followers.</param>
+internal sealed class FeedReader(IMessageStore store, Func<Task> ready, ReadGate gate, FeedHints hints) : IFeedSource
 {
     private const int ReplyBytes = 1024 * 1024; // A page may go above its part by one entry.
     private const int LeastPageBytes = 16 * 1024;
@@ -15,6 +19,7 @@ internal sealed class FeedReader(IMessageStore store, ReadGate gate, FeedHints h
     public async Task<ReadFeedReply> ReadAsync(ReadFeedRequest request, CancellationToken cancellationToken)
     {
         hints.OnFollower();
+        await ready().WaitAsync(cancellationToken);
         var heads = await gate.RunAsync(() => store.ReadFeedHeadsAsync(CancellationToken.None), cancellationToken);
         var reply = new ReadFeedReply();
         var left = ReplyBytes;

@@ -230,6 +230,22 @@ public abstract class FollowerConformance : StoreConformance
     }
 
     [Fact]
+    public async Task Who_asks_before_the_store_can_be_used_waits_for_it()
+    {
+        await BeginAsync();
+        var ready = new TaskCompletionSource();
+        using var hints = new FeedHints(Bus, Partitions(), TimeProvider.System, new Messages.Partitions.OwnedPartitions(Partitions(), TimeProvider.System));
+        using var gate = new ReadGate(Options.Create(new ReadOptions()));
+        var reader = new FeedReader(Store, () => ready.Task, gate, hints);
+
+        var reading = reader.ReadAsync(new ReadFeedRequest { Limit = 1, Partitions = { new FollowedPartition { Partition = 0 } } }, Deadline);
+        Assert.False(reading.IsCompleted);
+        ready.SetResult();
+
+        Assert.Single((await reading).Pages);
+    }
+
+    [Fact]
     public async Task Replies_are_bounded_in_bytes_whatever_the_partitions_hold()
     {
         await BeginAsync();
@@ -244,7 +260,7 @@ public abstract class FollowerConformance : StoreConformance
 
         using var hints = new FeedHints(Bus, Partitions(), TimeProvider.System, new Messages.Partitions.OwnedPartitions(Partitions(), TimeProvider.System));
         using var gate = new ReadGate(Options.Create(new ReadOptions()));
-        var reader = new FeedReader(Store, gate, hints);
+        var reader = new FeedReader(Store, () => Task.CompletedTask, gate, hints);
         var request = new ReadFeedRequest { Limit = 1_000, Partitions = { new FollowedPartition { Partition = 0 }, new FollowedPartition { Partition = 1 } } };
         List<string> read = [];
         ReadFeedReply reply;
@@ -344,7 +360,7 @@ public abstract class FollowerConformance : StoreConformance
             var id = Guid.NewGuid().ToString("N");
             (_dialect, _marks) = (dialect, new FeedMarks(dialect, Table, "rows"));
             _reader = new FeedReader(
-                store, _gate, hints ?? new FeedHints(bus, Partitions(), TimeProvider.System, new Messages.Partitions.OwnedPartitions(Partitions(), TimeProvider.System)));
+                store, () => Task.CompletedTask, _gate, hints ?? new FeedHints(bus, Partitions(), TimeProvider.System, new Messages.Partitions.OwnedPartitions(Partitions(), TimeProvider.System)));
             _replicas = new Replicas(bus, alone ? $"rows-{id}" : "rows", id, TimeProvider.System);
             _follower = new FeedFollower(
                 "rows", partitions: 2, () => Task.CompletedTask, this, this, FeedPace.Prompt, _replicas, bus, id, TimeProvider.System, NullLogger<FeedFollower>.Instance);
