@@ -13,7 +13,7 @@ namespace Tertulia.Connections.Rooms;
 /// was answered: whatever happens to presence, rooms are entered. Who was shown less than all users is told all when the service answers again.</remarks>
 internal sealed partial class RoomPresent(
     PresenceService.PresenceServiceClient presence, PresenceReporter reporter, ChosenStatuses chosen, PresenceFlow flow, TimeProvider time,
-        ILogger<RoomPresent> logger)
+    ILogger<RoomPresent> logger)
     : IHostedService, IDisposable
 {
     /// <summary>Users that are listed; of more only the number is told.</summary>
@@ -68,8 +68,9 @@ internal sealed partial class RoomPresent(
 
             if (answer.IsCompleted && await answer is { } reply)
             {
-                return question.Room.IsAuditorium ? ([], Math.Max(1, reply.Online)) : reply.Users.Count < reply.Online ? ([],
-                    reply.Online) : WithCaller([.. reply.Users], caller);
+                return question.Room.IsAuditorium ? ([], Math.Max(1, reply.Online))
+                    : reply.Users.Count < reply.Online ? ([], reply.Online)
+                    : WithCaller([.. reply.Users], caller);
             }
 
             OnSilent(question.Room.RoomId);
