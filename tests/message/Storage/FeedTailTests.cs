@@ -126,6 +126,25 @@ public sealed class FeedTailTests
     }
 
     [Fact]
+    public void Keeping_and_reading_an_entry_takes_no_buffer_of_its_own()
+    {
+        const int Entries = 1_000;
+        var tail = new FeedTail(countsByPartition: false);
+        Append(flush: 1, entries: 1, to: tail);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var flush = 2; flush <= Entries; flush++)
+        {
+            Append(flush, entries: 1, to: tail);
+        }
+
+        var page = tail.Read("epoch", 0, new FeedHead(1, Entries), new FeedPosition(1, 1, 0), ReadLimit.Of(Entries))!;
+
+        // Made here, kept and read an entry takes 1.9 kB. Protobuf's streams take a buffer of 4 kB each time: as much as all that is done for a message.
+        Assert.Equal(Entries, page.Entries.Count);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Entries * 3_000);
+    }
+
+    [Fact]
     public void What_is_added_to_an_event_when_it_is_published_is_not_followed()
     {
         var append = Append(flush: 1, entries: 1);

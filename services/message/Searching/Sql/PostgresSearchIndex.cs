@@ -34,14 +34,6 @@ internal sealed class PostgresSearchIndex(ISqlDialect dialect) : SqlSearchIndex(
         create index search_documents_by_user on search_documents (user_id, place);
         """;
 
-    protected override string Insert => $"""
-        insert into search_documents (place, room_id, seq, message_id, user_id, user_name, has_link, words)
-        select cast(place as bigint), room_id, cast(seq as bigint), message_id, user_id, user_name, has_link = '1', cast(words as tsvector)
-        from {Dialect.RowsTable("documents", "place", "room_id", "seq", "message_id", "user_id", "user_name", "has_link", "words")} r
-        on conflict do nothing
-        returning room_id, seq
-        """;
-
     protected override IReadOnlyList<string> Forget { get; } = ["delete from search_documents where room_id = @room and seq < @seq"];
 
     // An array is looked up in a hash table; a join with it may compare each document with each room.
@@ -69,6 +61,21 @@ internal sealed class PostgresSearchIndex(ISqlDialect dialect) : SqlSearchIndex(
         return text.ToString();
     }
 
+    protected override async Task AddAsync(DbCommand command, IReadOnlyCollection<SearchDocument> documents)
+    {
+        var waiting = documents.Select(document => (Place: SearchPlaces.Of(document), Document: document)).ToList();
+        for (var attempt = 1; waiting.Count > 0; attempt++)
+        {
+            var inserted = await InsertAsync(command, waiting);
+            var isFirst = attempt == 1;
+            waiting = [.. waiting.Where(row => !inserted.Contains((row.Document.RoomId, row.Document.Seq))).Select(row => (isFirst ? row.Place : row.Place + 1, row.Document))];
+            if (isFirst && waiting.Count > 0)
+            {
+                await RemoveAsync(command, [.. waiting.Select(row => (row.Document.RoomId, row.Document.Seq))]);
+            }
+        }
+    }
+
     protected override Task RemoveAsync(DbCommand command, IReadOnlyList<(string RoomId, long Seq)> messages)
     {
         Dialect.AddRows(command, "gone", [.. messages.Select(message => message.RoomId)], [.. messages.Select(message => Text(message.Seq))]);
@@ -91,4 +98,31 @@ internal sealed class PostgresSearchIndex(ISqlDialect dialect) : SqlSearchIndex(
     }
 
     protected override Task ClearAsync(DbCommand command) => ExecuteAsync(command, "delete from search_documents");
+
+    /// <returns>Room and seq of those that were not there, and whose place was free.</returns>
+    private async Task<HashSet<(string, long)>> InsertAsync(DbCommand command, List<(long Place, SearchDocument Document)> rows)
+    {
+        Dialect.AddRows(command, "documents",
+            [.. rows.Select(row => Text(row.Place))], [.. rows.Select(row => row.Document.RoomId)], [.. rows.Select(row => Text(row.Document.Seq))],
+            [.. rows.Select(row => row.Document.MessageId)], [.. rows.Select(row => row.Document.UserId)], [.. rows.Select(row => row.Document.UserName)],
+            [.. rows.Select(row => Flag(row.Document.HasLink))], [.. rows.Select(row => TextOf(row.Document.Words))]);
+        command.CommandText = $"""
+            insert into search_documents (place, room_id, seq, message_id, user_id, user_name, has_link, words)
+            select cast(place as bigint), room_id, cast(seq as bigint), message_id, user_id, user_name, has_link = '1', cast(words as tsvector)
+            from {Dialect.RowsTable("documents", "place", "room_id", "seq", "message_id", "user_id", "user_name", "has_link", "words")} r
+            on conflict do nothing
+            returning room_id, seq
+            """;
+        var inserted = new HashSet<(string, long)>();
+        await using (var reader = await command.ExecuteReaderAsync(CancellationToken.None))
+        {
+            while (await reader.ReadAsync(CancellationToken.None))
+            {
+                inserted.Add((reader.GetString(0), reader.GetInt64(1)));
+            }
+        }
+
+        command.Parameters.Clear();
+        return inserted;
+    }
 }

@@ -207,11 +207,9 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
     /// <summary>A message's words as they are given to the database.</summary>
     protected abstract string TextOf(IReadOnlyList<string> words);
 
-    /// <summary>Inserts documents of the rows <c>documents</c> whose place is free.</summary>
-    protected abstract string Insert { get; }
-
-    /// <summary>The documents have their places.</summary>
-    protected virtual Task AddedAsync(DbCommand command, IReadOnlyList<(long Place, SearchDocument Document)> documents) => Task.CompletedTask;
+    /// <summary>Adds messages, each at <see cref="SearchPlaces.Of"/> or the next place that is free. What the index has of one of them goes: a feed that is followed
+    /// again brings it again, and another one after the store went back.</summary>
+    protected abstract Task AddAsync(DbCommand command, IReadOnlyCollection<SearchDocument> documents);
 
     /// <summary>Removes messages by room and seq.</summary>
     protected abstract Task RemoveAsync(DbCommand command, IReadOnlyList<(string RoomId, long Seq)> messages);
@@ -242,43 +240,6 @@ internal abstract class SqlSearchIndex(ISqlDialect dialect) : ISearchIndex
             primary key (follower, partition)
         ) {clustered};
         """;
-
-    // Who is not inserted was there before: a feed that is followed again brings it again, and another one after the store went back. Or another message
-    // of the same millisecond has its place: then it takes the next that is free.
-    private async Task AddAsync(DbCommand command, IReadOnlyCollection<SearchDocument> documents)
-    {
-        var placed = new List<(long Place, SearchDocument Document)>();
-        var waiting = documents.Select(document => (Place: SearchPlaces.Of(document), Document: document)).ToList();
-        for (var attempt = 1; waiting.Count > 0; attempt++)
-        {
-            command.CommandText = Insert;
-            command.Parameters.Clear();
-            Dialect.AddRows(command, "documents",
-                [.. waiting.Select(row => Text(row.Place))], [.. waiting.Select(row => row.Document.RoomId)], [.. waiting.Select(row => Text(row.Document.Seq))],
-                [.. waiting.Select(row => row.Document.MessageId)], [.. waiting.Select(row => row.Document.UserId)], [.. waiting.Select(row => row.Document.UserName)],
-                [.. waiting.Select(row => Flag(row.Document.HasLink))], [.. waiting.Select(row => TextOf(row.Document.Words))]);
-            var inserted = new HashSet<(string, long)>();
-            await using (var reader = await command.ExecuteReaderAsync(CancellationToken.None))
-            {
-                while (await reader.ReadAsync(CancellationToken.None))
-                {
-                    inserted.Add((reader.GetString(0), reader.GetInt64(1)));
-                }
-            }
-
-            placed.AddRange(waiting.Where(row => inserted.Contains((row.Document.RoomId, row.Document.Seq))));
-            var isFirst = attempt == 1;
-            waiting = [.. waiting.Where(row => !inserted.Contains((row.Document.RoomId, row.Document.Seq))).Select(row => (isFirst ? row.Place : row.Place + 1, row.Document))];
-            if (isFirst && waiting.Count > 0)
-            {
-                command.Parameters.Clear();
-                await RemoveAsync(command, [.. waiting.Select(row => (row.Document.RoomId, row.Document.Seq))]);
-            }
-        }
-
-        command.Parameters.Clear();
-        await AddedAsync(command, placed);
-    }
 
     private async Task ForgetAsync(DbCommand command, string roomId, long beforeSeq)
     {

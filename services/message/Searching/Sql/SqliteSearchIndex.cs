@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Microsoft.Data.Sqlite;
 using Tertulia.Sql;
 
 namespace Tertulia.Messages.Searching.Sql;
@@ -24,15 +25,6 @@ internal sealed class SqliteSearchIndex(SqliteDialect dialect) : SqlSearchIndex(
             unique (room_id, seq)
         );
         create virtual table search_words using fts5(words, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 0", prefix='2 3');
-        """;
-
-    protected override string Insert => $"""
-        insert into search_documents (place, room_id, seq, message_id, user_id, user_name, has_link)
-        select cast(place as integer), room_id, cast(seq as integer), message_id, user_id, user_name, cast(has_link as integer)
-        from {Dialect.RowsTable("documents", "place", "room_id", "seq", "message_id", "user_id", "user_name", "has_link", "words")}
-        where true
-        on conflict do nothing
-        returning room_id, seq
         """;
 
     protected override IReadOnlyList<string> Forget { get; } =
@@ -62,9 +54,19 @@ internal sealed class SqliteSearchIndex(SqliteDialect dialect) : SqlSearchIndex(
 
     protected override string TextOf(IReadOnlyList<string> words) => string.Join(' ', words);
 
-    protected override Task AddedAsync(DbCommand command, IReadOnlyList<(long Place, SearchDocument Document)> documents)
+    // The documents row by row: as JSON they are copied five times on their way. Not the words: at the end of each statement FTS5 writes out what it has in memory.
+    protected override Task AddAsync(DbCommand command, IReadOnlyCollection<SearchDocument> documents)
     {
-        Dialect.AddRows(command, "documents", [.. documents.Select(row => Text(row.Place))], [.. documents.Select(row => TextOf(row.Document.Words))]);
+        var places = new List<string>(documents.Count);
+        using (var rows = new SqliteSearchRows(((SqliteConnection)command.Connection!).Handle!))
+        {
+            foreach (var document in documents)
+            {
+                places.Add(Text(rows.Add(document)));
+            }
+        }
+
+        Dialect.AddRows(command, "documents", [.. places], [.. documents.Select(document => TextOf(document.Words))]);
         return ExecuteAsync(command, $"insert into search_words (rowid, words) select cast(place as integer), words from {Dialect.RowsTable("documents", "place", "words")}");
     }
 

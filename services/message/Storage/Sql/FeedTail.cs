@@ -24,7 +24,7 @@ internal sealed class FeedTail(bool countsByPartition, long maxBytes = FeedTail.
     /// <summary>Keeps what a flush appended to a partition: in the order of the partition's flushes, before anybody else changes the events.</summary>
     public void Add(long flush, int partition, List<RoomAppend> appends)
     {
-        var kept = new Kept(partition, flush, appends[0].OwnerEpoch, Write(appends), [.. appends.Select(append => (append.RoomId, append.Entries.Count))]);
+        var kept = new Kept(partition, flush, appends[0].OwnerEpoch, appends);
         lock (_lock)
         {
             _first = Math.Min(_first, flush);
@@ -92,21 +92,6 @@ internal sealed class FeedTail(bool countsByPartition, long maxBytes = FeedTail.
         return page;
     }
 
-    // As the database has them: who publishes an event adds to it afterwards where it came from.
-    private static byte[] Write(List<RoomAppend> appends)
-    {
-        using var bytes = new MemoryStream();
-        foreach (var append in appends)
-        {
-            foreach (var entry in append.Entries)
-            {
-                entry.Event.WriteDelimitedTo(bytes);
-            }
-        }
-
-        return bytes.ToArray();
-    }
-
     private sealed class Partition
     {
         public LinkedList<Kept> Flushes { get; } = [];
@@ -161,43 +146,74 @@ internal sealed class FeedTail(bool countsByPartition, long maxBytes = FeedTail.
     }
 
     /// <summary>What a flush appended to a partition.</summary>
-    private sealed record Kept(int Partition, long Flush, long OwnerEpoch, byte[] Bytes, (string RoomId, int Entries)[] Rooms)
+    private sealed class Kept
     {
-        private const int Overhead = 240; // The object, its place in the queue and the list, two arrays.
+        private const int Overhead = 280; // The object, its place in the queue and the list, three arrays.
         private const int RoomOverhead = 16; // Of the array; the id is the rooms' own.
 
-        public int Count { get; } = Rooms.Sum(room => room.Entries);
+        // Written, as the database has them: who publishes an event adds to it afterwards where it came from.
+        private readonly byte[] _bytes;
+        private readonly int[] _ends; // Of each entry.
+        private readonly (string RoomId, int Entries)[] _rooms;
+
+        public Kept(int partition, long flush, long ownerEpoch, List<RoomAppend> appends)
+        {
+            (Partition, Flush, OwnerEpoch) = (partition, flush, ownerEpoch);
+            _rooms = [.. appends.Select(append => (append.RoomId, append.Entries.Count))];
+            RoomEvent[] events = [.. appends.SelectMany(append => append.Entries).Select(entry => entry.Event)];
+            _ends = new int[events.Length];
+            for (var (i, end) = (0, 0); i < events.Length; i++)
+            {
+                _ends[i] = end += events[i].CalculateSize();
+            }
+
+            _bytes = new byte[events.Length == 0 ? 0 : _ends[^1]];
+            for (var i = 0; i < events.Length; i++)
+            {
+                events[i].WriteTo(_bytes.AsSpan(BeginOf(i), LengthOf(i)));
+            }
+        }
+
+        public int Partition { get; }
+
+        public long Flush { get; }
+
+        public long OwnerEpoch { get; }
+
+        /// <summary>Entries.</summary>
+        public int Count => _ends.Length;
 
         /// <summary>Bytes of memory, about.</summary>
-        public int Size { get; } = Bytes.Length + Overhead + (Rooms.Length * RoomOverhead);
+        public int Size => _bytes.Length + (_ends.Length * sizeof(int)) + Overhead + (_rooms.Length * RoomOverhead);
 
         /// <returns>The entries of the flush that are read, those that were skipped included.</returns>
         public int ReadInto(List<FeedEntry> entries, int skip, int maxEntries, ref int bytesLeft)
         {
-            using var bytes = new MemoryStream(Bytes);
             var read = 0;
-            foreach (var (roomId, count) in Rooms)
+            foreach (var (roomId, count) in _rooms)
             {
                 for (var i = 0; i < count; i++, read++)
                 {
-                    var begin = bytes.Position;
-                    var roomEvent = RoomEvent.Parser.ParseDelimitedFrom(bytes);
                     if (read < skip)
                     {
                         continue;
                     }
 
-                    bytesLeft -= (int)(bytes.Position - begin);
+                    bytesLeft -= LengthOf(read);
                     if (entries.Count == maxEntries || (bytesLeft < 0 && entries.Count > 0))
                     {
                         return read;
                     }
 
-                    entries.Add(new FeedEntry(roomId, roomEvent));
+                    entries.Add(new FeedEntry(roomId, RoomEvent.Parser.ParseFrom(_bytes.AsSpan(BeginOf(read), LengthOf(read)))));
                 }
             }
 
             return read;
         }
+
+        private int BeginOf(int entry) => entry == 0 ? 0 : _ends[entry - 1];
+
+        private int LengthOf(int entry) => _ends[entry] - BeginOf(entry);
     }
 }
