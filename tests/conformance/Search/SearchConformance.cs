@@ -160,6 +160,24 @@ public abstract class SearchConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Messages_that_want_the_same_place_are_all_found_also_when_they_are_followed_again()
+    {
+        // A place is the millisecond and 20 bits of room and seq.
+        FollowedEntry[] said = [.. Enumerable.Range(0, 3).Select(_ =>
+        {
+            var entry = Said("lobby", "juntos", at: Noon);
+            _seq += (1 << 20) - 1;
+            return entry;
+        })];
+        await FollowAsync(said);
+        var first = await FindAsync("juntos");
+        await FollowAsync(said);
+
+        Assert.Equal(said.Select(entry => entry.Event.Message.MessageId).Order(), first.Order());
+        Assert.Equal(first.Order(), (await FindAsync("juntos")).Order());
+    }
+
+    [Fact]
     public async Task An_index_that_is_there_is_kept_when_it_is_opened_again()
     {
         await FollowAsync(Said("lobby", "guardado"));
