@@ -22,7 +22,7 @@ public static class PresenceServiceSetup
         services.AddSingleton<Telemetry>();
 
         services.AddSingleton(provider => new PendingChanges(provider.GetRequiredService<IOptions<PresenceOptions>>().Value.LargeRoomUsers));
-        services.AddStore<IPresenceStore>("presence store", PresenceStores.Open);
+        services.AddStore<IPresenceStore>("presence-store", PresenceStores.Open);
         services.AddSingleton<RecentlySeen>();
         services.AddSingleton<SeenWriter>();
         services.AddSingleton<UserQuery>();

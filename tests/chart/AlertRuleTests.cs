@@ -48,6 +48,21 @@ public sealed partial class AlertRuleTests
         Assert.Equal(rules.Select(rule => (string)rule["alert"]!), sections.Keys.Where(heading => heading.StartsWith("Tertulia", StringComparison.Ordinal)));
     }
 
+    [Fact]
+    public async Task They_ask_for_every_store_and_for_no_check_that_there_is_not()
+    {
+        string[] checks = [.. Directory.EnumerateFiles(Repository.Root, "*Setup.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains("/tests/", StringComparison.Ordinal))
+            .SelectMany(file => Registered().Matches(File.ReadAllText(file))).Select(check => check.Groups["name"].Value)];
+        var rules = await RulesAsync();
+        var asked = rules.SelectMany(rule => Asked().Matches((string)rule["expr"]!).Select(check => (Alert: (string)rule["alert"]!, Names: check.Groups["names"].Value))).ToArray();
+        var stores = new Regex($"^({asked.Single(one => one.Alert == "TertuliaStoreDown").Names})$", RegexOptions.None, TimeSpan.FromSeconds(1));
+
+        Assert.All(asked, one => Assert.Contains(checks, check => Regex.IsMatch(check, $"^({one.Names})$", RegexOptions.None, TimeSpan.FromSeconds(1))));
+        Assert.Equal(3, checks.Count(stores.IsMatch));
+        Assert.Equal(checks.Where(check => check.Contains("store", StringComparison.OrdinalIgnoreCase)), checks.Where(check => stores.IsMatch(check)));
+    }
+
     /// <summary>Both with Prometheus' own parser: dashboards as rules that would record what they show.</summary>
     [Fact]
     [Trait(Needs.Trait, Needs.Prometheus)]
@@ -81,6 +96,12 @@ public sealed partial class AlertRuleTests
 
     [GeneratedRegex(@"[a-z_]+\{(?<matchers>[^}]*)\}", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Selector();
+
+    [GeneratedRegex(@"Add(Store|ReadinessCheck)(<\w+>)?\(""(?<name>[^""]+)""", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Registered();
+
+    [GeneratedRegex(@"check=~?""(?<names>[^""]+)""", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Asked();
 
     [GeneratedRegex(@"\[(1h|30m)\]", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Lookback();
