@@ -1,6 +1,7 @@
 using Tertulia.Contracts;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Preferences;
+using Tertulia.Notifications.Storage;
 using Tertulia.Notifications.Threads;
 
 namespace Tertulia.Notifications.Following;
@@ -8,19 +9,25 @@ namespace Tertulia.Notifications.Following;
 /// <summary>Decides whom an entry concerns. Each user has one reason at most: the strongest.</summary>
 /// <param name="facts">Of the rooms, as they are before the entry.</param>
 /// <param name="threads">Of their threads.</param>
+/// <param name="later">Takes what is told later because it concerns a large room.</param>
 /// <param name="options">Limits.</param>
 /// <param name="keywords">Users who want to be told of a word.</param>
 /// <param name="here">Users who are connected; null when that is not known: then all are.</param>
 /// <param name="now">The present.</param>
 internal sealed class EntryDecider(
-    RoomFacts facts, ThreadFacts threads, InboxOptions options, ILookup<string, string> keywords, IReadOnlySet<string>? here, DateTimeOffset now)
+    RoomFacts facts, ThreadFacts threads, ILaterRows later, InboxOptions options, ILookup<string, string> keywords, IReadOnlySet<string>? here, DateTimeOffset now)
 {
-    /// <summary>Users who are told of one entry at most.</summary>
-    public const int MaxUsers = 10_000;
+    /// <summary>Members of a room who are looked up at a time.</summary>
+    public const int MaxMembers = 1_000;
+
+    private const int MaxFollowers = 10_000; // Of a thread, who are told of a reply.
 
     private const int MaxBodyChars = 300;
     private const string Room = "room";
     private const string Here = "here";
+
+    /// <summary>More members than those whom it has given are told later.</summary>
+    public bool HasRest { get; private set; }
 
     /// <summary>Whether the text mentions those who are connected.</summary>
     public static bool MentionsHere(string content) => content.Contains("@here", StringComparison.OrdinalIgnoreCase) && IsNamed(Words.Mentions(content), Here);
@@ -43,7 +50,7 @@ internal sealed class EntryDecider(
         if (message.ThreadRoot.Length > 0)
         {
             readers = await threads.ReadersAsync(message.ThreadRoot, entry.Seq);
-            users.Add(await threads.FollowersAsync(message.ThreadRoot, MaxUsers), NotificationKinds.Thread);
+            users.Add(await threads.FollowersAsync(message.ThreadRoot, MaxFollowers), NotificationKinds.Thread);
             await threads.AddReplyAsync(roomId, entry);
         }
 
@@ -62,10 +69,14 @@ internal sealed class EntryDecider(
 
         users.Add(Words.Of(message.Content).SelectMany(word => keywords[word]), NotificationKinds.Keyword);
         await users.KeepMembersAsync(facts, roomId);
-        await AddMentionedAsync(users, roomId, entry.UserId, names, named);
+        if (await AddMentionedAsync(users, roomId, entry.UserId, names, named) is { } rest)
+        {
+            await TellLaterAsync(roomId, entry, message.MessageId, message.Content, rest);
+        }
+
         if (facts.KindOf(roomId) == "direct")
         {
-            users.Add(await facts.MembersAsync(roomId, MaxUsers), NotificationKinds.Direct);
+            users.Add(await facts.MembersAsync(roomId, after: "", MaxMembers), NotificationKinds.Direct);
         }
 
         return Make(users, EventOf(message.MessageId), roomId, entry, message.MessageId, message.Content, readers);
@@ -79,7 +90,7 @@ internal sealed class EntryDecider(
         var users = new Reasons(entry.UserId);
         var names = NamesIn(edited.Content);
         var named = names.Count > 0 ? await facts.NamedAsync(roomId, names) : [];
-        await AddMentionedAsync(users, roomId, entry.UserId, names, named);
+        var rest = await AddMentionedAsync(users, roomId, entry.UserId, names, named);
         var (isRoom, isHere) = (IsNamed(names, Room), IsNamed(names, Here));
         var mentioned = users.All.ToDictionary(user => user.UserId, user => user.Kind, StringComparer.Ordinal);
         var watched = Words.Of(edited.Content).SelectMany(word => keywords[word]).ToHashSet(StringComparer.Ordinal);
@@ -88,6 +99,10 @@ internal sealed class EntryDecider(
         {
             await threads.AddMentionsOfEditAsync(roomId, entry, [.. named.Where(userId => userId != entry.UserId)]);
             wanted = Make(users, EventOf(edited.MessageId), roomId, entry, edited.MessageId, edited.Content);
+            if (rest is not null)
+            {
+                await TellLaterAsync(roomId, entry, edited.MessageId, edited.Content, rest);
+            }
         }
 
         return (new Revision(EventOf(edited.MessageId), edited.MessageId, roomId, Cut(edited.Content), KindNow), wanted);
@@ -142,27 +157,63 @@ internal sealed class EntryDecider(
     /// <param name="authorId">Who wrote it.</param>
     /// <param name="names">What is mentioned.</param>
     /// <param name="named">The members whose names are among these.</param>
-    private async Task AddMentionedAsync(Reasons users, string roomId, string authorId, IReadOnlyList<string> names, IReadOnlyList<string> named)
+    /// <returns>Who is mentioned besides: all members behind the first ones.</returns>
+    private async Task<LaterRest?> AddMentionedAsync(Reasons users, string roomId, string authorId, IReadOnlyList<string> names, IReadOnlyList<string> named)
     {
         users.Add(named, NotificationKinds.Mention);
         var (isRoom, isHere) = (IsNamed(names, Room), IsNamed(names, Here));
-        if (isRoom || isHere)
+        if (!isRoom && !isHere)
         {
-            var members = await facts.MembersAsync(roomId, MaxUsers);
-            if (members.Count <= options.RoomMentionMembers || await facts.RoleAsync(roomId, authorId) is "owner" or "moderator")
-            {
-                users.Add(members.Where(_ => isRoom), NotificationKinds.MentionRoom);
-                users.Add(members.Where(member => isHere && here?.Contains(member) != false), NotificationKinds.MentionHere);
-            }
+            return null;
         }
+
+        var members = await facts.MembersAsync(roomId, after: "", MaxMembers);
+        if (members.Count > options.RoomMentionMembers && await facts.RoleAsync(roomId, authorId) is not ("owner" or "moderator"))
+        {
+            return null;
+        }
+
+        if (isHere && here is not null)
+        {
+            users.Add(await facts.MembersOfAsync(roomId, here), NotificationKinds.MentionHere);
+        }
+
+        if (!isRoom && here is not null)
+        {
+            return null;
+        }
+
+        var kind = isRoom ? NotificationKinds.MentionRoom : NotificationKinds.MentionHere;
+        users.Add(members, kind);
+        return members.Count == MaxMembers ? new LaterRest(members[^1], kind) : null;
+    }
+
+    // At once: what comes behind in the batch, and ends or changes it, finds it among what is told later.
+    private Task TellLaterAsync(string roomId, RoomEvent entry, string messageId, string body, LaterRest rest)
+    {
+        HasRest = true;
+        return later.PutAsync([LaterPart.OfRest(facts.Partition, EventOf(messageId), ItemOf(roomId, entry, messageId, body), rest)]);
     }
 
     private List<Wanted> Make(Reasons users, string eventId, string roomId, RoomEvent entry, string messageId, string body, HashSet<string>? readers = null)
     {
         List<Wanted> wanted = [];
+        var item = ItemOf(roomId, entry, messageId, body);
+        foreach (var (userId, kind, otherwise) in users.All)
+        {
+            var own = item.Clone();
+            own.Kind = kind;
+            wanted.Add(new Wanted(userId, eventId, own) { IsRead = readers?.Contains(userId) == true, Otherwise = otherwise });
+        }
+
+        return wanted;
+    }
+
+    private Notification ItemOf(string roomId, RoomEvent entry, string messageId, string body)
+    {
         var isDirect = facts.KindOf(roomId) == "direct";
         var name = entry.Username.Length > 0 ? entry.Username : entry.UserId;
-        var item = new Notification
+        return new Notification
         {
             Title = isDirect ? name : $"{name} · {facts.NameOf(roomId)}",
             Body = Cut(body),
@@ -174,14 +225,6 @@ internal sealed class EntryDecider(
             UserId = entry.UserId,
             Username = entry.Username,
         };
-        foreach (var (userId, kind, otherwise) in users.All)
-        {
-            var own = item.Clone();
-            own.Kind = kind;
-            wanted.Add(new Wanted(userId, eventId, own) { IsRead = readers?.Contains(userId) == true, Otherwise = otherwise });
-        }
-
-        return wanted;
     }
 
     private static string Cut(string text)

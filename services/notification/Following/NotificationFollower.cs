@@ -142,7 +142,7 @@ internal sealed partial class NotificationFollower(
         }
 
         await facts.LoadAsync(batch.Entries.Select(entry => entry.RoomId));
-        var decider = new EntryDecider(facts, threads, options.Value, await round.Preferences.KeywordsAsync(WordsOf(batch.Entries)), here, time.GetUtcNow());
+        var decider = new EntryDecider(facts, threads, round.Later, options.Value, await round.Preferences.KeywordsAsync(WordsOf(batch.Entries)), here, time.GetUtcNow());
         List<Wanted> wanted = [];
         foreach (var entry in batch.Entries)
         {
@@ -166,9 +166,9 @@ internal sealed partial class NotificationFollower(
             outcome.Made.AddRange(await inbox.AddAsync(round, now));
         }
 
-        if (later.Count > 0)
+        await round.Later.PutAsync(later);
+        if (later.Count > 0 || decider.HasRest)
         {
-            await round.Later.PutAsync(later);
             outcome.Resting.Add(batch.Partition);
         }
 
@@ -202,15 +202,17 @@ internal sealed partial class NotificationFollower(
             return ([], HasRest: false);
         }
 
-        await round.Later.RemoveAsync(part);
+        var (facts, threads) = (new RoomFacts(round.Facts, partition), new ThreadFacts(round.Threads, partition));
+        var next = part.Rest is { } rest ? await facts.MembersAsync(part.Item.RoomId, rest.After, LaterPart.MaxUsers) : [];
+        await (part.Rest is not null && part.Behind(next) is { } behind ? round.Later.ReplaceAsync(behind) : round.Later.RemoveAsync(part));
         if (isLeftOut)
         {
             return ([], HasRest: true);
         }
 
-        var (facts, threads) = (new RoomFacts(round.Facts, partition), new ThreadFacts(round.Threads, partition));
-        var members = await facts.MembersOfAsync(part.Item.RoomId, [.. part.Users.Select(user => user.UserId)]);
-        var wanted = part.Wanted(members, await threads.ReadersOfReplyAsync(part.Item.RoomId, part.Item.Seq));
+        var readers = await threads.ReadersOfReplyAsync(part.Item.RoomId, part.Item.Seq);
+        var wanted = part.Rest is not null ? part.WantedOfRest(next, readers)
+            : part.Wanted(await facts.MembersOfAsync(part.Item.RoomId, [.. part.Users.Select(user => user.UserId)]), readers);
         return (wanted.Count > 0 ? await inbox.AddAsync(round, wanted) : [], HasRest: true);
     }
 
@@ -339,7 +341,16 @@ internal sealed partial class NotificationFollower(
             .Select(entry => entry.Event.Member.UserId).ToHashSet(StringComparer.Ordinal); // Not in the store yet.
         foreach (var roomId in rooms)
         {
-            asked.UnionWith(await store.ReadAsync(round => round.Facts.MembersAsync(roomId, EntryDecider.MaxUsers), cancellationToken));
+            List<string> members;
+            for (var after = ""; ; after = members[^1])
+            {
+                members = await store.ReadAsync(round => round.Facts.MembersAsync(roomId, after, EntryDecider.MaxMembers), cancellationToken);
+                asked.UnionWith(members);
+                if (members.Count < EntryDecider.MaxMembers)
+                {
+                    break;
+                }
+            }
         }
 
         var here = new HashSet<string>(StringComparer.Ordinal);

@@ -8,6 +8,9 @@ internal sealed class RoomFacts(IFactRows rows, int partition)
 {
     private readonly Dictionary<string, (string Kind, string Name)> _rooms = new(StringComparer.Ordinal);
 
+    /// <summary>Of the rooms.</summary>
+    public int Partition => partition;
+
     /// <summary>The store went back: what is known of the partition may be wrong, and comes again.</summary>
     public Task ForgetAsync() => rows.ForgetAsync(partition);
 
@@ -46,8 +49,8 @@ internal sealed class RoomFacts(IFactRows rows, int partition)
     public Task SetMemberAsync(string roomId, MemberChanged member, bool isMember, long seq) =>
         rows.SetMemberAsync(roomId, partition, member.UserId, FoldedText.Of(member.Username), isMember ? member.Role : "", seq);
 
-    /// <summary>Members of the room, at most so many.</summary>
-    public Task<List<string>> MembersAsync(string roomId, int limit) => rows.MembersAsync(roomId, limit);
+    /// <inheritdoc cref="IFactRows.MembersAsync"/>
+    public Task<List<string>> MembersAsync(string roomId, string after, int limit) => rows.MembersAsync(roomId, after, limit);
 
     /// <summary>A member's role; null when the user is none.</summary>
     public Task<string?> RoleAsync(string roomId, string userId) => rows.RoleAsync(roomId, userId);

@@ -11,11 +11,13 @@ namespace Tertulia.Notifications.Inbox;
 /// <param name="EventId">As in <see cref="Wanted.EventId"/>.</param>
 /// <param name="Item">What they are told, but for the kind.</param>
 /// <param name="Users">Who.</param>
-internal sealed record LaterPart(string PartId, int Partition, string EventId, Notification Item, IReadOnlyList<LaterUser> Users)
+/// <param name="Rest">Instead of users: all members behind one.</param>
+internal sealed record LaterPart(string PartId, int Partition, string EventId, Notification Item, IReadOnlyList<LaterUser> Users, LaterRest? Rest = null)
 {
     /// <summary>Users of a part at most.</summary>
     public const int MaxUsers = 250;
 
+    private const int MaxNumber = 9_999; // Of a part of an event: the last one.
     private const int Few = 20; // Are told with their entry in any case.
 
     // Of one event, those who are told with their entry when all of them cannot be: few, whatever is written.
@@ -39,21 +41,25 @@ internal sealed record LaterPart(string PartId, int Partition, string EventId, N
             var isMany = one.Length > Few && (one.Length > MaxUsers || now.Count + one.Length > atOnce);
             now.AddRange(isMany ? one.Where(IsFirst) : one);
             later.AddRange((isMany ? one.Where(user => !IsFirst(user)) : []).Chunk(MaxUsers).Select((part, number) => new LaterPart(
-                $"{part[0].Item.CreatedAtMs:D15}:{part[0].EventId}:{number:D4}", partition, part[0].EventId, part[0].Item,
+                IdOf(part[0].Item, part[0].EventId, number), partition, part[0].EventId, part[0].Item,
                 [.. part.Select(user => new LaterUser(user.UserId, user.Item.Kind, user.Otherwise))])));
         }
 
         return (now, later);
     }
 
+    /// <summary>All members behind one: they are looked up when they are told.</summary>
+    public static LaterPart OfRest(int partition, string eventId, Notification item, LaterRest rest) =>
+        new(IdOf(item, eventId, MaxNumber), partition, eventId, item, [], rest);
+
     /// <summary>As it is stored.</summary>
-    public string Write() => JsonSerializer.Serialize(new Stored(JsonFormatter.Default.Format(Item), Users));
+    public string Write() => JsonSerializer.Serialize(new Stored(JsonFormatter.Default.Format(Item), Users, Rest));
 
     /// <summary>From what is stored.</summary>
     public static LaterPart Read(string partId, int partition, string eventId, string content)
     {
         var stored = JsonSerializer.Deserialize<Stored>(content)!;
-        return new LaterPart(partId, partition, eventId, Notification.Parser.ParseJson(stored.Item), stored.Users);
+        return new LaterPart(partId, partition, eventId, Notification.Parser.ParseJson(stored.Item), stored.Users, stored.Rest);
     }
 
     /// <summary>The part when its message says something else; null when nobody is left.</summary>
@@ -61,6 +67,11 @@ internal sealed record LaterPart(string PartId, int Partition, string EventId, N
     {
         var item = Item.Clone();
         item.Body = revision.Body;
+        if (Rest is not null)
+        {
+            return revision.KindNow("", Rest.Kind, "") is { Length: > 0 } kind ? this with { Item = item, Rest = Rest with { Kind = kind } } : null;
+        }
+
         LaterUser[] users = [.. Users.Select(user => user with { Kind = revision.KindNow(user.UserId, user.Kind, user.Otherwise) })
             .Where(user => user.Kind.Length > 0)];
         return users.Length > 0 ? this with { Item = item, Users = users } : null;
@@ -71,17 +82,30 @@ internal sealed record LaterPart(string PartId, int Partition, string EventId, N
     /// <param name="readers">Those who have read it in its thread.</param>
     public List<Wanted> Wanted(IReadOnlySet<string> members, IReadOnlySet<string> readers) =>
     [
-        .. Users.Where(user => members.Contains(user.UserId)).Select(user =>
-        {
-            var item = Item.Clone();
-            item.Kind = user.Kind;
-            return new Wanted(user.UserId, EventId, item) { Otherwise = user.Otherwise, IsRead = readers.Contains(user.UserId) };
-        }),
+        .. Users.Where(user => members.Contains(user.UserId)).Select(user => WantedOf(user, readers)),
     ];
+
+    /// <summary>What is told now of a part that has a rest.</summary>
+    /// <param name="members">The next ones.</param>
+    /// <param name="readers">Those who have read it in its thread.</param>
+    public List<Wanted> WantedOfRest(IReadOnlyList<string> members, IReadOnlySet<string> readers) =>
+        [.. members.Where(userId => userId != Item.UserId).Select(userId => WantedOf(new LaterUser(userId, Rest!.Kind, ""), readers))];
+
+    /// <summary>What is left of it when the next members were told; null: nothing.</summary>
+    public LaterPart? Behind(IReadOnlyList<string> members) => members.Count < MaxUsers ? null : this with { Rest = Rest! with { After = members[^1] } };
+
+    private Wanted WantedOf(LaterUser user, IReadOnlySet<string> readers)
+    {
+        var item = Item.Clone();
+        item.Kind = user.Kind;
+        return new Wanted(user.UserId, EventId, item) { Otherwise = user.Otherwise, IsRead = readers.Contains(user.UserId) };
+    }
 
     private static bool IsFirst(Wanted wanted) => Preferences.NotificationKinds.RankOf(wanted.Item.Kind) <= FirstRank;
 
-    private sealed record Stored(string Item, IReadOnlyList<LaterUser> Users);
+    private static string IdOf(Notification item, string eventId, int number) => $"{item.CreatedAtMs:D15}:{eventId}:{number:D4}";
+
+    private sealed record Stored(string Item, IReadOnlyList<LaterUser> Users, LaterRest? Rest = null);
 }
 
 /// <summary>Who is told later, and why.</summary>
@@ -89,3 +113,8 @@ internal sealed record LaterPart(string PartId, int Partition, string EventId, N
 /// <param name="Kind">Why.</param>
 /// <param name="Otherwise">As in <see cref="Wanted.Otherwise"/>.</param>
 internal sealed record LaterUser(string UserId, string Kind, string Otherwise);
+
+/// <summary>All members of a room behind one, by user id, who are told for the same reason. Who was told of the event for another one is not told again.</summary>
+/// <param name="After">The last one who was told.</param>
+/// <param name="Kind">Why.</param>
+internal sealed record LaterRest(string After, string Kind);

@@ -170,8 +170,11 @@ internal interface IFactRows
     /// <param name="seq">Of the entry that says so: an older one changes nothing.</param>
     Task SetMemberAsync(string roomId, int partition, string userId, string folded, string role, long seq);
 
-    /// <summary>Members of the room, at most so many.</summary>
-    Task<List<string>> MembersAsync(string roomId, int limit);
+    /// <summary>Members of the room, by user id, at most so many.</summary>
+    /// <param name="roomId">The room.</param>
+    /// <param name="after">Behind this user; empty: from the first.</param>
+    /// <param name="limit">So many.</param>
+    Task<List<string>> MembersAsync(string roomId, string after, int limit);
 
     /// <summary>A member's role; null when the user is none.</summary>
     Task<string?> RoleAsync(string roomId, string userId);

@@ -8,6 +8,9 @@ internal interface ILaterRows
     /// <summary>Adds parts; one that is there is replaced.</summary>
     Task PutAsync(IReadOnlyList<LaterPart> parts);
 
+    /// <summary>A part of which some were told, as it is without them.</summary>
+    Task ReplaceAsync(LaterPart part);
+
     /// <summary>The oldest part of a partition; null: there is none.</summary>
     Task<LaterPart?> NextAsync(int partition);
 

@@ -1,5 +1,6 @@
 using Tertulia.Contracts;
 using Tertulia.Feed;
+using Tertulia.Notifications.Following;
 using Tertulia.Notifications.Inbox;
 using Tertulia.Notifications.Storage;
 
@@ -9,6 +10,8 @@ namespace Tertulia.Conformance.Notifications;
 public abstract partial class InboxConformance
 {
     private const int Many = 600; // Some parts, and they are in no order of the others.
+    private const int VeryMany = EntryDecider.MaxMembers + LaterPart.MaxUsers + 50;
+    private const string Last = "u999"; // By user id, so that it is behind those who are looked up first.
 
     [Fact]
     public async Task Who_is_named_is_told_at_once_and_others_do_not_wait_for_a_mention_of_many()
@@ -79,21 +82,68 @@ public abstract partial class InboxConformance
         Assert.InRange(told, Many - LaterPart.MaxUsers, Many - 1);
     }
 
-    private Task JoinManyAsync() => FollowAsync(Enumerable.Range(0, Many).Select(number => _lobby.Joined($"u{number:D3}")));
+    [Fact]
+    public async Task A_mention_of_more_members_than_are_looked_up_at_a_time_reaches_each_of_them_once_whatever_dies()
+    {
+        await JoinManyAsync(VeryMany);
+        await FollowAsync([_lobby.Said("ana", "all", $"@room, y sobre todo @{Last}")]);
+        Assert.Equal(["mention id-ana-all"], await KindsAsync(Last));
+        _breaks.Times = 1;
+        await GoOnAsync(rounds: 5); // The parts of those who were looked up.
+        _follower = _start();
+        Assert.Equal(_mark, await _follower.OpenAsync(Partition, Deadline));
+        await GoOnAsync();
+
+        Assert.Equal(0, _breaks.Times);
+        await AllAreToldOnceAsync("id-ana-all", VeryMany);
+        Assert.Equal(["mention id-ana-all"], await KindsAsync(Last));
+        Assert.DoesNotContain("mention_room id-ana-all", await KindsAsync("ana"));
+    }
+
+    [Fact]
+    public async Task An_edit_changes_what_the_members_behind_are_told_and_a_mention_that_is_taken_back_reaches_none_of_them()
+    {
+        await JoinManyAsync(VeryMany);
+        await FollowAsync([_lobby.Said("ana", "a", "@room"), _lobby.Said("ana", "b", "@room"), _lobby.Said("ana", "c", "nada"), _lobby.Said("ana", "d", "@room")]);
+        await FollowAsync([
+            Edit(_lobby.Said("ana", "e1"), "id-ana-a", "nada"), Edit(_lobby.Said("ana", "e2"), "id-ana-b", "@room perdón"),
+            Edit(_lobby.Said("ana", "e3"), "id-ana-c", "@room ahora"), Delete(_lobby.Said("ana", "e4"), "id-ana-d"),
+        ]);
+        await GoOnAsync();
+
+        Assert.Equal(["mention_room id-ana-b", "mention_room id-ana-c"], (await KindsAsync(Last)).Order());
+        Assert.Equal(["@room ahora", "@room perdón"], (await ReadAsync(Last)).Notifications.Select(one => one.Body).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Those_who_are_here_are_sought_among_all_members()
+    {
+        _online.UnionWith(["u000", Last, "stranger"]);
+        await JoinManyAsync(VeryMany);
+        await FollowAsync([_lobby.Said("ana", "a", "@here")]);
+        await GoOnAsync();
+
+        Assert.Equal(["mention_here id-ana-a"], await KindsAsync("u000"));
+        Assert.Equal(["mention_here id-ana-a"], await KindsAsync(Last));
+        Assert.Empty(await InboxAsync("u001"));
+        Assert.Empty(await InboxAsync("stranger"));
+    }
+
+    private Task JoinManyAsync(int many = Many) => FollowAsync(Enumerable.Range(0, many).Select(number => _lobby.Joined($"u{number:D3}")));
 
     /// <summary>As the follower does while something is left.</summary>
-    private async Task GoOnAsync()
+    private async Task GoOnAsync(int rounds = int.MaxValue)
     {
-        for (var rounds = 0; _follower.HasRest(Partition); rounds++)
+        for (var round = 0; round < rounds && _follower.HasRest(Partition); round++)
         {
-            Assert.True(rounds < 30, "it does not come to an end");
+            Assert.True(round < 60, "it does not come to an end");
             Assert.Equal([FeedOutcome.Stored], await _follower.HandleAsync([new FeedBatch(Partition, _mark, _mark, [])], Deadline));
         }
     }
 
-    private async Task AllAreToldOnceAsync(string messageId)
+    private async Task AllAreToldOnceAsync(string messageId, int many = Many)
     {
-        foreach (var userId in Enumerable.Range(0, Many).Select(number => $"u{number:D3}"))
+        foreach (var userId in Enumerable.Range(0, many).Select(number => $"u{number:D3}"))
         {
             Assert.Single((await ReadAsync(userId)).Notifications, one => one.MessageId == messageId);
         }

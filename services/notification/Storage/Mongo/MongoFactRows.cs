@@ -57,11 +57,12 @@ internal sealed class MongoFactRows(NotificationCollections collections) : IFact
         return Task.CompletedTask;
     }
 
-    public async Task<List<string>> MembersAsync(string roomId, int limit)
+    public async Task<List<string>> MembersAsync(string roomId, string after, int limit)
     {
-        var own = _members.Where(member => member.Key.RoomId == roomId)
+        var own = _members.Where(member => member.Key.RoomId == roomId && string.CompareOrdinal(member.Key.UserId, after) > 0)
             .ToDictionary(member => member.Key.UserId, member => member.Value, StringComparer.Ordinal);
-        var stored = _removed.Contains(roomId) ? [] : await collections.Members.Find(new BsonDocument { { "r", roomId }, { "role", IsMember } })
+        var stored = _removed.Contains(roomId) ? [] : await collections.Members
+            .Find(new BsonDocument { { "r", roomId }, { "u", new BsonDocument("$gt", after) }, { "role", IsMember } })
             .Sort(new BsonDocument("u", 1)).Limit(limit + own.Count).Project(new BsonDocument("u", 1)).ToListAsync(CancellationToken.None);
         return
         [

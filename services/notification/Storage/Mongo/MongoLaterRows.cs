@@ -5,8 +5,8 @@ using Tertulia.Notifications.Inbox;
 
 namespace Tertulia.Notifications.Storage.Mongo;
 
-/// <summary>What is told later, on MongoDB. A part goes when all that it says is written: who comes after a failure tells it again, and finds what is
-/// there.</summary>
+/// <summary>What is told later, on MongoDB. A part goes, or moves on, when all that it says is written: who comes after a failure tells it again, and finds
+/// what is there.</summary>
 internal sealed class MongoLaterRows(NotificationCollections collections, MongoRound round) : ILaterRows
 {
     private IMongoCollection<BsonDocument> Later => collections.Later;
@@ -22,6 +22,12 @@ internal sealed class MongoLaterRows(NotificationCollections collections, MongoR
                 { "a", part.Item.UserId }, { "content", part.Write() },
             }))),
     ]);
+
+    public Task ReplaceAsync(LaterPart part)
+    {
+        round.Last(() => PutAsync([part]));
+        return Task.CompletedTask;
+    }
 
     public async Task<LaterPart?> NextAsync(int partition) =>
         await Later.Find(new BsonDocument("p", partition)).Sort(new BsonDocument("part", 1))

@@ -48,8 +48,9 @@ internal sealed class SqlFactRows(ISqlDialect dialect, DbCommand command) : IFac
             ("room", roomId), ("user", userId), ("partition", partition), ("name", folded), ("role", role)).RunAsync()
         : command.With("delete from notification_members where room_id = @room and user_id = @user", ("room", roomId), ("user", userId)).RunAsync();
 
-    public Task<List<string>> MembersAsync(string roomId, int limit) => command.With(
-        "select user_id from notification_members where room_id = @room order by user_id limit @limit", ("room", roomId), ("limit", limit)).ListAsync(row => row.GetString(0));
+    public Task<List<string>> MembersAsync(string roomId, string after, int limit) => command.With(
+        "select user_id from notification_members where room_id = @room and user_id > @after order by user_id limit @limit",
+        ("room", roomId), ("after", after), ("limit", limit)).ListAsync(row => row.GetString(0));
 
     public Task<string?> RoleAsync(string roomId, string userId) => command.With(
         "select role from notification_members where room_id = @room and user_id = @user", ("room", roomId), ("user", userId)).FirstAsync(row => row.GetString(0));

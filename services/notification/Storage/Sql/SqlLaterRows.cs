@@ -23,6 +23,8 @@ internal sealed class SqlLaterRows(DbCommand command) : ILaterRows
         }
     }
 
+    public Task ReplaceAsync(LaterPart part) => PutAsync([part]);
+
     public Task<LaterPart?> NextAsync(int partition) => command.With(
         $"select {Columns} from notification_later where partition = @partition order by part_id limit 1", ("partition", partition)).FirstAsync(Read);
 
