@@ -7,7 +7,7 @@ namespace Tertulia.Conformance.Stores;
 public sealed class PostgresServer : IAsyncLifetime
 {
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"tertulia-postgres-{Guid.NewGuid():N}");
-    private int _databases;
+    private int _schemas;
 
     public PrivatePostgres Server { get; private set; } = null!;
 
@@ -23,15 +23,15 @@ public sealed class PostgresServer : IAsyncLifetime
         Directory.Delete(_folder, recursive: true);
     }
 
-    /// <summary>A new, empty database.</summary>
+    /// <summary>A place without tables: a schema of its own, because a database of its own would be a tenth of a second and fifteen megabytes to write.</summary>
     /// <returns>Its connection string.</returns>
     public async Task<string> CreateDatabaseAsync()
     {
-        var name = $"test_{Interlocked.Increment(ref _databases)}";
+        var name = $"test_{Interlocked.Increment(ref _schemas)}";
         await using var source = NpgsqlDataSource.Create(Server.ConnectionString());
-        await using var command = source.CreateCommand($"create database {name}");
+        await using var command = source.CreateCommand($"create schema {name}");
         await command.ExecuteNonQueryAsync();
-        return Server.ConnectionString(name);
+        return new NpgsqlConnectionStringBuilder(Server.ConnectionString()) { SearchPath = name }.ConnectionString;
     }
 }
 
