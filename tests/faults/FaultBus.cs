@@ -49,8 +49,9 @@ internal sealed class FaultBus(ILiveBus bus, string folder) : ILiveBus
         string service, string replicaId, Func<ReplicaHeartbeat, ValueTask> receive, CancellationToken cancellationToken) =>
         bus.ReceiveHeartbeatsAsync(service, replicaId, receive, cancellationToken);
 
-    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(string followerId, Func<FeedHint, ValueTask> receive, CancellationToken cancellationToken) =>
-        bus.ReceiveFeedHintsAsync(followerId, receive, cancellationToken);
+    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(
+        string followerId, Func<FeedHint, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
+        bus.ReceiveFeedHintsAsync(followerId, receive, restored, cancellationToken);
 
     private async Task FailAsync(NodeBatch batch, CancellationToken cancellationToken)
     {

@@ -279,7 +279,7 @@ public sealed partial class AlertTests(ITestOutputHelper output) : IAsyncLifetim
         var fast = (JsonObject)rule.DeepClone();
         if ((string?)rule["for"] is { } wait)
         {
-            fast["expr"] = Minutes().Replace(((string)rule["expr"]!).Replace(") > 60", ") > 3", StringComparison.Ordinal), "[${count}s]");
+            fast["expr"] = Minutes().Replace(((string)rule["expr"]!).Replace(") > 60", ") > 8", StringComparison.Ordinal), "[${count}s]");
             fast["for"] = wait.Replace('m', 's');
         }
 

@@ -6,14 +6,14 @@ using Tertulia.Messages.Partitions;
 namespace Tertulia.Messages.Following;
 
 /// <summary>Wakes those who follow the feed: at most one hint in 100 ms, and none while nobody reads the feed here.</summary>
-/// <remarks>Without locks, because every append calls it. A hint may be lost: followers look once a second anyway.</remarks>
+/// <remarks>Without locks, because every append calls it. A hint may be lost: followers look every few seconds anyway.</remarks>
 internal sealed class FeedHints : IDisposable
 {
     /// <summary>Least time between two hints.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>A follower that has not read for so long does not exist.</summary>
-    public static readonly TimeSpan FollowerTimeout = TimeSpan.FromSeconds(10);
+    /// <summary>When nobody has read for so long there are no followers. One that looks every five seconds asks one of many replicas each time.</summary>
+    public static readonly TimeSpan FollowerTimeout = TimeSpan.FromMinutes(1);
 
     private const int BitsInWord = 64;
 

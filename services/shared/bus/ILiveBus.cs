@@ -69,8 +69,10 @@ public interface ILiveBus
     /// <summary>Receives hints that the feed has news. Some may be missing.</summary>
     /// <param name="followerId">Unique for every start of a process and every follower in it.</param>
     /// <param name="receive">One hint.</param>
+    /// <param name="restored">The queue was lost and is there again, empty: hints of that time are missing.</param>
     /// <param name="cancellationToken">Gives up waiting for the broker.</param>
-    Task<IAsyncDisposable> ReceiveFeedHintsAsync(string followerId, Func<FeedHint, ValueTask> receive, CancellationToken cancellationToken);
+    Task<IAsyncDisposable> ReceiveFeedHintsAsync(
+        string followerId, Func<FeedHint, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken);
 }
 
 /// <summary>A message is larger than the broker takes. It can never be sent as it is: divide it or give it up, do not send it again.</summary>

@@ -12,7 +12,7 @@ namespace Tertulia.Feed;
 
 /// <summary>Follows the feed: replicas share the partitions, and what is handled moves the stored mark.</summary>
 /// <remarks>Two replicas may follow a partition for a moment: only one of them can move its mark, the other begins again from where that one came to.
-/// Hints over the bus wake it; without them it looks once a second.</remarks>
+/// Hints over the bus wake it. A hint may be lost: therefore it also looks by itself (<see cref="LookPace"/>).</remarks>
 /// <param name="name">Of the follower, in logs and in the sharing of the partitions.</param>
 /// <param name="partitions">Of the cluster.</param>
 /// <param name="ready">Completes when the handler's store can be used.</param>
@@ -28,9 +28,6 @@ public sealed partial class FeedFollower(
     string name, int partitions, Func<Task> ready, IFeedSource source, IFeedHandler handler, FeedPace pace, Replicas replicas, ILiveBus bus, string replicaId, TimeProvider time,
     ILogger<FeedFollower> logger) : BackgroundService
 {
-    /// <summary>Time between two looks at every partition, when no hint comes.</summary>
-    public static readonly TimeSpan IdleInterval = TimeSpan.FromSeconds(1);
-
     /// <summary>Longest time that the mark behind entries which came to nothing is not stored.</summary>
     public static readonly TimeSpan StoreMarksWithin = TimeSpan.FromSeconds(1);
 
@@ -41,6 +38,7 @@ public sealed partial class FeedFollower(
     private readonly Dictionary<int, Followed> _followed = [];
     private readonly bool[] _hinted = new bool[partitions];
     private readonly FollowerLag _lag = new(name, time);
+    private readonly LookPace _looks = new(time);
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     /// <inheritdoc />
@@ -50,8 +48,8 @@ public sealed partial class FeedFollower(
         {
             await ready().WaitAsync(stoppingToken);
             using var observed = _lag.Observe();
-            await using var hints = await bus.ReceiveFeedHintsAsync($"{name}.{replicaId}", OnHintAsync, stoppingToken);
-            await using var look = time.CreateTimer(_ => HintAll(), null, IdleInterval, IdleInterval);
+            await using var hints = await bus.ReceiveFeedHintsAsync($"{name}.{replicaId}", OnHintAsync, OnHintsRestoredAsync, stoppingToken);
+            await using var looks = _looks.Begin(Wake);
             replicas.Changed += HintAll;
             HintAll();
             await FollowAsync(stoppingToken);
@@ -117,16 +115,22 @@ public sealed partial class FeedFollower(
     private async Task<int> RoundAsync(CancellationToken cancellationToken)
     {
         var due = new List<Followed>();
+        var isLook = _looks.TryTake();
         for (var partition = 0; partition < partitions; partition++)
         {
             if (!replicas.Owns($"{name}:{partition}"))
             {
                 _followed.Remove(partition);
                 _lag.Forget(partition);
+                continue;
             }
-            else if (Interlocked.Exchange(ref _hinted[partition], false) | (_followed.TryGetValue(partition, out var followed) && followed.HasMore))
+
+            var followed = _followed.GetValueOrDefault(partition);
+            var isTold = Interlocked.Exchange(ref _hinted[partition], false) | followed is { HasMore: true };
+            if (isTold || isLook)
             {
                 followed ??= _followed[partition] = new Followed(partition);
+                followed.IsTold = isTold;
                 if (followed.Mark is null)
                 {
                     _lag.Begin(partition);
@@ -148,6 +152,11 @@ public sealed partial class FeedFollower(
         foreach (var part in due.Where(followed => followed.Mark is not null).Chunk(PartitionsInRequest))
         {
             entries += await ReadAsync(part, PageEntries, cancellationToken);
+        }
+
+        if (_followed.Values.Any(followed => followed.MarkWaits))
+        {
+            _looks.Doubt(); // The next look stores them.
         }
 
         return entries;
@@ -199,6 +208,11 @@ public sealed partial class FeedFollower(
             if (followed.Stored.Epoch.Length > 0 && followed.Stored.Epoch != page.Epoch)
             {
                 LogAnew(name, followed.Partition, followed.Stored.Epoch, page.Epoch);
+            }
+
+            if (!followed.IsTold && page.Entries.Count > 0)
+            {
+                _looks.Doubt(); // Its hint did not come, or not yet.
             }
 
             news.Add(new News(followed, new FeedBatch(followed.Partition, followed.Stored, to, page.Entries), page.HasMore));
@@ -294,8 +308,16 @@ public sealed partial class FeedFollower(
         return ValueTask.CompletedTask;
     }
 
+    // What was said while there was no queue is lost.
+    private ValueTask OnHintsRestoredAsync()
+    {
+        HintAll();
+        return ValueTask.CompletedTask;
+    }
+
     private void HintAll()
     {
+        _looks.Doubt();
         for (var partition = 0; partition < _hinted.Length; partition++)
         {
             Volatile.Write(ref _hinted[partition], true);
@@ -342,6 +364,9 @@ public sealed partial class FeedFollower(
 
         public bool HasMore { get; set; }
 
+        /// <summary>It is read because of a hint or of what was known to be left, not because of a look.</summary>
+        public bool IsTold { get; set; }
+
         /// <summary>Entries that are read one by one, because a page with them failed.</summary>
         public int Alone { get; set; }
 
@@ -352,7 +377,10 @@ public sealed partial class FeedFollower(
 
         public void Forget() => Mark = null;
 
-        public bool IsStoreDue(TimeSpan within) => Mark is { } mark && mark != Stored && Stopwatch.GetElapsedTime(_waitsSince) >= within;
+        /// <summary>The mark is further than the one that is stored.</summary>
+        public bool MarkWaits => Mark is { } mark && mark != Stored;
+
+        public bool IsStoreDue(TimeSpan within) => MarkWaits && Stopwatch.GetElapsedTime(_waitsSince) >= within;
 
         public void OnHandled(FeedMark to, FeedOutcome outcome)
         {

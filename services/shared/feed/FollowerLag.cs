@@ -4,7 +4,7 @@ using System.Diagnostics.Metrics;
 namespace Tertulia.Feed;
 
 /// <summary>How far a follower is behind, for the metrics.</summary>
-/// <remarks>A follower looks at each of its partitions once a second at least: one that keeps up is a second behind at most, and one that cannot read
+/// <remarks>A follower looks at each of its partitions every five seconds at least: one that keeps up is never further behind, and one that cannot read
 /// or write is behind by as long as that lasts, whether there is news or not.</remarks>
 internal sealed class FollowerLag
 {

@@ -225,8 +225,8 @@ public abstract class LiveBusConformance(BusCluster cluster) : IAsyncLifetime
     {
         var (one, two) = (new Recorder<FeedHint>(), new Recorder<FeedHint>());
         var bus = cluster.Join().Live;
-        await using var first = await bus.ReceiveFeedHintsAsync("search.m1", one.AddAsync, Soon);
-        await using var second = await cluster.Join().Live.ReceiveFeedHintsAsync("notification.n1", two.AddAsync, Soon);
+        await using var first = await bus.ReceiveFeedHintsAsync("search.m1", one.AddAsync, NeverRestored, Soon);
+        await using var second = await cluster.Join().Live.ReceiveFeedHintsAsync("notification.n1", two.AddAsync, NeverRestored, Soon);
         await Eventually.HoldsAsync(() => bus.IsConnected, "the sender is connected");
 
         var hint = new FeedHint { Partitions = { 3, 7 } };

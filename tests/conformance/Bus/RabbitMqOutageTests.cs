@@ -25,6 +25,8 @@ public sealed class RabbitMqOutageTests(BrokerFixture broker)
             "n1", batch => node.AddAsync(batch.From), () => restored.AddAsync("node"), Soon);
         await using var presenceQueue = await receiver.ReceivePresenceAsync(
             "p1", report => all.AddAsync(report.Version), () => restored.AddAsync("presence"), Soon);
+        await using var hints = await receiver.ReceiveFeedHintsAsync(
+            "search.m1", _ => ValueTask.CompletedTask, () => restored.AddAsync("hints"), Soon);
         Assert.Empty(await sender.SendToNodesAsync([new("n1", Batch(1))], Soon));
         Assert.Equal("1", await node.NextAsync());
 
@@ -32,7 +34,7 @@ public sealed class RabbitMqOutageTests(BrokerFixture broker)
         await Eventually.HoldsAsync(() => !receiver.IsConnected && !sender.IsConnected, "both notice that the broker is gone");
         await outage.DisposeAsync();
 
-        Assert.Equal(["node", "presence"], (await restored.NextAsync(2)).Order());
+        Assert.Equal(["hints", "node", "presence"], (await restored.NextAsync(3)).Order());
         await Eventually.HoldsAsync(() => receiver.IsConnected && sender.IsConnected, "both are connected again");
         await Eventually.CompletesAsync(SendUntilRoutedAsync(sender, Batch(2)), "a send reaches the new queue");
         await sender.PublishPresenceAsync(new PresenceReport { Version = 7 }, Soon);

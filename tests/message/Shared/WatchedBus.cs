@@ -56,8 +56,9 @@ internal sealed class WatchedBus(ILiveBus bus) : ILiveBus
 
     public bool TryPublishFeedHint(FeedHint hint) => bus.TryPublishFeedHint(hint);
 
-    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(string followerId, Func<FeedHint, ValueTask> receive, CancellationToken cancellationToken) =>
-        bus.ReceiveFeedHintsAsync(followerId, receive, cancellationToken);
+    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(
+        string followerId, Func<FeedHint, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
+        bus.ReceiveFeedHintsAsync(followerId, receive, restored, cancellationToken);
 
     public Task<IAsyncDisposable> ReceiveAsNodeAsync(
         string nodeId, Func<NodeBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>

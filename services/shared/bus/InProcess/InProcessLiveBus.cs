@@ -83,7 +83,9 @@ internal sealed class InProcessLiveBus(IOptions<InProcessBusOptions> options, IL
         string service, string replicaId, Func<ReplicaHeartbeat, ValueTask> receive, CancellationToken cancellationToken) =>
         ReceiveAsync(ReplicasOf(service), replicaId, receive);
 
-    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(string followerId, Func<FeedHint, ValueTask> receive, CancellationToken cancellationToken) =>
+    /// <remarks>There is no broker to lose: <paramref name="restored"/> is never called.</remarks>
+    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(
+        string followerId, Func<FeedHint, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
         ReceiveAsync(_followers, followerId, receive);
 
     private static void WriteToAll<T>(ConcurrentDictionary<string, Inbox<T>> receivers, T item)

@@ -98,7 +98,8 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
             Restored = () => ValueTask.CompletedTask, // The next heartbeats say all there is to know.
         }, cancellationToken);
 
-    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(string followerId, Func<FeedHint, ValueTask> receive, CancellationToken cancellationToken) =>
+    public Task<IAsyncDisposable> ReceiveFeedHintsAsync(
+        string followerId, Func<FeedHint, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
         _receptions.AddAsync(new ReceptionPlan<FeedHint>
         {
             Queue = $"{_topology.Feed}.{followerId}",
@@ -107,7 +108,7 @@ internal sealed class RabbitMqLiveBus : ILiveBus, IAsyncDisposable
             DeclareAsync = _topology.DeclareExchangesAsync,
             Parser = FeedHint.Parser,
             Receive = receive,
-            Restored = () => ValueTask.CompletedTask, // Followers look by themselves.
+            Restored = restored,
         }, cancellationToken);
 
     public async ValueTask DisposeAsync()
