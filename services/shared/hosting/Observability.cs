@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -21,6 +22,17 @@ internal static class Observability
     // Of all meters and activity sources of the product.
     private const string Ours = "Tertulia*";
 
+    /// <summary>Sets of tags that an instrument may have; more of them are counted together, as <c>otel.metric.overflow</c>.</summary>
+    /// <remarks>OpenTelemetry keeps places for all of them from the start. Its own limit, 2,000, is some 200 KiB for each instrument; none of these
+    /// has a hundred: partitions, kinds, outcomes, destinations of the bus with types of failures.</remarks>
+    internal const int MaxTagSets = 256;
+
+    // Meters with a tag for each route, method or server, most of them times the status: these keep OpenTelemetry's limit.
+    private static readonly HashSet<string> ManyTagSets = new(StringComparer.Ordinal)
+    {
+        RpcMeter.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Routing", "System.Net.Http", "System.Net.NameResolution",
+    };
+
     public static void AddObservability(this WebApplicationBuilder builder, ProcessIdentity identity)
     {
         builder.Services.AddSingleton<IValidateOptions<TracingOptions>, TracingOptionsValidator>();
@@ -35,6 +47,7 @@ internal static class Observability
                 .AddHttpClientInstrumentation()
                 .AddRuntimeInstrumentation()
                 .AddProcessInstrumentation()
+                .AddView(LimitOf)
                 .AddPrometheusExporter();
             if (pushes)
             {
@@ -52,6 +65,9 @@ internal static class Observability
 
     /// <summary>Maps <c>/metrics</c>, for those who know the secret.</summary>
     public static void Map(IEndpointRouteBuilder app) => app.MapPrometheusScrapingEndpoint("/metrics").RequireInternalSecret();
+
+    private static MetricStreamConfiguration? LimitOf(Instrument instrument) =>
+        ManyTagSets.Contains(instrument.Meter.Name) ? null : new MetricStreamConfiguration { CardinalityLimit = MaxTagSets };
 
     private static void AddTracing(TracerProviderBuilder tracing, TraceSampler sampler)
     {
