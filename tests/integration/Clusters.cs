@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 using Tertulia.Testing;
 using Xunit.Abstractions;
 
-// Two at a time: tests of faults mostly wait, for a process to start, for a time-out to pass.
-[assembly: CollectionBehavior(MaxParallelThreads = 2)]
+// Three at a time, on two cores, too: tests of faults mostly wait, for a process to start, for a time-out to pass.
+[assembly: CollectionBehavior(MaxParallelThreads = 3)]
 [assembly: TestCollectionOrderer("Tertulia.Integration.Tests.LongestFirst", "Tertulia.Integration.Tests")]
 
 namespace Tertulia.Integration.Tests;
@@ -78,6 +78,7 @@ public sealed class FaultCluster() : ClusterFixture(new ClusterLayout
     Environment = new Dictionary<string, string>
     {
         ["Auth__Secret"] = Tokens.Secret,
+        ["Limits__ContentLength"] = "16000",
         ["Limits__EventsPerMinute"] = "0",
         ["Limits__RoomsCreatedPerHour"] = "0", // Each test has a room of its own, and all have the same few users.
         ["Egress__AllowHttp"] = "true",
