@@ -72,7 +72,7 @@ public static class HistoryChecker
         var live = view.Live.Select(message => message.Seq).ToHashSet();
         // A long resume does not fit into one frame: the rest of it follows as messages. What a newcomer is shown is one page.
         var greeted = (view.After is null ? view.History : shown).Select(message => message.Seq).ToHashSet();
-        var known = history.Count(message => message.Seq <= view.AsOf);
+        var (known, last) = (history.Count(message => message.Seq <= view.AsOf), view.LastSeq);
         var first = view.After ?? (view.History.Count > 0 ? view.History[0].Seq - 1 : view.AsOf);
         return
         [
@@ -83,9 +83,9 @@ public static class HistoryChecker
             .. view.Live.Where(message => view.After is null && message.Seq <= view.AsOf).Select(message => $"{who}: seq {message.Seq} came live after a greeting as of seq {view.AsOf}"),
             .. view.After is null && view.History.Count < Math.Min(RoomView.PageSize, known)
                 ? (string[])[$"{who}: the greeting as of seq {view.AsOf} shows {view.History.Count} of {known} messages"] : [],
-            .. history.Where(message => message.Seq > first && message.Seq <= Math.Min(view.AsOf, view.LastSeq) && !greeted.Contains(message.Seq) && !view.IsLeftOut(message.Seq))
+            .. history.Where(message => message.Seq > first && message.Seq <= Math.Min(view.AsOf, last) && !greeted.Contains(message.Seq) && !view.IsLeftOut(message.Seq))
                 .Select(message => $"{who}: the greeting as of seq {view.AsOf} leaves out seq {message.Seq}"),
-            .. history.Where(message => message.Seq > view.AsOf && message.Seq <= view.LastSeq && !live.Contains(message.Seq) && !view.IsLeftOut(message.Seq))
+            .. history.Where(message => message.Seq > view.AsOf && message.Seq <= last && !live.Contains(message.Seq) && !view.IsLeftOut(message.Seq))
                 .Select(message => $"{who}: seq {message.Seq} never came live"),
         ];
     }
@@ -96,13 +96,13 @@ public static class HistoryChecker
     /// <param name="changes">All that were made.</param>
     public static IEnumerable<string> CheckChanges(string who, RoomView view, IEnumerable<AcknowledgedChange> changes)
     {
-        var live = view.LiveEntries.ToHashSet();
+        var (live, last) = (view.LiveEntries.ToHashSet(), view.LastSeq);
         var restored = view.Restored.ToLookup(state => state.Id, state => state.UpdatedSeq);
         var places = view.Places.ToLookup(place => place.UserId, place => place.Seq);
         return
         [
             .. view.LiveEntries.Zip(view.LiveEntries.Skip(1)).Where(pair => pair.Second <= pair.First).Select(pair => $"{who}: entry {pair.Second} came live after {pair.First}"),
-            .. changes.Where(change => change.Seq > view.ChangesAfter && change.Seq <= view.LastSeq && !view.IsLeftOut(change.Seq) && !live.Contains(change.Seq)
+            .. changes.Where(change => change.Seq > view.ChangesAfter && change.Seq <= last && !view.IsLeftOut(change.Seq) && !live.Contains(change.Seq)
                     && !(change.IsPlace ? places : restored)[change.Of].Any(seq => seq >= change.Seq))
                 .Select(change => $"{who}: change {change.Seq} of {change.Of} never came"),
         ];

@@ -50,6 +50,9 @@ public sealed class ResumingClient(IReadOnlyList<Uri> servers, string roomId, st
     /// <summary>What the server said is durable.</summary>
     public IReadOnlyList<AcknowledgedMessage> Acknowledged => [.. _acknowledged];
 
+    /// <summary>How many that are, so far.</summary>
+    public int AcknowledgedCount => _acknowledged.Count;
+
     /// <summary>How each connection ended; 1006 without a close frame.</summary>
     public IReadOnlyList<int> CloseCodes => [.. _closeCodes];
 

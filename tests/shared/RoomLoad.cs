@@ -39,7 +39,7 @@ public sealed class RoomLoad : IAsyncDisposable
     public IReadOnlyList<ResumingClient> Clients => [.. _clients.Select(client => client.Client)];
 
     /// <summary>Messages acknowledged so far.</summary>
-    public int Acknowledged => _clients.Sum(client => client.Client.Acknowledged.Count);
+    public int Acknowledged => _clients.Sum(client => client.Client.AcknowledgedCount);
 
     /// <summary>Changes of messages and places acknowledged so far.</summary>
     public int Changes => _changes.Count;

@@ -58,7 +58,8 @@ public sealed record RoomView(long? After, long AsOf, IReadOnlyList<ShownMessage
         bool IsRestored(JsonElement message) => after is { } since && Frame.NumberOf(message, "seq") <= since;
         JsonElement[] history = [.. greeting.Items("history")];
         Frame[] live = [.. frames.Where(frame => frame.Type == "message" && !IsRestored(frame.Data))];
-        Frame[] entries = [.. frames.Where(frame => live.Contains(frame) || (frame.Ref.Length == 0 && ChangeTypes.Contains(frame.Type, StringComparer.Ordinal)))];
+        var isLive = live.ToHashSet(); // By reference.
+        Frame[] entries = [.. frames.Where(frame => isLive.Contains(frame) || (frame.Ref.Length == 0 && ChangeTypes.Contains(frame.Type, StringComparer.Ordinal)))];
         var restored = history.Concat(frames.Where(frame => frame.Type == "message").Select(frame => frame.Data)).Where(IsRestored);
         return new RoomView(
             after,
