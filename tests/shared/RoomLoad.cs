@@ -141,7 +141,14 @@ public sealed class RoomLoad : IAsyncDisposable
             await Task.WhenAll(Enumerable.Range(said, atOnce).Select(number => client.SendAsync($"{client.UserId} says {number}")));
             said += atOnce;
             using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(random.Next(50, (int)_style.LongestPause.TotalMilliseconds)));
-            await pause.WaitForNextTickAsync(CancellationToken.None);
+            try
+            {
+                await pause.WaitForNextTickAsync(_stop.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return; // It has finished what it said, and need not wait for what it would say next.
+            }
         }
     }
 
