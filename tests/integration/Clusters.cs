@@ -150,11 +150,18 @@ public sealed class AloneCollection
     public const string Name = "alone";
 }
 
-/// <summary>The shared clusters have the most tests, so they begin first.</summary>
+/// <summary>The shared clusters have the most tests, so they begin first; then what takes longest, so that nothing waits for it at the end.</summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
+    // A class without a collection is one by itself, and its name ends with the class's.
+    private static readonly string[] Longest =
+    [
+        FaultCollection.Name, TrafficCollection.Name, LimitedCollection.Name, nameof(ProductionTests), nameof(AlertTests), nameof(ScaleOutTests), nameof(ScenarioTests),
+        nameof(WentBackTests),
+    ];
+
     /// <inheritdoc />
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
-        testCollections.OrderBy(collection => collection.DisplayName switch { FaultCollection.Name => 0, TrafficCollection.Name => 1, LimitedCollection.Name => 2, _ => 3 })
+        testCollections.OrderBy(collection => (uint)Array.FindIndex(Longest, name => collection.DisplayName.EndsWith(name, StringComparison.Ordinal)))
             .ThenBy(collection => collection.DisplayName, StringComparer.Ordinal);
 }

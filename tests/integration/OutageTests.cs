@@ -14,10 +14,13 @@ public sealed class OutageTests(FaultCluster fixture)
     private ClusterProcesses Cluster => fixture.Cluster;
 
     [Fact]
-    public async Task Without_the_broker_sends_are_answered_unavailable_and_the_same_message_goes_through_afterwards()
+    public async Task Without_the_broker_a_door_is_not_ready_sends_are_answered_unavailable_and_the_same_message_goes_through_afterwards()
     {
         await using var ana = await ChatClient.JoinAsync(fixture.Gateways[0], _room, "ana");
         await using var bruno = await ChatClient.JoinAsync(Cluster.NodeUrls[1], _room, "bruno");
+
+        using var http = new HttpClient();
+        async Task<HttpStatusCode> ReadyAsync() => (await http.GetAsync(new Uri(Cluster.NodeUrls[0], "/health/ready"))).StatusCode;
 
         Frame refused, pong, history;
         await Cluster.Broker.KillAsync();
@@ -26,12 +29,14 @@ public sealed class OutageTests(FaultCluster fixture)
             refused = await ana.AskAsync("\"type\":\"message\",\"content\":\"hola\",\"client_msg_id\":\"c1\"");
             pong = await ana.AskAsync("\"type\":\"ping\"");
             history = await ana.AskAsync("\"type\":\"history\"");
+            await Eventually.EqualsAsync(HttpStatusCode.ServiceUnavailable, ReadyAsync); // New clients go to another door.
         }
         finally
         {
             await fixture.RestartAsync(Cluster.Broker); // The next tests have the same.
         }
 
+        await Eventually.EqualsAsync(HttpStatusCode.OK, ReadyAsync);
         await SayUntilItIsStoredAsync(ana);
 
         Assert.Equal((50301, "unavailable", true), (refused.Code, refused.Text("name"), refused.Flag("temporary")));
@@ -69,18 +74,6 @@ public sealed class OutageTests(FaultCluster fixture)
         await bruno.WaitForAsync(frame => frame.Text("content") == "next", "the next message");
         Assert.Equal("c1", message.Text("client_msg_id"));
         Assert.Equal(["hola", "next"], bruno.Frames.Where(frame => frame.Type == "message").Select(frame => frame.Text("content")));
-    }
-
-    [Fact]
-    public async Task A_door_says_that_it_is_not_ready_while_what_it_needs_is_away()
-    {
-        using var http = new HttpClient();
-        async Task<HttpStatusCode> ReadyAsync() => (await http.GetAsync(new Uri(Cluster.NodeUrls[0], "/health/ready"))).StatusCode;
-
-        await Cluster.Broker.KillAsync();
-        await Eventually.EqualsAsync(HttpStatusCode.ServiceUnavailable, ReadyAsync);
-        await fixture.RestartAsync(Cluster.Broker);
-        await Eventually.EqualsAsync(HttpStatusCode.OK, ReadyAsync);
     }
 
     /// <summary>As a client does: the same message with the same id, until it is acknowledged.</summary>

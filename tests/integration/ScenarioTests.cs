@@ -7,7 +7,6 @@ namespace Tertulia.Integration.Tests;
 /// <summary>The scenarios behind Tilt's buttons, against private processes: each ends with the history checker's verdict, and finds nothing.</summary>
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
-[Collection(AloneCollection.Name)] // Its reconnect storms and faults take the machine.
 public sealed class ScenarioTests(ITestOutputHelper output)
 {
     [Fact]
