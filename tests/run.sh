@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the test suites that were built before and adds them up: on two cores or more three at a time, because they wait for a third
-# of their time, then integration, which has the machine for itself. Called by ./dev test.
+# of their time. Integration begins when no other one is left to begin, and soon has the machine for itself. Called by ./dev test.
 # The last line is "N passed, N failed". What crashed, hung or ran no test counts as failed. Tests whose server this machine does
 # not have (tests/needs.sh) are named before the last line; they are in neither number, and the exit code is not 0.
 # The first line says where RabbitMQ and PostgreSQL come from (tests/containers.sh).
@@ -89,18 +89,17 @@ for name in "$@"; do
   [[ " ${suites[*]} " == *" $name "* ]] || { echo "there is no suite $name; there are: ${suites[*]}"; exit 2; }
 done
 wanted=("${@:-${suites[@]}}")
-side_by_side=() alone=()
-for name in conformance convergence connection websocket "${wanted[@]}"; do # The longest first, so that nothing waits for one at the end.
-  if [[ " ${wanted[*]} " != *" $name "* || " ${side_by_side[*]} " == *" $name "* ]]; then continue; fi
-  if [[ $name == integration ]]; then alone=("$name"); else side_by_side+=("$name"); fi
+in_order=() last=()
+for name in conformance connection convergence websocket message notification "${wanted[@]}"; do # The longest first, so that nothing waits for one at the end.
+  if [[ " ${wanted[*]} " != *" $name "* || " ${in_order[*]} " == *" $name "* ]]; then continue; fi
+  if [[ $name == integration ]]; then last=("$name"); else in_order+=("$name"); fi
 done
 
 servers
 if ((${#wanted[@]} > 1)) || [[ ${wanted[0]} == integration ]]; then # For one other suite it is not worth its seconds.
   if programs=$(tests/precompile.sh); then export TERTULIA_PROGRAMS=$programs; else echo "programs: as built"; fi
 fi
-run_all "$AT_ONCE" "${side_by_side[@]}"
-run_all 1 "${alone[@]}"
+run_all "$AT_ONCE" "${in_order[@]}" "${last[@]}"
 not_run=$([[ -n $MISSING ]] && name_not_run "${wanted[@]}")
 [[ -n $not_run ]] && echo "$not_run"
 no_mongodb=$(tests/mongodb.sh) || [[ " ${wanted[*]} " != *" conformance "* ]] || echo "MongoDB: not run ($no_mongodb)"
