@@ -156,8 +156,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
     // A class without a collection is one by itself, and its name ends with the class's.
     private static readonly string[] Longest =
     [
-        FaultCollection.Name, TrafficCollection.Name, LimitedCollection.Name, nameof(ProductionTests), nameof(AlertTests), nameof(ScaleOutTests), nameof(ScenarioTests),
-        nameof(WentBackTests),
+        FaultCollection.Name, TrafficCollection.Name, LimitedCollection.Name, nameof(ProductionTests), nameof(AlertTests), nameof(ScaleOutTests), nameof(WentBackTests),
     ];
 
     /// <inheritdoc />

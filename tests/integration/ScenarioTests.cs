@@ -7,14 +7,14 @@ namespace Tertulia.Integration.Tests;
 /// <summary>The scenarios behind Tilt's buttons, against private processes: each ends with the history checker's verdict, and finds nothing.</summary>
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
-public sealed class ScenarioTests(ITestOutputHelper output)
+[Collection(TrafficCollection.Name)]
+public sealed class ScenarioTests(FaultCluster fixture, ITestOutputHelper output)
 {
     [Fact]
     public async Task Every_scenario_passes_against_a_cluster_of_processes()
     {
-        using var start = new CancellationTokenSource(TimeSpan.FromMinutes(3));
-        await using var cluster = await ClusterProcesses.StartAsync(new ClusterLayout { Gateways = 2, Environment = new Dictionary<string,
-            string> { ["Limits__EventsPerMinute"] = "0" } }, start.Token);
+        var cluster = fixture.Cluster;
+        await cluster.WriteListAsync(CancellationToken.None); // Tests before this one have restarted some.
         foreach (var scenario in (string[])["send 60", "kill-node", "drain-gateway", "break-broker 2", "storm 40"])
         {
             var said = await Helm.ProgramAsync(
@@ -28,12 +28,8 @@ public sealed class ScenarioTests(ITestOutputHelper output)
             output.WriteLine($"{scenario}\n{said.All}");
             Assert.True(said.ExitCode == 0, $"{scenario}: {said.All}");
             Assert.StartsWith("VERDICT: passed", said.Output.TrimEnd().Split('\n')[^1], StringComparison.Ordinal);
-            foreach (var gone in cluster.Gateways.Concat(cluster.Connections).Where(process => process.HasExited))
-            {
-                await gone.RestartAsync(start.Token);
-            }
-
-            await cluster.WriteListAsync(start.Token);
+            await fixture.RestartAsync([.. cluster.Gateways.Concat(cluster.Connections).Where(process => process.HasExited)]);
+            await cluster.WriteListAsync(CancellationToken.None);
         }
     }
 }
