@@ -167,7 +167,8 @@ internal sealed class EntryDecider(
             return null;
         }
 
-        var members = await facts.MembersAsync(roomId, after: "", MaxMembers);
+        var most = Math.Max(MaxMembers, options.RoomMentionMembers + 1);
+        var members = await facts.MembersAsync(roomId, after: "", most);
         if (members.Count > options.RoomMentionMembers && await facts.RoleAsync(roomId, authorId) is not ("owner" or "moderator"))
         {
             return null;
@@ -185,7 +186,7 @@ internal sealed class EntryDecider(
 
         var kind = isRoom ? NotificationKinds.MentionRoom : NotificationKinds.MentionHere;
         users.Add(members, kind);
-        return members.Count == MaxMembers ? new LaterRest(members[^1], kind) : null;
+        return members.Count == most ? new LaterRest(members[^1], kind) : null;
     }
 
     // At once: what comes behind in the batch, and ends or changes it, finds it among what is told later.

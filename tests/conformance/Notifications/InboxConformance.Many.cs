@@ -115,6 +115,19 @@ public abstract partial class InboxConformance
         Assert.Equal(["@room ahora", "@room perdón"], (await ReadAsync(Last)).Notifications.Select(one => one.Body).Order(StringComparer.Ordinal));
     }
 
+    [Theory]
+    [InlineData(VeryMany - 100, false)]
+    [InlineData(VeryMany + 100, true)]
+    public async Task A_member_may_mention_as_many_as_is_set_also_when_these_are_more_than_are_looked_up_at_a_time(int most, bool mayMention)
+    {
+        _options.RoomMentionMembers = most;
+        await JoinManyAsync(VeryMany);
+        await FollowAsync([_lobby.Said("carla", "a", "@room")]);
+        await GoOnAsync();
+
+        Assert.Equal(mayMention ? ["mention_room id-carla-a"] : [], await KindsAsync(Last));
+    }
+
     [Fact]
     public async Task Those_who_are_here_are_sought_among_all_members()
     {

@@ -43,6 +43,7 @@ public abstract partial class InboxConformance(NotificationDatabase database) : 
     private LateInboxes _late = null!;
     private InboxGrpc _grpc = null!;
     private readonly Breaks _breaks = new();
+    private readonly InboxOptions _options = new() { RoomMentionMembers = 4 };
     private Func<NotificationFollower> _start = null!;
     private NotificationFollower _follower = null!;
     private FeedMark _mark = FeedMark.Start;
@@ -62,7 +63,7 @@ public abstract partial class InboxConformance(NotificationDatabase database) : 
             _store, _inbox, news, new PreferenceStore(_store, _time), new NotificationTrails(_store), new FollowedThreads(_store, _inbox),
             Options.Create(new LiveBusOptions()), _time);
         _start = () => new NotificationFollower(
-            _store, _inbox, news, presence, Options.Create(new InboxOptions { RoomMentionMembers = 4 }), _time, NullLogger<NotificationFollower>.Instance);
+            _store, _inbox, news, presence, Options.Create(_options), _time, NullLogger<NotificationFollower>.Instance);
         _follower = _start();
         await FollowAsync(_lobby.Opening(messages: 0), [_lobby.Joined("bruno"), _lobby.Joined("carla"), _lobby.Joined("eva")]);
     }
