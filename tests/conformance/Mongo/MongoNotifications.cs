@@ -32,4 +32,7 @@ public sealed class MongoPresenceWebhookTests(MongoServer server) : PresenceWebh
 
 [Collection(MongoGroup.Name)]
 [Trait(Needs.Trait, Needs.MongoDb)]
-public sealed class MongoInboxTests(MongoServer server) : InboxConformance(new MongoNotifications(server));
+public sealed class MongoInboxTests(MongoServer server) : InboxConformance(new MongoNotifications(server))
+{
+    private protected override bool RoundsAreWhole => false;
+}

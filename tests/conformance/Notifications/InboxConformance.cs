@@ -48,6 +48,10 @@ public abstract partial class InboxConformance(NotificationDatabase database) : 
     private NotificationFollower _follower = null!;
     private FeedMark _mark = FeedMark.Start;
 
+    /// <summary>A round that fails has written nothing, and no other sees a part of one. Without that, what several calls make of the same event at the same
+    /// moment is told by each of them, as the one notification that it is.</summary>
+    private protected virtual bool RoundsAreWhole => true;
+
     private static CancellationToken Deadline => new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
 
     public async Task InitializeAsync()
@@ -199,7 +203,7 @@ public abstract partial class InboxConformance(NotificationDatabase database) : 
 
         var replies = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => Task.Run(() => _grpc.Notify(request, Call()))));
 
-        Assert.Equal(2, replies.Sum(reply => reply.Notified));
+        Assert.InRange(replies.Sum(reply => reply.Notified), 2, RoundsAreWhole ? 2 : 100);
         foreach (var userId in request.UserIds)
         {
             var inbox = await ReadAsync(userId);
