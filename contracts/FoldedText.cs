@@ -10,6 +10,8 @@ public static class FoldedText
     /// <summary>Characters of a word that count; what comes after them is left out.</summary>
     public const int MaxWordChars = 64;
 
+    private const int LongestFold = 2; // Characters that one becomes, or a surrogate pair.
+
     /// <summary>A text, with all that is between its words.</summary>
     public static string Of(string text)
     {
@@ -19,11 +21,12 @@ public static class FoldedText
         }
 
         var folded = new StringBuilder(text.Length);
+        Span<char> letter = stackalloc char[LongestFold];
         foreach (var rune in text.EnumerateRunes())
         {
             if (!IsMark(rune))
             {
-                folded.Append(Fold(rune));
+                folded.Append(letter[..Fold(rune, letter)]);
             }
         }
 
@@ -37,7 +40,8 @@ public static class FoldedText
     public static List<string> Words(string text, int maxWords)
     {
         var words = new List<string>();
-        var word = new StringBuilder();
+        Span<char> word = stackalloc char[MaxWordChars + LongestFold];
+        var length = 0;
         foreach (var rune in text.EnumerateRunes())
         {
             if (IsMark(rune))
@@ -45,19 +49,17 @@ public static class FoldedText
                 continue;
             }
 
-            if (!Rune.IsLetterOrDigit(rune))
+            if (Rune.IsLetterOrDigit(rune) && !IsIdeograph(rune))
             {
-                End();
+                length += length < MaxWordChars ? Fold(rune, word[length..]) : 0;
+                continue;
             }
-            else if (IsIdeograph(rune))
+
+            End(words, maxWords, word[..length]);
+            length = 0;
+            if (IsIdeograph(rune))
             {
-                End();
-                word.Append(rune.ToString());
-                End();
-            }
-            else if (word.Length < MaxWordChars)
-            {
-                word.Append(Fold(rune));
+                End(words, maxWords, word[..rune.EncodeToUtf16(word)]);
             }
 
             if (words.Count >= maxWords)
@@ -66,39 +68,48 @@ public static class FoldedText
             }
         }
 
-        End();
+        End(words, maxWords, word[..length]);
         return words;
 
-        void End()
+        static void End(List<string> words, int maxWords, ReadOnlySpan<char> word)
         {
             if (word.Length > 0 && words.Count < maxWords)
             {
                 words.Add(word.ToString());
             }
-
-            word.Clear();
         }
     }
 
     // An accent that was written as a character of its own.
     private static bool IsMark(Rune rune) => Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark;
 
-    // Lower case, without marks; and the letters that differ from their base letters by more than a mark.
-    private static string Fold(Rune rune) => Rune.ToLowerInvariant(rune) switch
+    // Lower case, without marks; and the letters that differ from their base letters by more than a mark. The characters that were written.
+    private static int Fold(Rune rune, Span<char> into)
     {
-        { Value: 'ß' } => "ss",
-        { Value: 'æ' or 'ǽ' or 'ǣ' } => "ae",
-        { Value: 'œ' } => "oe",
-        { Value: 'ø' or 'ǿ' } => "o",
-        { Value: 'ł' } => "l",
-        { Value: 'đ' or 'ð' } => "d",
-        { Value: 'þ' } => "th",
-        { Value: 'ı' } => "i",
-        { Value: 'ﬁ' } => "fi",
-        { Value: 'ﬂ' } => "fl",
-        { IsBmp: true } lower => Folding.Of((char)lower.Value).ToString(),
-        var lower => lower.ToString(),
-    };
+        var lower = Rune.ToLowerInvariant(rune);
+        if (!lower.IsBmp)
+        {
+            return lower.EncodeToUtf16(into);
+        }
+
+        into[0] = Folding.Of((char)lower.Value);
+        var several = lower.Value switch
+        {
+            'ß' => "ss",
+            'æ' or 'ǽ' or 'ǣ' => "ae",
+            'œ' => "oe",
+            'ø' or 'ǿ' => "o",
+            'ł' => "l",
+            'đ' or 'ð' => "d",
+            'þ' => "th",
+            'ı' => "i",
+            'ﬁ' => "fi",
+            'ﬂ' => "fl",
+            _ => "",
+        };
+        several.CopyTo(into);
+        return Math.Max(1, several.Length);
+    }
 
     private static bool IsIdeograph(Rune rune) => rune.Value is (>= 0x3040 and <= 0x30FF) or (>= 0x3400 and <= 0x4DBF) or (>= 0x4E00 and <= 0x9FFF)
         or (>= 0xF900 and <= 0xFAFF) or (>= 0x20000 and <= 0x3FFFF);

@@ -74,22 +74,22 @@ internal sealed class FeedTail(bool countsByPartition, long maxBytes = FeedTail.
             }
         }
 
-        var page = new FeedPage(epoch, [], from, HasMore: false);
+        var entries = new List<FeedEntry>();
+        var next = from;
         var left = limit.Bytes;
         foreach (var flush in flushes)
         {
             var skip = flush.Flush == from.Flush ? from.Entry : 0;
-            var read = flush.ReadInto(page.Entries, skip, limit.Count, ref left);
-            page = read == flush.Count
-                ? page with { Next = new FeedPosition(flush.OwnerEpoch, flush.Flush + 1, Entry: 0) }
-                : page with { Next = new FeedPosition(flush.OwnerEpoch, flush.Flush, read), HasMore = true };
-            if (page.HasMore)
+            var read = flush.ReadInto(entries, skip, limit.Count, ref left);
+            if (read < flush.Count)
             {
-                break;
+                return new FeedPage(epoch, entries, new FeedPosition(flush.OwnerEpoch, flush.Flush, read), HasMore: true);
             }
+
+            next = new FeedPosition(flush.OwnerEpoch, flush.Flush + 1, Entry: 0);
         }
 
-        return page;
+        return new FeedPage(epoch, entries, next, HasMore: false);
     }
 
     private sealed class Partition
@@ -159,18 +159,30 @@ internal sealed class FeedTail(bool countsByPartition, long maxBytes = FeedTail.
         public Kept(int partition, long flush, long ownerEpoch, List<RoomAppend> appends)
         {
             (Partition, Flush, OwnerEpoch) = (partition, flush, ownerEpoch);
-            _rooms = [.. appends.Select(append => (append.RoomId, append.Entries.Count))];
-            RoomEvent[] events = [.. appends.SelectMany(append => append.Entries).Select(entry => entry.Event)];
-            _ends = new int[events.Length];
-            for (var (i, end) = (0, 0); i < events.Length; i++)
+            _rooms = new (string, int)[appends.Count];
+            var (entries, bytes) = (0, 0);
+            for (var room = 0; room < appends.Count; room++)
             {
-                _ends[i] = end += events[i].CalculateSize();
+                var append = appends[room];
+                _rooms[room] = (append.RoomId, append.Entries.Count);
+                entries += append.Entries.Count;
+                for (var i = 0; i < append.Entries.Count; i++)
+                {
+                    bytes += append.Entries[i].Event.CalculateSize();
+                }
             }
 
-            _bytes = new byte[events.Length == 0 ? 0 : _ends[^1]];
-            for (var i = 0; i < events.Length; i++)
+            (_ends, _bytes) = (new int[entries], new byte[bytes]);
+            var (entry, end) = (0, 0);
+            foreach (var append in appends)
             {
-                events[i].WriteTo(_bytes.AsSpan(BeginOf(i), LengthOf(i)));
+                for (var i = 0; i < append.Entries.Count; i++)
+                {
+                    var roomEvent = append.Entries[i].Event;
+                    var length = roomEvent.CalculateSize();
+                    roomEvent.WriteTo(_bytes.AsSpan(end, length));
+                    _ends[entry++] = end += length;
+                }
             }
         }
 

@@ -34,7 +34,7 @@ internal sealed class SqliteAppend : IDisposable
     private readonly SqliteStatement _erase;
     private readonly SqliteStatement _audit;
     private readonly SqliteStatement[] _all;
-    private readonly SortedDictionary<int, List<RoomAppend>> _byPartition = [];
+    private readonly Dictionary<int, List<RoomAppend>> _byPartition = [];
     private readonly Dictionary<int, long> _owners = []; // Of this transaction, by partition.
     private long _lastWritten; // The number of the last flush.
     private bool _isFirst; // After a start, or after another process.
