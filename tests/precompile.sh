@@ -1,17 +1,22 @@
 #!/usr/bin/env bash
-# Copies the built programs and suites to .dev/precompiled, with the programs' assemblies compiled ahead of time, and prints that
-# folder. Says why on stderr when it cannot. Built ones stay as they are. Called by tests/run.sh; docs/adr/0034 has the numbers.
+# Copies the built programs and suites to .dev/precompiled, with the programs' assemblies compiled ahead of time and a runtime that
+# hardly optimises what is left to compile, and prints that folder. Says why on stderr when it cannot. Built ones stay as they are.
+# Called by tests/run.sh; docs/adr/0034 has the numbers.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-readonly PROGRAMS=(services/{message,presence,notification,connection,allinone} gateway)
+readonly PROGRAMS=(services/{message,presence,notification,connection,allinone} gateway tests/faults)
 readonly OUT=$PWD/.dev/precompiled BUILT=bin/Release/net10.0
 readonly SELDOM='^(MongoDB|SharpCompress|ZstdSharp|Snappier|DnsClient|Scalar|Microsoft\.OpenApi)' # Large, and loaded by few processes or none.
+# Optimised is only what runs so often that it pays within a test. The programs as they are built optimise everything at once (ADR 18).
+TIERS='"System.Runtime.TieredCompilation": true, "System.Runtime.TieredCompilation.CallCountThreshold": 20000'
+readonly TIERS+=', "System.Runtime.TieredPGO": false'
 SUITES=() # Those that were built.
 for suite in tests/*/"$BUILT"/Tertulia.*.Tests.dll; do [[ -e $suite ]] && SUITES+=("${suite%%/bin/*}"); done
 
 # list FOLDER...: name and checksum of each assembly, and its path. The first two are the same where a file is a copy of another.
 list() { find "${@/%//$BUILT}" -maxdepth 1 -name '*.dll' -exec cksum {} + | awk '{ n = split($3, part, "/"); print part[n] ":" $1 ":" $2, $3 }'; }
-[[ -e $OUT/list ]] && cmp -s "$OUT/list" <(list "${PROGRAMS[@]}" "${SUITES[@]}") && { echo "$OUT"; exit; }
+made_of() { cksum tests/precompile.sh; list "${PROGRAMS[@]}" "${SUITES[@]}"; }
+[[ -e $OUT/list && $(<"$OUT/list") == "$(made_of)" ]] && { echo "$OUT"; exit; }
 
 mkdir -p .dev
 dotnet msbuild tests/crossgen.proj -t:Restore -v:q -nologo >.dev/crossgen.log 2>&1 || { echo "no ahead-of-time compiler: $PWD/.dev/crossgen.log" >&2; exit 1; }
@@ -47,5 +52,6 @@ done < <(list "${PROGRAMS[@]}" | grep -Ev "$SELDOM")
 printf '%s\0' "${work[@]}" | xargs -0 -n 2 -P "$(nproc)" bash -c 'compile "$0" "$1"'
 while read -r id path; do [[ -n ${compiled[$id]:-} ]] && links+=("${compiled[$id]}" "$OUT/$path"); done < <(list "${SUITES[@]}")
 for ((i = 0; i < ${#links[@]}; i += 2)); do ln -f "${links[i]}" "${links[i + 1]}"; done
-list "${PROGRAMS[@]}" "${SUITES[@]}" >"$OUT/list"
+for folder in "${PROGRAMS[@]}"; do sed -i "s/\"System\.Runtime\.TieredCompilation\": false/$TIERS/" "$OUT/$folder/$BUILT"/*.runtimeconfig.json; done
+made_of >"$OUT/list"
 echo "$OUT"
