@@ -130,7 +130,7 @@ public sealed class FaultCollection : ICollectionFixture<FaultCluster>
     public const string Name = "faults";
 }
 
-/// <summary>The same cluster once more: what people do at the same time. A process that is killed here comes back at once.</summary>
+/// <summary>The same cluster once more: what people do at the same time. A process that is ended here comes back at once.</summary>
 [CollectionDefinition(Name)]
 public sealed class TrafficCollection : ICollectionFixture<FaultCluster>
 {
@@ -156,7 +156,9 @@ public sealed class LongestFirst : ITestCollectionOrderer
     // A class without a collection is one by itself, and its name ends with the class's.
     private static readonly string[] Longest =
     [
-        FaultCollection.Name, TrafficCollection.Name, LimitedCollection.Name, nameof(ProductionTests), nameof(AlertTests), nameof(ScaleOutTests), nameof(WentBackTests),
+        FaultCollection.Name, TrafficCollection.Name, LimitedCollection.Name, nameof(ProductionTests), nameof(AlertTests), nameof(ScaleOutTests),
+        nameof(WentBackTests), nameof(FollowerTests), nameof(ChartDrillTests), nameof(LargeHoleTests), nameof(StartTests), nameof(AllInOneRestartTests),
+        nameof(AllInOnePushAndWebhookTests),
     ];
 
     /// <inheritdoc />

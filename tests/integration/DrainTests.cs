@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 namespace Tertulia.Integration.Tests;
 
 /// <summary>Deploys lose nothing: who is served by a process that is told to stop is moved, and never sees a broken connection.</summary>
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class DrainTests(FaultCluster fixture, ITestOutputHelper output)

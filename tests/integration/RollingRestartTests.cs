@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 namespace Tertulia.Integration.Tests;
 
 /// <summary>A deploy replaces every process, one after another, and nobody notices more than being moved.</summary>
-[Collection(FaultCollection.Name)]
+[Collection(TrafficCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class RollingRestartTests(FaultCluster fixture, ITestOutputHelper output)
