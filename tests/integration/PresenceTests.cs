@@ -3,7 +3,7 @@ using Tertulia.Testing;
 namespace Tertulia.Integration.Tests;
 
 /// <summary>Presence follows the nodes: what dies is gone soon, what comes back knows all.</summary>
-[Collection(TrafficCollection.Name)]
+[Collection(FaultCollection.Name)]
 [Trait(Needs.Trait, Needs.RabbitMq)]
 [Trait(Needs.Trait, Needs.Postgres)]
 public sealed class PresenceTests(FaultCluster fixture)
