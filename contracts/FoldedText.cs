@@ -49,7 +49,8 @@ public static class FoldedText
                 continue;
             }
 
-            if (Rune.IsLetterOrDigit(rune) && !IsIdeograph(rune))
+            var isLetter = Rune.IsLetterOrDigit(rune);
+            if (isLetter && !IsIdeograph(rune))
             {
                 length += length < MaxWordChars ? Fold(rune, word[length..]) : 0;
                 continue;
@@ -57,7 +58,7 @@ public static class FoldedText
 
             End(words, maxWords, word[..length]);
             length = 0;
-            if (IsIdeograph(rune))
+            if (isLetter) // An ideograph.
             {
                 End(words, maxWords, word[..rune.EncodeToUtf16(word)]);
             }
