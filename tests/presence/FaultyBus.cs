@@ -36,6 +36,9 @@ internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
     /// <summary>Sends that wait for it.</summary>
     public int Waiting { get; private set; }
 
+    /// <summary>Replicas that begin to listen wait for it; null: they do not.</summary>
+    public TaskCompletionSource? Listens { get; set; }
+
     /// <summary>The queues are there again, empty.</summary>
     public async Task RestoreAsync()
     {
@@ -91,11 +94,12 @@ internal sealed class FaultyBus(ILiveBus bus) : ILiveBus
         string nodeId, Func<NodeBatch, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken) =>
         bus.ReceiveAsNodeAsync(nodeId, receive, restored, cancellationToken);
 
-    public Task<IAsyncDisposable> ReceivePresenceAsync(
+    public async Task<IAsyncDisposable> ReceivePresenceAsync(
         string replicaId, Func<PresenceReport, ValueTask> receive, Func<ValueTask> restored, CancellationToken cancellationToken)
     {
+        await (Listens?.Task.WaitAsync(cancellationToken) ?? Task.CompletedTask);
         _restored.Add(restored);
-        return bus.ReceivePresenceAsync(replicaId, receive, restored, cancellationToken);
+        return await bus.ReceivePresenceAsync(replicaId, receive, restored, cancellationToken);
     }
 
     public Task<IAsyncDisposable> ReceiveHeartbeatsAsync(

@@ -62,6 +62,25 @@ public sealed class LastSeenTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_chosen_before_a_new_replica_listens_it_knows_when_it_takes_part()
+    {
+        await using var first = await TestPresence.StartAsync(_bus, _time, Store);
+        await _node.OpenAsync("a1", "ana", "lobby");
+        await first.HasAsync(map => map.ConnectionCount == 1, "Ana is there");
+        var late = new FaultyBus(_bus) { Listens = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) };
+        var starting = TestPresence.StartUnsettledAsync(late, _time, Store);
+        _time.Advance(TimeSpan.FromSeconds(1)); // Its start does not wait longer for the bus.
+        await Task.WhenAny(starting, Task.Delay(TimeSpan.FromMilliseconds(500))); // It read the statuses already: that was the fault.
+
+        await first.ChooseAsync("ana", "invisible");
+        late.Listens.SetResult();
+
+        await using var second = await starting;
+        await second.SettleAsync();
+        Assert.Empty((await second.RoomAsync("lobby")).Users);
+    }
+
+    [Fact]
     public async Task Who_went_is_stored_with_the_time_at_which_it_went()
     {
         await using var presence = await TestPresence.StartAsync(_bus, _time, Store, "Presence:NodeTimeout=00:10:00");

@@ -31,6 +31,16 @@ public sealed class ReplicasTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_new_replica_hears_of_the_others_at_once()
+    {
+        await using var first = await TestPresence.StartAsync(_bus, _time);
+        await using var second = await TestPresence.StartAsync(_bus, _time);
+
+        // No time passes: until the next heartbeat of the first one both would tell every change.
+        await Eventually.HoldsAsync(() => (first.Lives, second.Lives) == (2, 2), "the replicas know each other", () => $"{first.Lives} and {second.Lives}");
+    }
+
+    [Fact]
     public async Task A_replica_whose_time_to_stop_is_over_ends_without_an_exception()
     {
         await using var replica = await TestPresence.StartAsync(_bus, _time);

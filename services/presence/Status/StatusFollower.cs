@@ -30,6 +30,7 @@ internal sealed partial class StatusFollower(
         try
         {
             await start.Initialized.WaitAsync(stoppingToken);
+            await loop.Listening.WaitAsync(stoppingToken); // What is chosen between the reading and the listening would be missed: who hides would be shown.
             while (!await TryReadAsync(stoppingToken))
             {
                 await Task.Delay(TimeSpan.FromSeconds(1), time, stoppingToken);

@@ -35,6 +35,9 @@ internal sealed partial class PresenceLoop(
     /// <summary>The picture is complete enough to answer and to emit.</summary>
     public bool Settled { get; private set; }
 
+    /// <summary>Completes when reports are heard: what is said from then on is not missed.</summary>
+    public Task Listening => _listening.Task;
+
     /// <summary>All stored statuses are in the picture: without them who is invisible would be shown.</summary>
     public bool StatusesRead
     {

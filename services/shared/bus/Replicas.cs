@@ -77,6 +77,11 @@ public sealed class Replicas(ILiveBus bus, string service, string replicaId, Tim
                 Refresh();
             }
 
+            if (!known && !heartbeat.Leaving)
+            {
+                Beat([]); // At once: until a new one hears of the others it believes that all is its own.
+            }
+
             Heard?.Invoke(heartbeat);
         }
 
