@@ -97,6 +97,17 @@ public sealed class PrivatePrometheus : IAsyncDisposable
             .Select(series => double.Parse(series.GetProperty("value")[1].GetString()!, CultureInfo.InvariantCulture)),
     ];
 
+    /// <summary>The values of an expression until now, for people.</summary>
+    public async Task<string> RangeAsync(string expression, TimeSpan last, TimeSpan every)
+    {
+        var end = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0;
+        var query = string.Create(
+            CultureInfo.InvariantCulture, $"query={Uri.EscapeDataString(expression)}&start={end - last.TotalSeconds}&end={end}&step={every.TotalSeconds}");
+        var series = (await AskAsync($"/api/v1/query_range?{query}")).GetProperty("result").EnumerateArray();
+        return string.Join(", ", series.Select(one =>
+            $"{one.GetProperty("metric")} {string.Join(' ', one.GetProperty("values").EnumerateArray().Select(value => value[1].GetString()))}"));
+    }
+
     /// <summary>Every metric that was seen since the start.</summary>
     public async Task<IReadOnlySet<string>> NamesAsync() =>
         (await AskAsync("/api/v1/label/__name__/values")).EnumerateArray().Select(name => name.GetString()!).ToHashSet(StringComparer.Ordinal);
