@@ -96,6 +96,20 @@ public sealed class SqliteMarkTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_was_appended_just_before_a_polite_stop_is_in_the_mark()
+    {
+        await KeepAsync();
+        var before = await File.ReadAllTextAsync(Mark);
+        await SayAsync([_lobby.Said("ana", "said")]);
+        await Tertulia.Testing.Eventually.HoldsAsync(() => File.ReadAllText(Mark) != before, "the mark follows, and rests for a second");
+        var resting = await File.ReadAllTextAsync(Mark);
+        await SayAsync([_lobby.Said("ana", "lost")]);
+        await _store.DisposeAsync();
+
+        Assert.NotEqual(resting.Split(' ')[1], (await File.ReadAllTextAsync(Mark)).Split(' ')[1]);
+    }
+
+    [Fact]
     public async Task A_database_of_the_version_before_has_no_mark_and_keeps_its_epoch()
     {
         await KeepAsync();

@@ -9,7 +9,7 @@ namespace Tertulia.Messages.Storage.Sql;
 /// <summary>How far the database was written, in a file of its own beside it: that a database is an older state, or another one, cannot be seen in it alone.</summary>
 /// <remarks>
 /// The file names the epoch, the last flush, and itself (its inode and time of birth): a folder that was restored as a whole has another file under its name. It follows the
-/// database, at most a second behind, and is exact after a polite stop, so that it is never ahead of what is on the disk, whatever dies. ADR 19.
+/// database, at most a second behind, and is exact after a polite stop, so that it is never ahead of what is on the disk, whatever dies. ADR 20.
 /// </remarks>
 internal sealed partial class SqliteMark : IAsyncDisposable
 {
@@ -116,7 +116,7 @@ internal sealed partial class SqliteMark : IAsyncDisposable
 
     private async Task FollowAsync()
     {
-        while (!_stopping.IsCancellationRequested)
+        while (true)
         {
             await _appended.WaitAsync(_stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             Volatile.Write(ref _isBehind, 0);
@@ -127,6 +127,11 @@ internal sealed partial class SqliteMark : IAsyncDisposable
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or DbException)
             {
                 Appended(); // What keeps this file from being written keeps the database from it as well, and that is said.
+            }
+
+            if (_stopping.IsCancellationRequested)
+            {
+                return; // Not before: what was appended since the last write is in the file now.
             }
 
             await Task.Delay(Interval, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
