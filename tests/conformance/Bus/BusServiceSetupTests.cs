@@ -70,6 +70,7 @@ public sealed class BusServiceSetupTests(BrokerFixture broker)
         }
     }
 
+    /// <summary>It waits for the broker three or four times, as long as the time-out each time, and never without end.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -94,7 +95,7 @@ public sealed class BusServiceSetupTests(BrokerFixture broker)
         proxy.Freeze();
         var unconfirmed = isWaiting ? bus.SendToAllNodesAsync(new NodeBatch(), CancellationToken.None) : null;
         await host.StopAsync();
-        await Eventually.CompletesAsync(((IAsyncDisposable)host).DisposeAsync().AsTask(), "the process has stopped", TimeSpan.FromSeconds(6));
+        await Eventually.CompletesAsync(((IAsyncDisposable)host).DisposeAsync().AsTask(), "the process has stopped", TimeSpan.FromSeconds(20));
 
         if (unconfirmed is not null)
         {
