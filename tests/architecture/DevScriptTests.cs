@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.Versioning;
 using Tertulia.Testing;
 
@@ -92,6 +93,42 @@ public sealed class DevScriptTests : IDisposable
         Assert.Equal("run.sh message", Calls()[^1]);
     }
 
+    [Fact]
+    public async Task What_a_build_leaves_running_keeps_no_other_build_waiting()
+    {
+        Caller("4711");
+        Program("tests/needs.sh", "#!/bin/sh");
+        Program("path/dotnet", "#!/bin/sh\nsleep 300 >/dev/null 2>&1 </dev/null &\necho $! >\"$NOTES\"");
+        Program("tests/run.sh", "#!/bin/sh");
+        try
+        {
+            await TestAsync();
+
+            var (exitCode, _) = await Servers.RunAsync("flock", ["--nonblock", Path.Combine(_folder, ".dev/build.lock"), "true"]);
+            Assert.Equal(0, exitCode);
+        }
+        finally
+        {
+            using var left = Process.GetProcessById(int.Parse(Calls()[0], CultureInfo.InvariantCulture));
+            left.Kill();
+        }
+    }
+
+    [Fact]
+    public async Task Where_no_compiler_may_stay_the_one_of_the_build_is_ended_with_it()
+    {
+        Caller("4711");
+        Program("tests/needs.sh", "#!/bin/sh");
+        Program("path/dotnet", Note + "\n[[ $1 != msbuild ]] || echo /sdk/Roslyn");
+
+        await TestAsync(("UseSharedCompilation", "false"));
+
+        var calls = Calls();
+        var server = calls[0].Split("-p:UseSharedCompilation=true -p:SharedCompilationId=")[1];
+        Assert.Equal($"dotnet exec /sdk/Roslyn/bincore/VBCSCompiler.dll -shutdown -pipename:{server}", calls[2]);
+        Assert.Equal("run.sh message", calls[^1]);
+    }
+
     private string[] Calls() => File.ReadAllLines(Notes);
 
     private void Caller(string user) => Program("path/id", $"#!/bin/sh\necho {user}");
@@ -108,7 +145,7 @@ public sealed class DevScriptTests : IDisposable
     private async Task<string> TestAsync(params (string Name, string Value)[] environment)
     {
         var info = new ProcessStartInfo(Path.Combine(_folder, "dev"), ["test", "message"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var name in info.Environment.Keys.Where(name => name.StartsWith("TERTULIA_", StringComparison.Ordinal)).ToArray())
+        foreach (var name in info.Environment.Keys.Where(name => name is "UseSharedCompilation" || name.StartsWith("TERTULIA_", StringComparison.Ordinal)).ToArray())
         {
             info.Environment.Remove(name);
         }
