@@ -37,6 +37,7 @@ public static class ConnectionServiceSetup
         .AddSessions()
         .AddVerbs()
         .AddDoors()
+        .AddStats()
         .AddLinks();
 
     /// <summary>Maps the ways in.</summary>

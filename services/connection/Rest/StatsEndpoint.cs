@@ -1,7 +1,6 @@
 using System.Text.Json.Serialization;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing.Patterns;
 using Tertulia.Connections.Auth;
 using Tertulia.Contracts;
 using Tertulia.Hosting;
@@ -14,9 +13,11 @@ internal static class StatsEndpoint
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
 
-    public static void Map(IEndpointRouteBuilder app) =>
-        app.Map(RoutePatternFactory.Parse("/ws/{name}", defaults: null, parameterPolicies: new { name = new NotARoom() }), GetStatsAsync)
-            .WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
+    /// <summary>What <see cref="Map"/> needs.</summary>
+    public static IServiceCollection AddStats(this IServiceCollection services) =>
+        services.Configure<RouteOptions>(options => options.SetParameterPolicy<NotARoom>(nameof(NotARoom)));
+
+    public static void Map(IEndpointRouteBuilder app) => app.MapGet($"/ws/{{name:{nameof(NotARoom)}}}", GetStatsAsync);
 
     /// <param name="request">Carries a token of role <c>admin</c> or <c>service</c>, outside the Development environment.</param>
     /// <param name="environment">Where the process runs.</param>
