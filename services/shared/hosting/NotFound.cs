@@ -4,7 +4,8 @@ using Tertulia.Contracts;
 
 namespace Tertulia.Hosting;
 
-/// <summary>The answer to a path, a method or a kind of body that there is not: <c>application/problem+json</c> that says what there is.</summary>
+/// <summary>The answer to a path, a method or a kind of body that there is not, and to a query that cannot be read: <c>application/problem+json</c> that says what
+/// there is.</summary>
 internal static class NotFound
 {
     private const string WhatThereIs = "WebSockets are at /ws and /ws/{room_id}, the HTTP API is below /api/v1, and /health says how this process is.";
@@ -25,6 +26,8 @@ internal static class NotFound
 
         return response.StatusCode switch
         {
+            // Endpoints that were compiled with the program say no more of an optional value of the query that cannot be read.
+            StatusCodes.Status400BadRequest => WriteAsync(context, title: null, "a value of the query is not of its parameter's type"),
             StatusCodes.Status404NotFound => WriteAsync(context, "Not found", $"There is nothing here. {WhatThereIs}"),
             StatusCodes.Status405MethodNotAllowed => WriteAsync(context, "Method not allowed", $"{request.Method} is not possible here; Allow says what is."),
             StatusCodes.Status406NotAcceptable => WriteAsync(context, "Not acceptable", "Answers are application/json, refusals application/problem+json."),
@@ -45,6 +48,6 @@ internal static class NotFound
         return string.Join(", ", methods.Append(HttpMethods.Options).Distinct());
     }
 
-    private static Task WriteAsync(StatusCodeContext context, string title, string detail) =>
+    private static Task WriteAsync(StatusCodeContext context, string? title, string detail) =>
         Problems.WriteAsync(context.HttpContext, ErrorCode.BadRequest, detail, status: context.HttpContext.Response.StatusCode, title: title);
 }

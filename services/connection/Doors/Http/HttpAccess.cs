@@ -49,11 +49,6 @@ internal sealed partial class HttpAccess(
             }
 
             await next(context);
-            if (context.Response is { StatusCode: StatusCodes.Status400BadRequest, HasStarted: false, ContentType: null })
-            {
-                // Generated endpoints say no more of an optional number of the query that is none.
-                await new Refused(ErrorCode.BadRequest, "a value of the query is not of its parameter's type").ExecuteAsync(context);
-            }
         }
         catch (Exception exception) when (context.RequestAborted.IsCancellationRequested && exception is OperationCanceledException or RpcException or IOException)
         {
